@@ -1,0 +1,161 @@
+"""Speed of tagging a long track, beside the original musicnn package, in one run.
+
+    python benchmarks/tagging.py TRACK --reference REF/bin/python [--rounds 7] [--csv OUT.csv]
+
+TRACK is a long real recording. REF is the original's own environment, since it runs on old versions
+only:
+
+    python3.11 -m venv REF
+    REF/bin/pip install tensorflow-cpu==2.15.1 librosa==0.10.2 soundfile
+    REF/bin/pip install --no-deps musicnn==0.1.0
+
+Each contender lives in a process of its own, is warmed by one run, and then they take turns, from
+the file on disk to the ten best tags. Absolute times depend on the machine and on who else uses it;
+the ratio within a round is what counts. The last lines compare with what the machine could do: the
+network's multiplications at the speed of its best matrix product.
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+GFLOP_PER_PATCH = 2 * 1.3975  # 3 s: all convolutions of musicnn, twice the multiplications
+
+OURS = """
+import json, sys, time
+import numpy as np
+import zoo
+model = zoo.load("pons2017", dtype=sys.argv[2])
+def work():
+    return model.tag(sys.argv[1])
+"""
+
+THEIRS = """
+import json, sys, time, warnings
+warnings.filterwarnings("ignore")
+import numpy as np
+from musicnn.extractor import extractor
+def work():
+    taggram, tags = extractor(sys.argv[1], model="MTT_musicnn", extract_features=False)
+    return [tags[i] for i in np.argsort(-taggram.mean(axis=0))[:10]]
+"""
+
+LOOP = """
+for line in sys.stdin:
+    start = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - start
+    tags = result if isinstance(result, list) else list(result.to_dict())
+    print(json.dumps([seconds, tags]), flush=True)
+"""
+
+
+class Contender:
+    """A process that tags the track whenever it is asked to."""
+
+    def __init__(self, python: str, code: str, *arguments: str):
+        self.process = subprocess.Popen(
+            [python, "-c", code + LOOP, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self) -> tuple[float, list[str]]:
+        """Tag once: seconds and the ten best tags."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        while True:
+            line = self.process.stdout.readline()
+            if not line:
+                raise SystemExit("a contender died; run its code by hand to see why")
+            if line.startswith("[") and line.rstrip().endswith("]]"):
+                seconds, tags = json.loads(line)
+                return seconds, tags
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def matrix_peak(python: str) -> float:
+    """GFLOP/s of TensorFlow's float32 matrix product on all cores, the best of a few."""
+    code = """
+import time
+import tensorflow as tf
+a = tf.random.normal((4096, 4096)); f = tf.function(tf.matmul); f(a, a)
+best = 1e9
+for _ in range(8):
+    start = time.perf_counter(); f(a, a).numpy(); best = min(best, time.perf_counter() - start)
+print(2 * 4096 ** 3 / best / 1e9)
+"""
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("track")
+    parser.add_argument("--reference", required=True, help="python of the original's environment")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--csv", help="write the rounds here")
+    arguments = parser.parse_args()
+
+    import soundfile
+
+    duration = soundfile.info(arguments.track).duration
+    contenders = {
+        "musicnn 0.1.0": Contender(arguments.reference, THEIRS, arguments.track),
+        "zoo float32": Contender(sys.executable, OURS, arguments.track, "float32"),
+        "zoo bfloat16": Contender(sys.executable, OURS, arguments.track, "mixed_bfloat16"),
+    }
+    tags = {name: c.run()[1] for name, c in contenders.items()}
+    print(f"{arguments.track}: {duration:.0f} s")
+    for name, best in tags.items():
+        print(f"  {name:<14} {', '.join(best)}")
+
+    rows, peaks = [], []
+    for i in range(arguments.rounds):
+        rows.append({name: c.run()[0] for name, c in contenders.items()})
+        peaks.append(matrix_peak(sys.executable))
+        times = "  ".join(f"{name} {s:.2f} s" for name, s in rows[-1].items())
+        print(f"round {i + 1}: {times}  matrix product {peaks[-1]:.0f} GFLOP/s", flush=True)
+        time.sleep(0.5)
+    for c in contenders.values():
+        c.stop()
+
+    reference = [row["musicnn 0.1.0"] for row in rows]
+    print(f"\n{'':<14} seconds, median and range      times as fast as musicnn")
+    for name in contenders:
+        own = [row[name] for row in rows]
+        ratios = [r / s for r, s in zip(reference, own, strict=True)]
+        print(f"{name:<14} {spread(own):<30}  {spread(ratios)}")
+    work = duration / 2.992 * GFLOP_PER_PATCH
+    limits = [work / peak for peak in peaks]
+    share = [limit / row["zoo float32"] for limit, row in zip(limits, rows, strict=True)]
+    possible = [r / limit for r, limit in zip(reference, limits, strict=True)]
+    print(f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at the matrix product's speed,")
+    print(f"{spread(possible)} times as fast as musicnn. zoo float32 takes {spread(share)} of it up.")
+
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["round", "track_seconds", *contenders, "matrix_gflops"])
+            for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1):
+                cells = [f"{seconds:.3f}" for seconds in row.values()]
+                writer.writerow([i, f"{duration:.1f}", *cells, f"{peak:.0f}"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What all tests share: the example clip, others' reference files, models loaded once."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import zoo  # noqa: E402
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+UPSTREAM = CHECKOUT.parent / "shared" / "upstream"
+GOLDEN = CHECKOUT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep fetched weights of a test run out of the user's cache."""
+    if "ZOO_CACHE" not in os.environ:
+        os.environ["ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The clip that travels with the project."""
+    (path,) = (CHECKOUT / "examples" / "audio").glob("*.flac")
+    return path
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Path:
+    """Others' files for checks; they are not part of the project."""
+    if not UPSTREAM.is_dir():
+        pytest.skip(f"reference files of others are not at {UPSTREAM}")
+    return UPSTREAM
+
+
+@pytest.fixture(scope="session")
+def checkpoint():
+    """Load a checkpoint once a run; without a network, skip those that need one."""
+    models = {}
+
+    def load(name: str) -> "zoo.AudioModel":
+        if name not in models:
+            try:
+                models[name] = zoo.load(name)
+            except zoo.WeightsError as error:
+                if os.environ.get("CI"):
+                    raise
+                pytest.skip(f"{name} could not be fetched: {error}")
+        return models[name]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def pons(checkpoint):
+    """pons2017.mtt, which travels with the package."""
+    return checkpoint("pons2017.mtt")
+
+
+@pytest.fixture
+def tone() -> tuple[np.ndarray, int]:
+    """Seven seconds of two sines with a slow swell, at 22.05 kHz."""
+    t = np.arange(7 * 22050) / 22050
+    swell = 0.5 + 0.4 * np.sin(2 * np.pi * 0.5 * t)
+    sound = swell * (np.sin(2 * np.pi * 220 * t) + 0.5 * np.sin(2 * np.pi * 3000 * t)) / 2
+    return sound.astype("float32"), 22050

@@ -1,0 +1,161 @@
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import zoo
+from zoo.cli import main
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the command line in this process; returns click's result."""
+    monkeypatch.setattr("warnings.showwarning", None)  # main() sets its own; undone afterwards
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, [str(a) for a in arguments])
+
+    return invoke
+
+
+def test_list_shows_checkpoints_with_licence_and_score(run):
+    out = run("list").output
+    (line,) = [line for line in out.splitlines() if line.startswith("pons2017.mtt *")]
+    assert "ISC" in line
+    assert "0.907" in line
+
+
+def test_list_as_json(run):
+    assert json.loads(run("list", "pons2017*", "--json").output) == zoo.list_models("pons2017*")
+
+
+def test_list_of_architectures(run):
+    assert "Pons 2017" in run("list", "--untrained").output
+
+
+def test_info_says_paper_licence_stages_and_metrics(run):
+    out = run("info", "pons2017").output
+    for part in ("End-to-end learning", "ISC", "penultimate", "ROC-AUC", "default"):
+        assert part in out
+
+
+def test_info_as_json(run):
+    card = json.loads(run("info", "pons2017.mtt", "--json").output)
+    assert card == zoo.info("pons2017.mtt").to_dict()
+
+
+def test_unknown_model_is_one_line_and_status_1(run):
+    result = run("info", "ponds2017")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: no model is named 'ponds2017'. Did you mean pons2017")
+
+
+def test_tag_prints_tags_with_scores(run, example):
+    result = run("tag", example, "--top", 3)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0] == str(example)
+    assert len(lines) == 4
+
+
+def test_tag_json_is_one_object_a_file(run, example, tmp_path):
+    shutil.copy(example, tmp_path / "b.flac")
+    shutil.copy(example, tmp_path / "a.flac")
+    lines = run("tag", tmp_path, "--json", "--top", 0).output.splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert [o["file"] for o in objects] == [str(tmp_path / "a.flac"), str(tmp_path / "b.flac")]
+    assert len(objects[0]["tags"]) == 50
+
+
+def test_tag_csv_has_a_column_a_tag(run, example):
+    head, row = csv.reader(io.StringIO(run("tag", example, "--csv").output))
+    assert head == ["file", *zoo.info("pons2017.mtt").checkpoints["pons2017.mtt"].labels]
+    assert row[0] == str(example)
+    assert all(0 <= float(score) <= 1 for score in row[1:])
+
+
+def test_json_and_csv_exclude_each_other(run, example):
+    assert run("tag", example, "--json", "--csv").exit_code == 2
+
+
+def test_one_bad_file_does_not_stop_the_rest(run, example, tmp_path):
+    (tmp_path / "a.mp3").write_text("this is no music")
+    shutil.copy(example, tmp_path / "b.flac")
+    result = run("tag", tmp_path, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["file"].endswith("b.flac")
+    assert "a.mp3" in result.stderr
+    assert "1 of 2 files could not be heard" in result.stderr
+
+
+def test_missing_file_is_said(run):
+    result = run("tag", "nowhere.mp3")
+    assert result.exit_code == 1
+    assert "nowhere.mp3" in result.stderr
+
+
+def test_taggram_writes_a_picture(run, example, tmp_path):
+    assert run("taggram", example, "-o", tmp_path / "t.png").exit_code == 0
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_taggram_writes_a_table(run, example, tmp_path, pons):
+    assert run("taggram", example, "-o", tmp_path / "t.csv").exit_code == 0
+    head, *rows = csv.reader(io.StringIO((tmp_path / "t.csv").read_text()))
+    assert len(rows) == len(pons.taggram(example).times)
+    assert set(pons.labels) <= set(head)
+
+
+def test_output_is_checked_before_the_work(run, example, tmp_path):
+    assert "must end in" in run("taggram", example, "-o", tmp_path / "t.txt").output
+    assert "no folder" in run("taggram", example, "-o", tmp_path / "no" / "t.png").output
+
+
+def test_embed_one_file(run, example, tmp_path, pons):
+    assert run("embed", example, "-o", tmp_path / "e.npz").exit_code == 0
+    again = zoo.Embedding.load(tmp_path / "e.npz")
+    np.testing.assert_array_equal(again.values, pons.embed(example).values)
+
+
+def test_embed_several_files_into_a_folder(run, example, tmp_path):
+    shutil.copy(example, tmp_path / "other.flac")
+    out = tmp_path / "out"
+    arguments = ("embed", example, tmp_path / "other.flac", "--stage", "max_pool")
+    assert run(*arguments, "-o", out).exit_code == 0
+    assert sorted(p.name for p in out.iterdir()) == [f"{example.name}.npz", "other.flac.npz"]
+    result = run(*arguments, "-o", tmp_path / "e.npz")
+    assert result.exit_code == 2
+    assert "do not fit in one" in result.output
+
+
+FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "matplotlib", "scipy"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import zoo",
+        "import zoo; zoo.list_models(); zoo.info('pons2017')",
+        "from click.testing import CliRunner; from zoo.cli import main;"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0",
+        "from click.testing import CliRunner; from zoo.cli import main;"
+        "assert CliRunner().invoke(main, ['list']).exit_code == 0",
+    ],
+)
+def test_no_framework_is_loaded_before_it_is_needed(code):
+    check = f"{code}\nimport sys; print(sorted({FRAMEWORKS!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_python_m_zoo_is_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "--version"], capture_output=True, text=True, check=True
+    )
+    assert zoo.__version__ in done.stdout

@@ -1,0 +1,49 @@
+"""What README and the docstrings show is run."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import shutil
+
+import pytest
+from conftest import CHECKOUT
+
+import zoo
+
+DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(zoo.__path__, "zoo.") if not m.name.endswith("__main__")
+)
+
+
+def snippets(path):
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
+    blocks = snippets(path)
+    if not blocks:
+        pytest.skip(f"{path.name} shows no Python")
+    shutil.copytree(CHECKOUT / "examples" / "audio", tmp_path / "examples" / "audio")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks:
+        exec(compile(block, path.name, "exec"), names)
+
+
+def test_readme_shows_python():
+    assert len(snippets(DOCUMENTS[0])) >= 3
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name):
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0
+
+
+def test_some_docstrings_have_examples():
+    finder = doctest.DocTestFinder()
+    found = [t for n in MODULES for t in finder.find(importlib.import_module(n)) if t.examples]
+    assert len(found) >= 3

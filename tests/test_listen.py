@@ -1,0 +1,74 @@
+import threading
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import listen
+from zoo.audio import Segmentation
+
+CUT = Segmentation(1000, 1000)
+
+
+def hear(sources, tail=True):
+    return list(listen.hear(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail))
+
+
+@pytest.mark.parametrize("segments", [1, 5, 8, 13, 16])
+def test_every_segment_is_heard_once_and_in_order(segments):
+    sound = np.repeat(np.arange(segments) / 100, 1000).astype("float32")
+    (heard,) = hear([(sound + 0.001, 100)])
+    np.testing.assert_allclose(heard.values, np.arange(segments) * 10 + 1, atol=1e-2)
+    np.testing.assert_allclose(heard.times, np.arange(segments) * 10.0)
+    np.testing.assert_allclose(heard.seconds, 10.0)
+
+
+def test_batches_are_powers_of_two():
+    sizes = [len(batch) for batch, _ in listen.batches(range(23))]
+    assert sizes == [8, 8, 4, 2, 1]
+    assert [last for _, last in listen.batches(range(23))] == [False] * 4 + [True]
+
+
+def test_a_bad_sound_does_not_stop_the_next():
+    good = (np.full(1500, 0.1, "float32"), 100)
+    first, bad, last = hear([good, "missing.wav", good])
+    assert isinstance(bad, FileNotFoundError)
+    np.testing.assert_array_equal(first.values, last.values)
+
+
+def test_an_error_in_the_thread_is_raised_where_items_are_taken():
+    def items():
+        yield 1
+        raise ZeroDivisionError
+
+    taken = listen.ahead(items(), 2)
+    assert next(taken) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(taken)
+
+
+def test_the_thread_ends_when_the_taker_stops():
+    endless = listen.ahead(iter(int, 1), 2)
+    next(endless)
+    endless.close()
+    assert not [t for t in threading.enumerate() if t.name == "zoo-decode"]
+
+
+def test_no_more_than_a_few_batches_wait():
+    made = []
+
+    def items():
+        for i in range(1000):
+            made.append(i)
+            yield i
+
+    taken = listen.ahead(items(), 3)
+    next(taken)
+    threading.Event().wait(0.3)
+    assert len(made) <= 3 + 2
+    taken.close()
+
+
+def test_bare_array_is_refused():
+    (error,) = hear([np.zeros(100, "float32")])
+    assert isinstance(error, zoo.AudioError)

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+
+import zoo
+from zoo import audio
+from zoo.audio import Segmentation
+
+CLIPS = [
+    "TRWJAZW128F42760DD_test",
+    "joram-moments_of_clarity-08-solipsism-59-88",
+]
+MODELS = {"pons2017.mtt": "MTT_musicnn", "pons2017.msd": "MSD_musicnn"}
+
+
+def trainable(model) -> int:
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [("musicnn", 787_159), ("spectrogram", 5_924_154), ("waveform", 5_377_082)],
+)
+def test_parameters_are_the_published_networks(variant, count):
+    model = zoo.build("pons2017", [f"tag {i}" for i in range(50)], variant=variant)
+    assert trainable(model) == count
+
+
+def test_one_norm_per_channel_is_an_option():
+    shared = zoo.build("pons2017", ["a"], variant="waveform")
+    own = zoo.build("pons2017", ["a"], variant="waveform", shared_norm=False)
+    assert trainable(own) - trainable(shared) == 2 * 2 * (512 - 1)
+
+
+def test_stages_are_the_named_ones(pons):
+    named = [
+        "features",
+        "frontend",
+        "timbral",
+        "temporal",
+        "cnn1",
+        "cnn2",
+        "cnn3",
+        "mean_pool",
+        "max_pool",
+        "penultimate",
+        "logits",
+        "probabilities",
+    ]
+    assert set(named) <= set(pons.stages)
+    assert set(named) == set(pons.card.architecture.stages)
+
+
+def test_unknown_variant_lists_the_known_ones():
+    with pytest.raises(zoo.ConfigError, match="'vgg'.*musicnn, spectrogram, waveform"):
+        zoo.build("pons2017", ["a"], variant="vgg")
+
+
+# --- parity with the original package ---
+
+
+def best(scores, labels, n=10):
+    return [labels[i] for i in np.argsort(-scores)[:n]]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("clip", CLIPS)
+def test_taggram_is_the_originals(checkpoint, upstream, name, clip):
+    model = checkpoint(name)
+    golden = np.load(upstream / "pons2017" / f"{clip}.npz")
+    theirs, labels = golden[f"{MODELS[name]}/taggram"], list(golden[f"{MODELS[name]}/tags"])
+    ours = model.taggram(upstream / "pons2017" / f"{clip}.mp3", tail=False)
+    assert list(model.labels) == labels
+    error = np.abs(ours.values - theirs)
+    assert error.max() < 5e-3
+    assert error.mean() < 5e-4
+    assert best(ours.mean(), labels) == best(theirs.mean(axis=0), labels)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize(
+    "stage",
+    ["timbral", "temporal", "cnn1", "cnn2", "cnn3", "mean_pool", "max_pool", "penultimate"],
+)
+def test_features_are_the_originals(checkpoint, upstream, name, clip, stage):
+    model = checkpoint(name)
+    golden = np.load(upstream / "pons2017" / f"{clip}.npz")
+    theirs = golden[f"{MODELS[name]}/{stage}/first_patch"]
+    first = next(
+        audio.segments(upstream / "pons2017" / f"{clip}.mp3", 16000, model.segmentation)
+    ).samples
+    ours = model.stage(stage).predict(first[None], verbose=0)
+    ours = ours.reshape(theirs.shape)
+    assert np.linalg.norm(ours - theirs) < 0.01 * np.linalg.norm(theirs)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_example_clip_is_tagged_as_by_the_original(checkpoint, example, name):
+    model = checkpoint(name)
+    golden = np.load(zoo_golden(example))
+    theirs, labels = golden[f"{MODELS[name]}/taggram"], list(golden[f"{MODELS[name]}/tags"])
+    ours = model.taggram(example, tail=False)
+    error = np.abs(ours.values - theirs)
+    assert error.max() < 5e-3
+    assert error.mean() < 5e-4
+    assert best(ours.mean(), labels) == best(theirs.mean(axis=0), labels)
+
+
+def zoo_golden(example):
+    return example.parents[2] / "tests" / "golden" / "example_musicnn.npz"
+
+
+# --- the network alone, against NumPy in double precision from the same weights ---
+
+
+def convolve(x, kernel, bias):
+    """(time, freq) with (t, f, filters) -> valid convolution (time', freq', filters)."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:2])
+    return np.tensordot(windows, kernel, axes=2) + bias
+
+
+def numpy_musicnn(logmel, w):
+    """The graph of musicnn 0.1.0 in NumPy, one patch (frames, 96) -> probabilities."""
+
+    def relu_norm(x, name):
+        x = np.maximum(x, 0)
+        scale = w[f"{name}/gamma"] / np.sqrt(w[f"{name}/moving_variance"] + 1e-3)
+        return (x - w[f"{name}/moving_mean"]) * scale + w[f"{name}/beta"]
+
+    scale = w["input_norm/gamma"] / np.sqrt(w["input_norm/moving_variance"] + 1e-3)
+    x = (logmel - w["input_norm/moving_mean"]) * scale + w["input_norm/beta"]
+    frontend = []
+    for name in ("timbral_38", "timbral_67", "temporal_128", "temporal_64", "temporal_32"):
+        kernel = w[f"{name}/conv/kernel"][:, :, 0]
+        length = len(kernel)
+        padded = np.pad(x, [((length - 1) // 2, length // 2), (0, 0)])
+        y = relu_norm(convolve(padded, kernel, w[f"{name}/conv/bias"]), f"{name}/norm")
+        frontend.append(y.max(axis=1))
+    features = [np.concatenate(frontend, axis=1)]
+    x = features[0]
+    for i in (1, 2, 3):
+        kernel = w[f"cnn{i}_conv/kernel"]
+        padded = np.pad(x, [(3, 3), (0, 0)])
+        y = convolve(padded, kernel, w[f"cnn{i}_conv/bias"])[:, 0]
+        y = relu_norm(y, f"cnn{i}_conv_norm")
+        x = y if i == 1 else y + x
+        features.append(x)
+    x = np.concatenate(features, axis=1)
+    x = np.stack([x.max(axis=0), x.mean(axis=0)], axis=1).reshape(-1)
+    scale = w["pooled_norm/gamma"] / np.sqrt(w["pooled_norm/moving_variance"] + 1e-3)
+    x = (x - w["pooled_norm/moving_mean"]) * scale + w["pooled_norm/beta"]
+    x = relu_norm(x @ w["dense/kernel"] + w["dense/bias"], "dense_norm")
+    return 1 / (1 + np.exp(-(x @ w["logits/kernel"] + w["logits/bias"])))
+
+
+def test_network_is_the_arithmetic_of_the_original_graph(pons, example):
+    cut = Segmentation(48128, 47872, 256)
+    first = next(audio.segments(example, 16000, cut)).samples
+    logmel = pons.stage("features").predict(first[None], verbose=0)[0].astype("float64")
+    weights = {v.path: np.asarray(v.numpy(), dtype="float64") for v in pons.variables}
+    weights = {k: v for k, v in weights.items() if not k.startswith("seed")}
+    expected = numpy_musicnn(logmel, weights)
+    np.testing.assert_allclose(pons.predict(first[None], verbose=0)[0], expected, atol=1e-5)

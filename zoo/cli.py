@@ -1,0 +1,260 @@
+"""The command line: `zoo list`, `info`, `tag`, `taggram`, `embed`.
+
+Frameworks are imported when a command needs them, so that `zoo --help` answers at once.
+"""
+
+import csv
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import zoo
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.model import AudioModel
+    from zoo.results import Tags
+
+MODEL = click.option(
+    "-m", "--model", default="pons2017", show_default=True, help="A name of `zoo list`, or a file."
+)
+HOP = click.option("--hop", type=float, help="Seconds from one segment to the next.")
+FILES = click.argument("files", nargs=-1, required=True)
+
+
+class Command(click.Command):
+    """A command whose expected errors are one line on stderr and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (ZooError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(zoo.__version__, prog_name="zoo")
+def main() -> None:
+    """Tag music, and look inside the networks that do it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings, not its errors
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+
+
+@main.command("list", cls=Command)
+@click.argument("pattern", default="*")
+@click.option("--task", help="Only models for this task: tagging, onsets.")
+@click.option("--licence", help="Only weights under this licence; a pattern, such as 'CC*'.")
+@click.option("--untrained", is_flag=True, help="List architectures, which `zoo.build` takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(
+    pattern: str, task: str | None, licence: str | None, untrained: bool, as_json: bool
+) -> None:
+    """List what can be loaded; PATTERN is a shell pattern such as 'pons*'."""
+    names = zoo.list_models(pattern, task, licence, trained=not untrained)
+    if as_json:
+        click.echo(json.dumps(names, indent=1))
+        return
+    rows = [architecture_row(name) if untrained else checkpoint_row(name) for name in names]
+    head = ("name", "paper", "input", "back-end") if untrained else CHECKPOINT_HEAD
+    for row in aligned([head, *rows]):
+        click.echo(row)
+
+
+CHECKPOINT_HEAD = ("name", "task", "labels", "licence", "published score", "on")
+
+
+def checkpoint_row(name: str) -> tuple[str, ...]:
+    """Return what a line of `zoo list` says of a checkpoint."""
+    card = zoo.info(name)
+    checkpoint = card.checkpoints[name]
+    published = [m for m in checkpoint.metrics if m.kind == "published"]
+    score = f"{published[0].name} {published[0].value:.3f}" if published else ""
+    return (
+        name + (" *" if checkpoint.default else ""),
+        card.architecture.task,
+        str(len(checkpoint.labels)),
+        checkpoint.licence.weights,
+        score,
+        published[0].data if published else "",
+    )
+
+
+def architecture_row(name: str) -> tuple[str, ...]:
+    """Return what a line of `zoo list --untrained` says of an architecture."""
+    a = zoo.info(name).architecture
+    return name, f"{a.authors[0].split()[-1]} {a.year}", f"{a.input}: {a.filters}", a.backend
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of a table as lines with aligned columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+@main.command("info", cls=Command)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info_command(name: str, as_json: bool) -> None:
+    """Show the card of NAME: paper, stages, labels, licences, metrics."""
+    card = zoo.info(name)
+    click.echo(json.dumps(card.to_dict(), indent=1) if as_json else str(card))
+
+
+@main.command("tag", cls=Command)
+@FILES
+@MODEL
+@click.option("--top", default=10, show_default=True, help="How many tags; 0 for all.")
+@HOP
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table: a row a file, a column a tag.")
+def tag_command(
+    files: tuple[str, ...], model: str, top: int, hop: float | None, as_json: bool, as_csv: bool
+) -> None:
+    """Score FILES: audio files, folders, or patterns such as '*.mp3'."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    session = Session(files, model)
+    writer = csv.writer(sys.stdout)
+    if as_csv:
+        writer.writerow(["file", *session.model.labels])
+    for path, heard in session.hear("probabilities", hop):
+        tags = session.taggram(path, heard).tags(top or None)
+        if as_csv:
+            writer.writerow([path, *(f"{score:.6f}" for score in tags.scores)])
+        elif as_json:
+            content = {"file": str(path), "model": session.model.name, "tags": tags.to_dict()}
+            click.echo(json.dumps(content, ensure_ascii=False))
+        else:
+            click.echo(readable(tags, str(path)))
+        sys.stdout.flush()
+    session.finish()
+
+
+def readable(tags: "Tags", title: str) -> str:
+    """Return tags as lines with bars."""
+    width = max(len(label) for label in tags.labels)
+    lines = [title]
+    for label, score in tags.to_dict().items():
+        lines.append(f"  {label:<{width}}  {score:.3f}  {'█' * round(score * 30)}".rstrip())
+    return "\n".join(lines)
+
+
+@main.command("taggram", cls=Command)
+@click.argument("file")
+@MODEL
+@HOP
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help=".png, .pdf, .svg, .csv"
+)
+@click.option("--top", default=15, show_default=True, help="How many tags a picture shows.")
+def taggram_command(file: str, model: str, hop: float | None, output: Path, top: int) -> None:
+    """Score every segment of FILE over time: a picture, or a table."""
+    check_output(output, (".png", ".pdf", ".svg", ".csv"))
+    session = Session((file,), model)
+    for path, heard in session.hear("probabilities", hop):
+        gram = session.taggram(path, heard)
+        if output.suffix == ".csv":
+            gram.to_csv(output)
+        else:
+            gram.plot(output, top=top)
+        click.echo(f"{output}: {len(gram.times)} segments of {path}")
+    session.finish()
+
+
+@main.command("embed", cls=Command)
+@FILES
+@MODEL
+@HOP
+@click.option("--stage", default="penultimate", show_default=True, help="See `zoo info NAME`.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="One file: OUT.npz. Several: a folder, one .npz a file.",
+)
+def embed_command(
+    files: tuple[str, ...], model: str, hop: float | None, stage: str, output: Path
+) -> None:
+    """Write what a stage of the network says of FILES."""
+    session = Session(files, model)
+    single = output.suffix == ".npz"
+    if single and len(session.paths) > 1:
+        raise click.UsageError(f"{len(session.paths)} files do not fit in one {output}: -o FOLDER.")
+    if not single:
+        output.mkdir(parents=True, exist_ok=True)
+    else:
+        check_output(output, (".npz",))
+    targets = {path: output if single else output / f"{path.name}.npz" for path in session.paths}
+    if len(set(targets.values())) < len(targets):
+        raise click.UsageError("two of the files have the same name; embed them one by one.")
+    for path, heard in session.hear(stage, hop):
+        embedding = session.embedding(path, heard, stage)
+        embedding.save(targets[path])
+        click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
+    session.finish()
+
+
+def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Raise before the work, not after it, if an output file cannot be written."""
+    if path.suffix not in suffixes:
+        raise click.UsageError(f"-o {path}: the name must end in {', '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"-o {path}: there is no folder {path.parent}.")
+
+
+class Session:
+    """A model, the files to hear, and those that failed."""
+
+    model: "AudioModel"
+
+    def __init__(self, files: Sequence[str], model: str):
+        from zoo import audio
+
+        self.paths = audio.find(files)
+        self.model = zoo.load(model)
+        self.failed = 0
+
+    def hear(self, stage: str, hop: float | None) -> Iterator[tuple[Path, Any]]:
+        """Yield each file with what the model heard; say on stderr which files failed."""
+        from rich.console import Console
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        pairs = zip(self.paths, self.model.hear(self.paths, stage, hop=hop), strict=True)
+        many = len(self.paths) > 1 and console.is_terminal
+        shown = (
+            track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
+        )
+        for path, heard in shown:
+            if isinstance(heard, (ZooError, OSError)):
+                self.failed += 1
+                click.echo(f"Error: {heard}", err=True)
+            elif isinstance(heard, Exception):
+                raise heard
+            else:
+                yield path, heard
+
+    def taggram(self, path: Path, heard: Any) -> "zoo.Taggram":
+        """Return what was heard as a taggram."""
+        return zoo.Taggram(*heard, self.model.labels, str(path), self.model.name)
+
+    def embedding(self, path: Path, heard: Any, stage: str) -> "zoo.Embedding":
+        """Return what was heard as an embedding."""
+        return zoo.Embedding(*heard, stage, str(path), self.model.name)
+
+    def finish(self) -> None:
+        """Exit with status 1 if a file failed."""
+        if self.failed:
+            total = len(self.paths)
+            raise click.ClickException(f"{self.failed} of {total} files could not be heard.")

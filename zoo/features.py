@@ -1,0 +1,385 @@
+"""Time-frequency layers: they live inside the models, so that nobody can feed a network a
+spectrogram that it was not trained on.
+
+Everything is made of reshapes, convolutions and matrix products, which run on every backend
+and export to ONNX and TFLite; there is no FFT operation in here.
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ConfigError
+
+
+def hz_to_mel(hz: np.ndarray | float, scale: str = "slaney") -> np.ndarray:
+    """Convert frequencies in Hz to mel.
+
+    Args:
+        hz: frequencies in Hz, any shape.
+        scale: "slaney" (linear below 1 kHz, logarithmic above, as in Slaney's Auditory Toolbox,
+            1998, and librosa) or "htk" (2595 log10(1 + f / 700)).
+
+    Returns:
+        Mel values, the shape of `hz`.
+    """
+    hz = np.asarray(hz, dtype="float64")
+    if scale == "htk":
+        return 2595.0 * np.log10(1.0 + hz / 700.0)
+    linear = hz * 3 / 200
+    logarithmic = 15.0 + np.log(np.maximum(hz, 1e-10) / 1000.0) * 27 / math.log(6.4)
+    return np.where(hz < 1000.0, linear, logarithmic)
+
+
+def mel_to_hz(mel: np.ndarray | float, scale: str = "slaney") -> np.ndarray:
+    """Convert mel values to frequencies in Hz: the inverse of `hz_to_mel`."""
+    mel = np.asarray(mel, dtype="float64")
+    if scale == "htk":
+        return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+    return np.where(mel < 15.0, mel * 200 / 3, 1000.0 * 6.4 ** ((mel - 15.0) / 27))
+
+
+def mel_filterbank(
+    sample_rate: int,
+    n_fft: int,
+    n_mels: int,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    scale: str = "slaney",
+    area_norm: bool = True,
+) -> np.ndarray:
+    """Triangular mel filters over the bins of a spectrum.
+
+    Args:
+        sample_rate: in Hz.
+        n_fft: FFT length in samples; the spectrum has n_fft // 2 + 1 bins.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz; half the sample rate if None.
+        scale: "slaney" or "htk", see `hz_to_mel`.
+        area_norm: divide each triangle by half its width in Hz, so that all have the same area
+            (Slaney's normalisation); if False every triangle peaks at 1.
+
+    Returns:
+        float64 array (n_fft // 2 + 1, n_mels).
+    """
+    fmax = sample_rate / 2 if fmax is None else fmax
+    mels = np.linspace(hz_to_mel(fmin, scale), hz_to_mel(fmax, scale), n_mels + 2)
+    edges = mel_to_hz(mels, scale)
+    bins = np.arange(n_fft // 2 + 1) * sample_rate / n_fft
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - low) / (centre - low)
+    falling = (high - bins[:, None]) / (high - centre)
+    triangles = np.maximum(0.0, np.minimum(rising, falling))  # (bins, n_mels)
+    return triangles * (2.0 / (high - low)) if area_norm else triangles
+
+
+# Windows as sums of cosines of 0, 1, 2, ... periods, with alternating signs. Those with a number are
+# Harris' (1978), named after their highest side lobe in dB.
+WINDOWS = {
+    "hann": (0.5, 0.5),
+    "blackman_harris_62": (0.44959, 0.49364, 0.05677),
+}
+
+
+def windowed_dft(n_fft: int, window: str = "hann") -> np.ndarray:
+    """Cosine and sine parts of the DFT of a frame under a periodic window.
+
+    Args:
+        n_fft: length of the frame in samples.
+        window: a name of `WINDOWS`.
+
+    Returns:
+        float64 array (n_fft, 2 * (n_fft // 2 + 1)): all cosines, then all sines.
+    """
+    n = np.arange(n_fft)
+    cosines = enumerate(WINDOWS[window])
+    window = sum((-1) ** k * a * np.cos(2 * np.pi * k * n / n_fft) for k, a in cosines)
+    phase = 2 * np.pi * np.outer(n, np.arange(n_fft // 2 + 1)) / n_fft
+    return window[:, None] * np.concatenate([np.cos(phase), -np.sin(phase)], axis=1)
+
+
+EPSILON = 2.0**-52  # of float64: what madmom adds before its logarithm
+COMPRESSIONS = ("log10", "log", "decibel", "none")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LogMelSpectrogram(keras.layers.Layer):
+    """Waveform to log-mel spectrogram: (batch, samples) -> (batch, frames, n_mels).
+
+    The defaults are musicnn's (package 0.1.0, extractor.py and configuration.py): 16 kHz, n_fft
+    512, hop 256, periodic Hann, power, 96 Slaney bands with area norm from 0 to 8 kHz,
+    log10(10000 x + 1). The original also rounds the mel values to float16 before the logarithm,
+    which this layer does not: it moves no probability by more than about 1e-3, and under NumPy 2
+    the original's formula overflows there.
+
+    Computation is in float32 whatever the dtype policy, since a spectrogram spans more decades
+    than bfloat16 or float16 resolve.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        n_fft: window and FFT length in samples.
+        window: "hann" or "blackman_harris_62", both periodic.
+        hop_length: in samples.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz; half the sample rate if None.
+        scale: "slaney" or "htk".
+        area_norm: Slaney's area normalisation.
+        power: 2 for the power spectrum, 1 for magnitude.
+        compression: "log10" and "log" are log(gain x + 1) to base 10 and e; "decibel" is
+            10 log10(max(x, 1e-10)), with no floor that depends on the clip; "none".
+        gain: factor before "log10" and "log".
+        centre: reflect n_fft // 2 samples at both ends, so that frame t is centred on sample
+            t * hop_length. If False, a frame needs n_fft samples:
+            frames = 1 + (samples - n_fft) // hop_length.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        n_fft: int = 512,
+        window: str = "hann",
+        hop_length: int = 256,
+        n_mels: int = 96,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        scale: str = "slaney",
+        area_norm: bool = True,
+        power: float = 2.0,
+        compression: str = "log10",
+        gain: float = 10000.0,
+        centre: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if compression not in COMPRESSIONS:
+            raise ConfigError(
+                f"compression is {compression!r}; it must be one of {', '.join(COMPRESSIONS)}."
+            )
+        if window not in WINDOWS:
+            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        self.config = dict(
+            sample_rate=sample_rate,
+            n_fft=n_fft,
+            window=window,
+            hop_length=hop_length,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+            scale=scale,
+            area_norm=area_norm,
+            power=power,
+            compression=compression,
+            gain=gain,
+            centre=centre,
+        )
+        self.n_fft, self.hop_length, self.n_mels = n_fft, hop_length, n_mels
+        self.power, self.compression, self.gain, self.centre = power, compression, gain, centre
+        # The waveform is folded into blocks of the greatest common divisor of hop and window, so
+        # that framing and DFT together are one dense convolution over few, wide blocks.
+        self.block = math.gcd(n_fft, hop_length)
+        dft = windowed_dft(n_fft, window).astype("float32")
+        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
+        bank = mel_filterbank(sample_rate, n_fft, n_mels, fmin, fmax, scale, area_norm)
+        self.filterbank = bank.astype("float32")
+
+    def call(self, waveform):
+        x = waveform  # (batch, samples)
+        if self.centre:
+            half = self.n_fft // 2
+            x = ops.pad(x, [[0, 0], [half, half]], mode="reflect")
+        n_blocks = ops.shape(x)[1] // self.block
+        x = x[:, : n_blocks * self.block]
+        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
+        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        x = ops.square(x)
+        real, imaginary = ops.split(x, 2, axis=-1)
+        x = real + imaginary  # (batch, frames, bins)
+        if self.power != 2.0:
+            x = x ** (self.power / 2)
+        x = ops.matmul(x, self.filterbank)  # (batch, frames, n_mels)
+        if self.compression == "decibel":
+            return 10.0 * ops.log10(ops.maximum(x, 1e-10))
+        if self.compression == "log10":
+            return ops.log10(self.gain * x + 1.0)
+        if self.compression == "log":
+            return ops.log(self.gain * x + 1.0)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        if samples is None:
+            return (batch, None, self.n_mels)
+        samples += 2 * (self.n_fft // 2) if self.centre else 0
+        return (batch, 1 + (samples - self.n_fft) // self.hop_length, self.n_mels)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+# --- madmom's spectrograms ---
+
+
+def snapped_mel_filterbank(
+    sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float
+) -> np.ndarray:
+    """Triangular mel filters whose corners lie on bins, as madmom makes them (audio/filters.py).
+
+    n_mels + 2 points, equally spaced on the mel scale 1127.01048 ln(1 + f / 700), each moved to
+    the nearest bin. A triangle rises from its first point, which is 0, to its middle, which is 1,
+    and falls to 0 at its last. Where its points coincide or are neighbours it is the one bin of the
+    first. Low bands that end up alike are all kept. Every filter is divided by its sum.
+
+    Args:
+        sample_rate: in Hz.
+        n_fft: FFT length in samples; the Nyquist bin is left out.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz.
+
+    Returns:
+        float64 array (n_fft // 2, n_mels).
+    """
+    mels = 1127.01048 * np.log1p(np.array([fmin, fmax]) / 700.0)
+    points = 700.0 * np.expm1(np.linspace(*mels, n_mels + 2) / 1127.01048)
+    bins = np.arange(n_fft // 2) * sample_rate / n_fft
+    corners = np.abs(points[:, None] - bins).argmin(axis=1)
+    bank = np.zeros((n_fft // 2, n_mels))
+    for band, (start, centre, stop) in enumerate(zip(corners, corners[1:], corners[2:])):
+        if stop - start < 2:
+            bank[start, band] = 1.0
+        else:
+            bank[start:centre, band] = np.arange(centre - start) / (centre - start)
+            bank[centre:stop, band] = np.arange(stop - centre, 0, -1) / (stop - centre)
+    return bank / bank.sum(axis=0)
+
+
+class TwoStepDFT:
+    """Magnitudes of the DFT of real frames as two small matrix products (Cooley and Tukey, 1965).
+
+    With n = a b, sample b i + j and bin k + a l, the sum over i is a product with an (a, a) matrix
+    and the sum over j one with a (b, b) matrix for each k. For n = 4096 that is a twentieth of the
+    arithmetic of the whole (n, n) matrix. Since frames are real, k stops at a / 2; the rest would
+    be mirror images. The last axis of the result has an order of its own, which `rows` follows.
+
+    Args:
+        n: samples a frame.
+    """
+
+    def __init__(self, n: int):
+        self.a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
+        self.b = n // self.a
+        self.n_k = self.a // 2 + 1
+        i, k, j = np.arange(self.a), np.arange(self.n_k), np.arange(self.b)
+        bins = k[:, None] + self.a * j  # (k, l)
+        first = np.exp(-2j * np.pi * np.outer(i, k) / self.a)
+        second = np.exp(-2j * np.pi * ((j[:, None] * bins[:, None]) % n) / n)  # (k, j, l)
+        self.first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
+        self.second = np.block(
+            [[second.real, second.imag], [-second.imag, second.real]]
+        ).astype("float32")  # (k, 2 j, 2 l)
+        self.bins = np.minimum(bins, n - bins).reshape(-1)
+
+    def rows(self, bank: np.ndarray) -> np.ndarray:
+        """Reorder the rows of a (bins, bands) matrix for a product with `magnitudes`."""
+        rows = np.zeros((len(self.bins), bank.shape[1]), dtype="float32")
+        bins, first = np.unique(self.bins, return_index=True)  # a few bins occur twice
+        wanted = bins < len(bank)
+        rows[first[wanted]] = bank[bins[wanted]]
+        return rows
+
+    def magnitudes(self, frames):
+        """(..., n) -> (frames, bins in an order of their own)."""
+        x = ops.reshape(frames, (-1, self.a, self.b))
+        x = ops.matmul(ops.transpose(x, (0, 2, 1)), self.first)  # (frames, j, 2 k)
+        x = ops.reshape(x, (-1, self.b, 2, self.n_k))
+        x = ops.reshape(ops.transpose(x, (3, 0, 2, 1)), (self.n_k, -1, 2 * self.b))
+        real, imaginary = ops.split(ops.matmul(x, self.second), 2, axis=-1)
+        power = ops.square(real) + ops.square(imaginary)  # (k, frames, l)
+        silent = power == 0  # the square root has no finite gradient there
+        x = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
+        return ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, self.n_k * self.b))
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MultiResolutionLogMel(keras.layers.Layer):
+    """Log-mel spectrograms of several window lengths as channels, exactly as madmom computes them.
+
+    (batch, samples) -> (batch, frames, n_mels, windows). Frame i covers `size` samples from
+    i * hop_length - size / 2 on, zeros outside the sound, and frames = ceil(samples / hop_length).
+    Symmetric Hann window, magnitude (not power), `snapped_mel_filterbank`, ln(x + 2.220446e-16).
+
+    madmom (0.16.1, `CNNOnsetProcessor`) reads 16-bit samples and divides them by 32767. Here full
+    scale is 32768 at the input, and the window makes up for the difference. Float32 throughout,
+    as in madmom after its FFT, whatever the dtype policy.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        frame_sizes: window and FFT lengths in samples, in the order of the channels. The default
+            is madmom's order; all must be even.
+        hop_length: in samples.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 44100,
+        frame_sizes: tuple[int, ...] = (2048, 1024, 4096),
+        hop_length: int = 441,
+        n_mels: int = 80,
+        fmin: float = 27.5,
+        fmax: float = 16000.0,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if not frame_sizes or any(size % 2 for size in frame_sizes):
+            raise ConfigError(f"frame_sizes is {frame_sizes!r}; give at least one, all even.")
+        self.config = dict(
+            sample_rate=sample_rate,
+            frame_sizes=tuple(frame_sizes),
+            hop_length=hop_length,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+        )
+        self.hop_length, self.n_mels, self.longest = hop_length, n_mels, max(frame_sizes)
+        self.resolutions = []
+        for size in frame_sizes:
+            dft = TwoStepDFT(size)
+            window = (np.hanning(size) * (32768 / 32767)).astype("float32")
+            bank = snapped_mel_filterbank(sample_rate, size, n_mels, fmin, fmax)
+            self.resolutions.append((size, window, dft, dft.rows(bank)))
+
+    def call(self, waveform):
+        n_frames = (ops.shape(waveform)[1] + self.hop_length - 1) // self.hop_length
+        frames = self.framed(waveform, n_frames)
+        channels = []
+        for size, window, dft, bank in self.resolutions:
+            start = (self.longest - size) // 2  # all windows have the same centre
+            x = frames[..., start : start + size] * window
+            x = ops.matmul(dft.magnitudes(x), bank)  # (batch * frames, n_mels)
+            x = ops.reshape(x, (-1, n_frames, self.n_mels))
+            channels.append(ops.log(x + EPSILON))
+        return ops.stack(channels, axis=-1)
+
+    def framed(self, waveform, n_frames):
+        """(batch, samples) -> (batch, n_frames, longest), by slices of blocks of one hop."""
+        n_blocks = -(-self.longest // self.hop_length)  # blocks that a frame touches
+        x = ops.pad(waveform, [[0, 0], [self.longest // 2, n_blocks * self.hop_length]])
+        total = n_frames + n_blocks - 1
+        x = ops.reshape(x[:, : total * self.hop_length], (-1, total, self.hop_length))
+        x = ops.concatenate([x[:, i : i + n_frames] for i in range(n_blocks)], axis=-1)
+        return x[..., : self.longest]
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        n_frames = None if samples is None else -(-samples // self.hop_length)
+        return (batch, n_frames, self.n_mels, len(self.resolutions))
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}

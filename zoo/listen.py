@@ -1,0 +1,145 @@
+"""Feeding sounds to a model: decoding runs in a thread beside the network, not before it."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from zoo import audio
+
+# Segments the network hears at once. Powers of two, so that a compiled backend meets few shapes.
+BATCH = 8
+WAITING = 4  # batches that may lie decoded before the network takes them
+
+
+class Heard(NamedTuple):
+    """What a model made of one sound."""
+
+    values: np.ndarray  # (segments, ...)
+    times: np.ndarray  # (segments,) start in seconds
+    seconds: np.ndarray  # (segments,) seconds of the sound that no earlier segment covered
+
+
+class _Batch(NamedTuple):
+    source: int
+    samples: np.ndarray  # (batch, segment)
+    times: list[float]
+    seconds: list[float]
+    last: bool
+
+
+class _Failure(NamedTuple):
+    source: int
+    error: Exception
+
+
+def hear(
+    sources: Iterable[audio.Source],
+    predict: Callable[[np.ndarray], np.ndarray],
+    sample_rate: int,
+    segmentation: audio.Segmentation,
+    tail: bool = True,
+) -> Iterator[Heard | Exception]:
+    """Run every sound through a network, in order.
+
+    Args:
+        sources: files, or (samples, sample_rate) pairs.
+        predict: (batch, segment) float32 -> (batch, ...).
+        sample_rate: of the network, in Hz.
+        segmentation: how it cuts.
+        tail: whether what is left after the last whole segment is heard too.
+
+    Yields:
+        For each sound its result, or the exception that it caused.
+    """
+    parts: list[tuple[np.ndarray, list[float], list[float]]] = []
+    for item in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
+        if isinstance(item, _Failure):
+            parts = []
+            yield item.error
+            continue
+        parts.append((predict(item.samples), item.times, item.seconds))
+        if item.last:
+            values, times, seconds = zip(*parts, strict=True)
+            parts = []
+            yield Heard(np.concatenate(values), np.concatenate(times), np.concatenate(seconds))
+
+
+def _decode(
+    sources: Iterable[audio.Source],
+    sample_rate: int,
+    segmentation: audio.Segmentation,
+    tail: bool,
+) -> Iterator[_Batch | _Failure]:
+    for i, source in enumerate(sources):
+        try:
+            segments = batches(audio.segments(source, sample_rate, segmentation, tail=tail))
+            for batch, last in segments:
+                yield _Batch(
+                    i,
+                    np.stack([s.samples for s in batch]),
+                    [s.start for s in batch],
+                    [s.fresh for s in batch],
+                    last,
+                )
+        except Exception as error:  # whatever a sound does, the next one gets its turn
+            yield _Failure(i, error)
+
+
+def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:
+    """Group into batches of `BATCH`, the rest into descending powers of two; say which is last."""
+    batch: list = []
+    for segment in segments:
+        if len(batch) == BATCH:
+            yield batch, False
+            batch = []
+        batch.append(segment)
+    while batch:
+        size = 1 << (len(batch).bit_length() - 1)
+        yield batch[:size], size == len(batch)
+        batch = batch[size:]
+
+
+def ahead(items: Iterable, depth: int) -> Iterator:
+    """Iterate in a thread, `depth` items ahead of who takes them.
+
+    An exception in the thread is raised where the items are taken. When the taker stops early, so
+    does the thread.
+    """
+    end = object()
+    waiting: queue.Queue = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((end, None))
+        except BaseException as error:
+            put((end, error))
+
+    thread = threading.Thread(target=work, name="zoo-decode", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is end:
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,506 @@
+"""The model object: a true `keras.Model` that also knows its labels, its sample rate and its card.
+
+`load` and `build` make it; `tag`, `taggram` and `embed` are what people come for.
+"""
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, overload
+
+import keras
+import numpy as np
+from keras import layers
+
+from zoo import audio, backends, listen, registry
+from zoo.audio import Segmentation, Source
+from zoo.errors import ConfigError, UnknownName, WeightsError
+from zoo.registry import Card
+from zoo.results import Embedding, Taggram, Tags
+from zoo.weights import fetch
+
+HEAD = ("logits",)  # the layers that belong to the labels
+
+
+@keras.saving.register_keras_serializable("zoo")
+class AudioModel(keras.Model):
+    """A network that takes a waveform and returns label probabilities.
+
+    Made by `zoo.load` and `zoo.build`. It is a `keras.Model`: (batch, samples) float32 in [-1, 1]
+    at `sample_rate` goes in, (batch, labels) comes out, and `predict`, `fit`, `summary` and `save`
+    do what they do in Keras. What is saved can be read by `zoo.load` and by
+    `keras.saving.load_model`.
+
+    Args:
+        architecture: a name of `zoo.list_models(trained=False)`.
+        labels: output names, in order.
+        segment: seconds that the network hears at once; None for the architecture's own.
+        activation: "sigmoid" (labels independent of each other) or "softmax" (one label a clip).
+        backend: a name of `zoo.backends` in place of the architecture's own back-end; None for its
+            own.
+        options: of the architecture, see the model file, and of the back-end.
+        card: where the weights come from, as `Card.to_dict` gives it.
+        dtype: a Keras dtype policy, such as "mixed_bfloat16". The spectrogram and the
+            probabilities are float32 in any case.
+        name: of the Keras model.
+
+    Attributes:
+        labels: tuple of output names.
+        sample_rate: in Hz.
+        segmentation: how a clip is cut, in samples.
+        stages: names that `stage` and `embed` take, from the waveform to the output.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        labels: Sequence[str],
+        segment: float | None = None,
+        activation: str = "sigmoid",
+        backend: str | None = None,
+        options: dict[str, Any] | None = None,
+        card: dict | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ):
+        labels = checked_labels(labels)
+        if activation not in ("sigmoid", "softmax"):
+            raise ConfigError(f"activation is {activation!r}; it is 'sigmoid' or 'softmax'.")
+        module, options = import_architecture(architecture), dict(options or {})
+        summarise = module.backend if backend is None else backends.named(backend)
+        check_options(architecture, (module.segmentation, module.frontend, summarise), options)
+        geometry = dict(call(module.segmentation, options))
+        sample_rate, fixed = geometry.pop("sample_rate"), geometry.pop("fixed", False)
+        cut = Segmentation(**geometry)
+        if segment is not None:
+            samples = round(segment * sample_rate)
+            cut = Segmentation(samples, samples - 2 * cut.pad, cut.pad)
+        if backend is not None:
+            fixed = backend in backends.FIXED_LENGTH and segment is not None
+        waveform = keras.Input((cut.segment if fixed else None,), dtype="float32", name="waveform")
+        with dtype_policy(dtype) as policy:
+            stages = call(module.frontend, options, waveform)
+            stages |= call(summarise, options, stages if backend is None else stages["frontend"])
+            last = list(stages.values())[-1]
+            stages["logits"] = layers.Dense(len(labels), name="logits")(last)
+            stages["probabilities"] = layers.Activation(
+                activation, dtype="float32", name="probabilities"
+            )(stages["logits"])
+        super().__init__(waveform, stages["probabilities"], name=name or architecture)
+        if xla_is_slow():
+            self.jit_compile = False
+        self._keep = _Untracked(stages=stages, stage_models={}, config={})
+        self._keep.config = {
+            "architecture": architecture,
+            "labels": list(labels),
+            "segment": segment,
+            "activation": activation,
+            "backend": backend,
+            "options": options,
+            "card": card,
+            "dtype": policy,
+            "name": self.name,
+        }
+        self.labels = labels
+        self.sample_rate = sample_rate
+        self.segmentation = cut
+
+    # --- what it is ---
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture, such as "pons2017"."""
+        return self._keep.config["architecture"]
+
+    @property
+    def card(self) -> Card:
+        """Paper, stages, and the checkpoint that the weights come from."""
+        content = self._keep.config["card"]
+        return Card.from_dict(content) if content else registry.info(self.architecture)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages, from the waveform to the output."""
+        return tuple(self._keep.stages)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return dict(self._keep.config)
+
+    def compile(self, *args, jit_compile="auto", **kwargs):
+        """Configure training as `keras.Model.compile` does; see there for the arguments."""
+        if jit_compile == "auto" and xla_is_slow():
+            jit_compile = False
+        super().compile(*args, jit_compile=jit_compile, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AudioModel":
+        """Make an untrained model from what `get_config` returned."""
+        return cls(**config)
+
+    def stage(self, name: str) -> keras.Model:
+        """Return the part of the network from the waveform to a stage; it shares the weights.
+
+        Args:
+            name: one of `stages`.
+
+        Raises:
+            UnknownName: with the names that there are.
+        """
+        if name not in self._keep.stages:
+            raise UnknownName(
+                f"{self.name} has no stage named {name!r}; it has {', '.join(self.stages)}."
+            )
+        models = self._keep.stage_models
+        if name not in models:
+            models[name] = keras.Model(self.input, self._keep.stages[name], name=name)
+            if xla_is_slow():
+                models[name].jit_compile = False
+        return models[name]
+
+    def with_labels(self, labels: Sequence[str], activation: str | None = None) -> "AudioModel":
+        """Return a copy with a fresh head for other labels; everything below keeps its weights.
+
+        Args:
+            labels: the new output names.
+            activation: as in the constructor; None keeps this model's.
+        """
+        config = {**self.get_config(), "labels": labels}
+        if activation is not None:
+            config["activation"] = activation
+        copy = type(self)(**config)
+        for ours, theirs in zip(copy.layers, self.layers, strict=True):
+            if ours.name not in HEAD:
+                ours.set_weights(theirs.get_weights())
+        return copy
+
+    # --- what it does ---
+
+    @overload
+    def tag(
+        self, audio: Source, top: int | None = 10, *, hop: float | None = None, tail: bool = True
+    ) -> Tags: ...
+    @overload
+    def tag(
+        self,
+        audio: list[Source],
+        top: int | None = 10,
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> list[Tags]: ...
+    def tag(self, audio, top=10, *, hop=None, tail=True):
+        """Score a whole clip: the mean over its segments, each weighted by the audio it adds.
+
+        Args:
+            audio: a file, an (array, sample_rate) pair with the array (samples,) or
+                (samples, channels), or a list of these.
+            top: how many tags the result shows; None for all. It holds all in any case.
+            hop: seconds from one segment to the next; None for one segment after the other.
+            tail: hear what is left after the last whole segment too. musicnn 0.1.0 drops it.
+
+        Returns:
+            `Tags`, or a list of them for a list.
+
+        Raises:
+            AudioError: with what is wrong with the sound.
+            FileNotFoundError: no such file.
+        """
+        grams = self.taggram(audio, hop=hop, tail=tail)
+        if isinstance(grams, list):
+            return [gram.tags(top) for gram in grams]
+        return grams.tags(top)
+
+    def taggram(self, audio, *, hop=None, tail=True):
+        """Score every segment of a clip. Arguments and errors as in `tag`.
+
+        Returns:
+            `Taggram` with values (segments, labels) and times in seconds; a list for a list.
+        """
+
+        def result(source: Source, heard: listen.Heard) -> Taggram:
+            return Taggram(*heard, self.labels, name_of(source), self.name)
+
+        return self._results(audio, "probabilities", result, hop, tail)
+
+    def embed(self, audio, stage="penultimate", *, hop=None, tail=True):
+        """Return what a stage of the network says of every segment. Other arguments as in `tag`.
+
+        Args:
+            audio: as in `tag`.
+            stage: one of `stages`.
+
+        Returns:
+            `Embedding` with values (segments, units), or (segments, frames, channels) where the
+            stage still has a time axis; a list for a list.
+        """
+
+        def result(source: Source, heard: listen.Heard) -> Embedding:
+            return Embedding(*heard, stage, name_of(source), self.name)
+
+        return self._results(audio, stage, result, hop, tail)
+
+    def hear(
+        self,
+        sources: Sequence[Source],
+        stage: str = "probabilities",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Iterator[listen.Heard | Exception]:
+        """Run many sounds through the network; one that fails does not stop the others.
+
+        Args:
+            sources: files or (array, sample_rate) pairs.
+            stage: one of `stages`.
+            hop: as in `tag`.
+            tail: as in `tag`.
+
+        Yields:
+            For each sound its values, times and seconds, or the exception that it caused.
+        """
+        network = self if stage == "probabilities" else self.stage(stage)
+        return listen.hear(
+            sources, predict_function(network), self.sample_rate, self._cut(hop), tail
+        )
+
+    def _cut(self, hop: float | None) -> Segmentation:
+        cut = self.segmentation
+        if hop is None:
+            return cut
+        samples = round(hop * self.sample_rate)
+        if not 0 < samples <= cut.segment:
+            raise ConfigError(
+                f"hop is {hop} s; {self.name} hears {cut.segment / self.sample_rate:.2f} s at "
+                "once, and hop must be more than 0 and at most that."
+            )
+        return Segmentation(cut.segment, samples, cut.pad)
+
+    def _results(self, sound, stage: str, result: Callable, hop: float | None, tail: bool):
+        sources = sound if isinstance(sound, list) else [sound]
+        results = []
+        for source, heard in zip(
+            sources, self.hear(sources, stage, hop=hop, tail=tail), strict=True
+        ):
+            if isinstance(heard, Exception):
+                raise heard
+            results.append(result(source, heard))
+        return results if isinstance(sound, list) else results[0]
+
+
+class _Untracked:
+    """Attributes that Keras must not take for layers or weights of the model."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+name_of = audio.name_of
+
+
+def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network."""
+    return lambda batch: np.asarray(network.predict_on_batch(batch))
+
+
+def load(
+    name: str | os.PathLike[str],
+    labels: Sequence[str] | None = None,
+    *,
+    dtype: Any = None,
+    activation: str | None = None,
+) -> AudioModel:
+    """Load a trained model.
+
+    Args:
+        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), or
+            a file that `model.save` wrote ("mine.keras").
+        labels: your own tags: everything but the head keeps its weights, the head is fresh.
+        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
+        activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
+
+    Returns:
+        The model, ready to use.
+
+    Raises:
+        UnknownName: with the nearest names.
+        WeightsError: the weights could not be had; says what was tried.
+        FileNotFoundError: no such saved file.
+
+    >>> import zoo
+    >>> model = zoo.load("pons2017")
+    >>> len(model.labels)
+    50
+    """
+    if activation is not None and labels is None:
+        raise ConfigError("activation is for a fresh head: give labels too.")
+    if is_file_name(name):
+        model = load_file(Path(name), dtype)
+    else:
+        model = load_checkpoint(registry.resolve(str(name)), dtype)
+    return model if labels is None else model.with_labels(labels, activation or "sigmoid")
+
+
+def is_file_name(name: str | os.PathLike[str]) -> bool:
+    """Say whether a name means a saved file and not a model of the zoo."""
+    return not isinstance(name, str) or name.endswith(".keras") or os.sep in name
+
+
+def load_file(path: Path, dtype: Any = None) -> AudioModel:
+    """Load what `model.save` wrote."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no saved model at {path}.")
+    model = keras.saving.load_model(path)
+    if not isinstance(model, AudioModel):
+        raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
+    if dtype is None:
+        return model
+    copy = AudioModel(**{**model.get_config(), "dtype": dtype})
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
+    """Load a checkpoint of the manifest by its full name."""
+    card = registry.info(name)
+    checkpoint = card.checkpoints[name]
+    model = AudioModel(
+        checkpoint.architecture,
+        checkpoint.labels,
+        options=checkpoint.options,
+        card=card.to_dict(),
+        dtype=dtype,
+        name=name,
+    )
+    assign(model, fetch.tensors(name), name)
+    return model
+
+
+def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:
+    """Put named tensors into a model's variables, all of them and nothing else.
+
+    Raises:
+        WeightsError: tensors or variables without a counterpart, or of another shape.
+    """
+    variables = {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+    missing, extra = variables.keys() - tensors.keys(), tensors.keys() - variables.keys()
+    if missing or extra:
+        raise WeightsError(
+            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
+            f"the file also has {sorted(extra)}."
+        )
+    for path, variable in variables.items():
+        if tuple(variable.shape) != tensors[path].shape:
+            raise WeightsError(
+                f"{path} of {name} is {tensors[path].shape} in the file and "
+                f"{tuple(variable.shape)} in the network."
+            )
+        variable.assign(tensors[path])
+
+
+def build(
+    name: str,
+    labels: Sequence[str],
+    *,
+    segment: float | None = None,
+    activation: str = "sigmoid",
+    backend: str | None = None,
+    dtype: Any = None,
+    **options: Any,
+) -> AudioModel:
+    """Build an untrained model.
+
+    Args:
+        name: an architecture of `zoo.list_models(trained=False)`.
+        labels: output names, in order.
+        segment: seconds that the network hears at once; None for the paper's.
+        activation: "sigmoid" for tags, "softmax" for classes.
+        backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
+            `zoo.backends`; None for the paper's. The last two hear one length only and need
+            `segment`.
+        dtype: a Keras dtype policy.
+        **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
+            back-end, such as `cell="lstm"` for "rnn".
+
+    Raises:
+        UnknownName: with the nearest names.
+        ConfigError: an option that neither the architecture nor the back-end has; lists those
+            that they have. Or a back-end of fixed length without `segment`.
+
+    >>> import zoo
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
+    >>> model.output_shape
+    (None, 2)
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
+    >>> model.stage("attention").output_shape
+    (None, None, 561)
+    """
+    return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)
+
+
+# --- construction ---
+
+
+def import_architecture(name: str) -> ModuleType:
+    """Import `zoo.models.<name>`."""
+    if name not in registry.architectures():
+        raise registry.unknown(name)
+    return importlib.import_module(f"zoo.models.{name}")
+
+
+def options_of(function: Callable) -> dict[str, inspect.Parameter]:
+    """Return the keyword-only parameters of a function: those are an architecture's options."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check_options(
+    architecture: str, functions: Iterable[Callable], options: dict[str, Any]
+) -> None:
+    """Raise ConfigError if none of the functions that build a network knows one of the options."""
+    known = {name for function in functions for name in options_of(function)}
+    unknown = options.keys() - known
+    if unknown:
+        raise ConfigError(
+            f"{architecture} has no option {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def call(function: Callable, options: dict[str, Any], *args):
+    """Call with those of the options that the function takes."""
+    return function(*args, **{k: v for k, v in options.items() if k in options_of(function)})
+
+
+def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels as a tuple; raise ConfigError if they are not distinct strings."""
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ConfigError(f"labels is {labels!r}; give a list of strings.")
+    if not labels:
+        raise ConfigError("labels is empty; give at least one.")
+    twice = sorted({label for label in labels if list(labels).count(label) > 1})
+    if twice:
+        raise ConfigError(f"labels must differ from each other; given twice: {', '.join(twice)}.")
+    return tuple(labels)
+
+
+def xla_is_slow() -> bool:
+    """Say whether TensorFlow runs on a CPU, where XLA takes 1.7 times as long as without it."""
+    on_cpu = not keras.distribution.list_devices("gpu")
+    return keras.config.backend() == "tensorflow" and on_cpu
+
+
+@contextmanager
+def dtype_policy(dtype: Any) -> Iterator[str]:
+    """Build layers under a Keras dtype policy, and put the old one back."""
+    before = keras.config.dtype_policy()
+    policy = keras.dtype_policies.get(dtype) if dtype is not None else before
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield policy.name
+    finally:
+        keras.config.set_dtype_policy(before)

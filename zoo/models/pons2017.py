@@ -1,0 +1,400 @@
+"""Pons et al. 2017: musically motivated filters of many shapes.
+
+Paper: Jordi Pons, Oriol Nieto, Matthew Prockup, Erik Schmidt, Andreas Ehmann, Xavier Serra,
+"End-to-end learning for music audio tagging at scale", 2017 (arXiv 1711.02520; ISMIR 2018).
+
+The idea. A listener tells instruments apart by the shape of the spectrum at an instant, and rhythms
+by the shape of the envelope over time. So the first layer holds filters that are tall (most of the
+frequency axis, few frames) for timbre beside filters that are long (one band, up to 128 frames) for
+time, in many sizes. A timbral filter is pooled over all frequency, which makes it indifferent to
+pitch. Everything after that sees a sequence of feature vectors, and global pooling over time makes
+the network indifferent to length.
+
+Variants:
+    "musicnn" (default): the network that the first author trained and released as the Python
+        package musicnn 0.1.0 (Pons and Serra, arXiv 1909.06654). The numbers are read from that
+        package's code and from its weights, not from the 2017 paper.
+    "spectrogram", "waveform": the two networks of the 2017 paper, read from the authors' code
+        (github.com/jordipons/music-audio-tagging-at-scale-models). No weights were released.
+
+Two choices that the authors' 2017 code makes, and that we keep because the published numbers come
+from it. In the second and third convolution of the back-end the tensor is transposed to
+(batch, frames, 512, 1) before its batch normalisation, which therefore has one single scale, shift,
+mean and variance for all 512 channels (`shared_norm=True`; False gives one per channel). The dense
+layer's size refers to a name that is not defined; 500, the value of the function's unused argument
+`num_units`, is what we take for the intended one.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from zoo.errors import ConfigError
+from zoo.features import LogMelSpectrogram
+
+CARD = {
+    "title": "End-to-end learning for music audio tagging at scale",
+    "authors": [
+        "Jordi Pons",
+        "Oriol Nieto",
+        "Matthew Prockup",
+        "Erik Schmidt",
+        "Andreas Ehmann",
+        "Xavier Serra",
+    ],
+    "year": 2017,
+    "venue": "arXiv 1711.02520; ISMIR 2018",
+    "url": "https://arxiv.org/abs/1711.02520",
+    "task": "tagging",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "filters": "many shapes in the first layer, vertical and horizontal",
+    "backend": "temporal_pooling",
+    "variants": ["musicnn", "spectrogram", "waveform"],
+    "stages": {
+        "features": "log-mel spectrogram (frames, 96)",
+        "timbral": "vertical filters, pooled over frequency (frames, 408)",
+        "temporal": "horizontal filters, pooled over frequency (frames, 153)",
+        "frontend": "timbral and temporal joined (frames, 561)",
+        "cnn1": "first convolution of the mid-end (frames, 64)",
+        "cnn2": "second, with its residual connection (frames, 64)",
+        "cnn3": "third, with its residual connection (frames, 64)",
+        "max_pool": "maximum over time of frontend, cnn1, cnn2, cnn3 (753)",
+        "mean_pool": "mean over time of the same (753)",
+        "penultimate": "dense layer after its batch normalisation (200)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+}
+
+VARIANTS = ("musicnn", "spectrogram", "waveform")
+
+# TensorFlow 1's defaults, under which all three networks were trained.
+NORM = {"momentum": 0.99, "epsilon": 1e-3}
+
+# The 2017 code initialises every layer by variance scaling; musicnn by TensorFlow 1's default.
+HE = "he_normal"
+
+
+# --- layers ---
+
+
+@keras.saving.register_keras_serializable("zoo")
+class PooledFilters(layers.Layer):
+    """Filters of one shape over a spectrogram: convolution, ReLU, batch norm, max over frequency.
+
+    (batch, frames, bands) -> (batch, frames, filters). Time is zero-padded to keep its length
+    (an even kernel pads one frame less before than after, as TensorFlow does); frequency is not
+    padded. Note the order: normalisation follows ReLU in all of Pons' networks.
+
+    In inference the maximum is taken first, on the bare convolution, which spares three passes over
+    the widest tensors of the network. The result is the same: ReLU and a normalisation with a
+    positive scale keep the order of values; where the scale is negative the minimum is wanted,
+    which is the maximum of the negated filter's response.
+
+    Args:
+        filters: number of filters.
+        kernel_size: (frames, bands). Tall kernels are the paper's timbral filters, (frames, 1)
+            its temporal ones in the released network.
+        initializer: of the kernel.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: tuple[int, int],
+        initializer: str = "glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size = filters, tuple(kernel_size)
+        self.initializer = initializer
+        self.conv = layers.Conv2D(
+            filters,
+            self.kernel_size,
+            kernel_initializer=initializer,
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.norm = layers.BatchNormalization(**NORM, dtype=self.dtype_policy, name="norm")
+
+    def build(self, input_shape):
+        frames, bands = input_shape[1:]
+        self.positions = bands - self.kernel_size[1] + 1
+        self.conv.build((None, frames, bands, 1))
+        self.norm.build((None, frames, self.positions, self.filters))
+
+    def call(self, x, training=False):
+        length = self.kernel_size[0]
+        x = ops.pad(x, [[0, 0], [(length - 1) // 2, length // 2], [0, 0]])
+        x = ops.expand_dims(x, -1)  # (batch, frames + length - 1, bands, 1)
+        if not training:
+            return self._maximum_first(x)
+        x = self.norm(ops.relu(self.conv(x)), training=True)  # (batch, frames, positions, filters)
+        return ops.max(x, axis=2)  # (batch, frames, filters)
+
+    def _maximum_first(self, x):
+        sign = ops.cast(ops.where(self.norm.gamma < 0, -1.0, 1.0), self.compute_dtype)
+        x = ops.conv(x, self.conv.kernel * sign)  # (batch, frames, positions, filters)
+        if keras.config.backend() == "tensorflow":
+            x = ops.max_pool(x, (1, self.positions))  # on a CPU 5 to 10 % faster than ops.max
+        else:
+            x = ops.max(x, axis=2, keepdims=True)  # (batch, frames, 1, filters)
+        x = self.norm(ops.relu(x * sign + self.conv.bias), training=False)
+        return ops.squeeze(x, axis=2)  # (batch, frames, filters)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:2], self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "initializer": self.initializer,
+        }
+
+
+def conv_norm(
+    x,
+    filters: int,
+    length: int,
+    name: str,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    initializer: str = "glorot_uniform",
+    shared_norm: bool = False,
+):
+    """Convolution over time, ReLU, batch norm: (batch, frames, channels) -> (.., .., filters)."""
+    x = layers.Conv1D(
+        filters,
+        length,
+        strides,
+        padding,
+        activation="relu",
+        kernel_initializer=initializer,
+        name=name,
+    )(x)
+    if not shared_norm:
+        return layers.BatchNormalization(**NORM, name=f"{name}_norm")(x)
+    x = layers.Reshape((-1, filters, 1), name=f"{name}_column")(x)  # one channel: one scale for all
+    x = layers.BatchNormalization(**NORM, name=f"{name}_norm")(x)
+    return layers.Reshape((-1, filters), name=f"{name}_row")(x)
+
+
+def interleave(first, second, units: int, name: str):
+    """Join two (batch, units) into (batch, 2 units) as first0, second0, first1, second1, ...
+
+    Both generations of Pons' code join on a new last axis and flatten. Plain concatenation gives
+    wrong tags with the released weights.
+    """
+    columns = [layers.Reshape((units, 1))(x) for x in (first, second)]
+    return layers.Reshape((2 * units,), name=name)(layers.Concatenate()(columns))
+
+
+# --- front-ends ---
+
+
+def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
+    """What the network hears at once, in samples of 16 kHz audio.
+
+    musicnn: patches of 187 frames of 256 samples, one after the other (package 0.1.0,
+    configuration.py and extractor.py). "spectrogram" and "waveform": 15 s, the length that
+    secondary sources give for the paper's training patches.
+    """
+    if variant == "waveform":
+        return {"sample_rate": 16000, "segment": 240000, "hop": 240000, "pad": 0}
+    frames = 187 if variant == "musicnn" else 938
+    return {
+        "sample_rate": 16000,
+        "segment": (frames - 1) * 256 + 512,
+        "hop": frames * 256,
+        "pad": 256,  # librosa centres its frames: half a window at both ends of the clip
+    }
+
+
+def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
+    """Waveform to feature sequence.
+
+    Args:
+        waveform: (batch, samples), 16 kHz.
+        variant: one of "musicnn", "spectrogram", "waveform".
+        n: width of the "spectrogram" variant (29 n channels); 16 is the authors' best.
+
+    Returns:
+        Stages by name, the last of them "frontend": (batch, frames, channels).
+    """
+    if variant == "musicnn":
+        return musicnn_frontend(waveform)
+    if variant == "spectrogram":
+        return spectrogram_frontend(waveform, n)
+    if variant == "waveform":
+        return waveform_frontend(waveform)
+    raise ConfigError(f"variant is {variant!r}; pons2017 has {', '.join(VARIANTS)}.")
+
+
+def musicnn_frontend(waveform) -> dict:
+    """Two timbral and three temporal filter shapes (musicnn 0.1.0, models.py, `frontend`)."""
+    features = LogMelSpectrogram(name="features")(waveform)  # (batch, 187, 96)
+    x = layers.Reshape((-1, 96, 1), name="one_channel")(features)
+    x = layers.BatchNormalization(**NORM, name="input_norm")(x)
+    x = layers.Reshape((-1, 96), name="normalised")(x)
+    timbral = [
+        PooledFilters(204, (7, bands), name=f"timbral_{bands}")(x)  # (batch, 187, 204)
+        for bands in (38, 67)  # .4 and .7 of 96 bands
+    ]
+    temporal = [
+        PooledFilters(51, (length, 1), name=f"temporal_{length}")(x)  # (batch, 187, 51)
+        for length in (128, 64, 32)
+    ]
+    timbral = layers.Concatenate(name="timbral")(timbral)  # (batch, 187, 408)
+    temporal = layers.Concatenate(name="temporal")(temporal)  # (batch, 187, 153)
+    joined = layers.Concatenate(name="frontend")([timbral, temporal])  # (batch, 187, 561)
+    return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
+
+
+def spectrogram_frontend(waveform, n: int) -> dict:
+    """Six timbral and four temporal filter shapes (authors' 2017 code).
+
+    Unlike in musicnn there is no normalisation of the input, and the temporal filters see the mean
+    over frequency.
+    """
+    features = LogMelSpectrogram(name="features")(waveform)  # (batch, 938, 96)
+    timbral = [
+        PooledFilters(width * n, (frames, bands), HE, name=f"timbral_{frames}x{bands}")(features)
+        for bands in (86, 38)  # .9 and .4 of 96 bands
+        for frames, width in ((7, 1), (3, 2), (1, 4))
+    ]
+    energy = ops.mean(features, axis=2, keepdims=True)  # (batch, 938, 1)
+    temporal = [
+        conv_norm(energy, width * n, length, f"temporal_{length}", initializer=HE)
+        for length, width in ((165, 1), (128, 2), (64, 4), (32, 8))
+    ]
+    timbral = layers.Concatenate(name="timbral")(timbral)  # (batch, 938, 14 n)
+    temporal = layers.Concatenate(name="temporal")(temporal)  # (batch, 938, 15 n)
+    joined = layers.Concatenate(name="frontend")([timbral, temporal])  # (batch, 938, 29 n)
+    return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
+
+
+def waveform_frontend(waveform) -> dict:
+    """Seven sample-level convolutions of 3 samples, after Lee 2017 (authors' 2017 code)."""
+    x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 240000, 1)
+    first = {"strides": 3, "padding": "valid", "initializer": HE}
+    x = conv_norm(x, 64, 3, "conv0", **first)  # (batch, 80000, 64)
+    for i, filters in enumerate((64, 64, 128, 128, 128, 256), start=1):
+        x = conv_norm(x, filters, 3, f"conv{i}", padding="valid", initializer=HE)
+        name = "frontend" if i == 6 else f"pool{i}"
+        x = layers.MaxPooling1D(3, name=name)(x)  # 26666, 8888, 2962, 986, 328, 108 frames
+    return {"frontend": x}
+
+
+# --- back-ends ---
+
+
+def backend(stages: dict, *, variant: str = "musicnn", shared_norm: bool = True) -> dict:
+    """Feature sequence to one vector: convolutions over time, global pooling, a dense layer.
+
+    Args:
+        stages: what `frontend` returned.
+        variant: as in `frontend`.
+        shared_norm: see the top of this file; the paper's variants only.
+
+    Returns:
+        Stages by name, the last of them "penultimate": (batch, units).
+    """
+    if variant == "musicnn":
+        return musicnn_backend(stages["frontend"])
+    return paper_backend(stages["frontend"], shared_norm)
+
+
+def musicnn_backend(x) -> dict:
+    """Mid-end and back-end of the released network (musicnn 0.1.0, `midend` and `backend`)."""
+    cnn1 = conv_norm(x, 64, 7, "cnn1_conv")  # (batch, 187, 64)
+    cnn2 = layers.Add(name="cnn2")([conv_norm(cnn1, 64, 7, "cnn2_conv"), cnn1])
+    cnn3 = layers.Add(name="cnn3")([conv_norm(cnn2, 64, 7, "cnn3_conv"), cnn2])
+    x = layers.Concatenate(name="dense_connection")([x, cnn1, cnn2, cnn3])  # (batch, 187, 753)
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, 753)
+    mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(x)  # (batch, 753)
+    x = interleave(max_pool, mean_pool, 753, "pooled")  # (batch, 1506)
+    pooled = x
+    x = layers.BatchNormalization(**NORM, name="pooled_norm")(x)
+    x = layers.Dropout(0.5, name="pooled_dropout")(x)
+    x = layers.Dense(200, activation="relu", name="dense")(x)  # (batch, 200)
+    x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
+    penultimate = layers.Dropout(0.5, name="penultimate")(x)
+    return {
+        "cnn1": cnn1,
+        "cnn2": cnn2,
+        "cnn3": cnn3,
+        "max_pool": max_pool,
+        "mean_pool": mean_pool,
+        "pooled": pooled,
+        "penultimate": penultimate,
+    }
+
+
+def paper_backend(x, shared_norm: bool) -> dict:
+    """The back-end that both networks of the 2017 paper share (authors' code)."""
+    cnn1 = conv_norm(x, 512, 7, "cnn1", padding="valid", initializer=HE)  # (batch, frames - 6, 512)
+    residual = {"initializer": HE, "shared_norm": shared_norm}
+    y = conv_norm(cnn1, 512, 7, "cnn2_conv", **residual)
+    cnn2 = layers.Add(name="cnn2")([y, cnn1])
+    x = layers.MaxPooling1D(2, name="halved")(cnn2)  # (batch, (frames - 6) / 2, 512)
+    y = conv_norm(x, 512, 7, "cnn3_conv", **residual)
+    cnn3 = layers.Add(name="cnn3")([y, x])
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(cnn3)  # (batch, 512)
+    mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(cnn3)  # (batch, 512)
+    pooled = interleave(max_pool, mean_pool, 512, "pooled")  # (batch, 1024)
+    x = layers.Dropout(0.5, name="pooled_dropout")(pooled)
+    x = layers.Dense(500, activation="relu", name="dense")(x)  # (batch, 500)
+    x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
+    penultimate = layers.Dropout(0.5, name="penultimate")(x)
+    return {
+        "cnn1": cnn1,
+        "cnn2": cnn2,
+        "cnn3": cnn3,
+        "max_pool": max_pool,
+        "mean_pool": mean_pool,
+        "pooled": pooled,
+        "penultimate": penultimate,
+    }
+
+
+# --- published weights ---
+
+
+def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name the variables of a musicnn 0.1.0 checkpoint as this file does.
+
+    TensorFlow 1 numbered them in the order of creation: input norm, the five filter shapes, the
+    three convolutions of the mid-end, the two dense layers.
+
+    Args:
+        tensors: by their TensorFlow names; the optimiser's are ignored.
+
+    Returns:
+        Arrays by Keras variable path.
+    """
+    blocks = ["timbral_38", "timbral_67", "temporal_128", "temporal_64", "temporal_32"]
+    convs = [f"{block}/conv" for block in blocks] + [f"cnn{i}_conv" for i in (1, 2, 3)]
+    norms = [f"{block}/norm" for block in blocks] + [f"cnn{i}_conv_norm" for i in (1, 2, 3)]
+    names = {
+        "conv2d": convs,
+        "batch_normalization": ["input_norm", *norms, "pooled_norm", "dense_norm"],
+        "dense": ["dense", "logits"],
+    }
+    parts = {
+        "conv2d": ["kernel", "bias"],
+        "batch_normalization": ["gamma", "beta", "moving_mean", "moving_variance"],
+        "dense": ["kernel", "bias"],
+    }
+    ours = {}
+    for kind, layer_names in names.items():
+        for i, layer_name in enumerate(layer_names):
+            theirs = f"{kind}_{i}" if i else kind
+            for part in parts[kind]:
+                ours[f"{layer_name}/{part}"] = tensors[f"{theirs}/{part}"]
+    for i in (1, 2, 3):  # (7, channels, 1, 64), a 2D convolution over the full height: (7, .., 64)
+        ours[f"cnn{i}_conv/kernel"] = ours[f"cnn{i}_conv/kernel"][:, :, 0, :]
+    return ours

@@ -1,0 +1,1 @@
+"""Published weights: what there is (manifest), how it is had (fetch), how it is read (convert)."""

@@ -1,0 +1,143 @@
+"""The folder where fetched weights are kept: one safetensors file a checkpoint, and its sha256.
+
+``ZOO_CACHE`` names the folder; without it, it is the user's cache folder for "music-zoo". Files
+appear whole or not at all, under names that change when their source does.
+``NAME.safetensors.sha256`` has the form that ``sha256sum -c`` reads. A folder that was filled
+elsewhere may be read-only.
+"""
+
+import atexit
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from zoo.errors import WeightsError
+
+VARIABLE = "ZOO_CACHE"
+LOCK_SECONDS = 1800  # a 30 MB file on a slow line; a process that dies gives its lock back at once
+
+logger = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """Return the cache folder's path; it need not exist."""
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen or platformdirs.user_cache_dir("music-zoo", False)).expanduser()
+
+
+def file_name(checkpoint: str, identity: str) -> str:
+    """Return the name under which a checkpoint from a certain source is kept."""
+    return f"{checkpoint}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.safetensors"
+
+
+def find(name: str) -> Path:
+    """Return the cached file of that name.
+
+    Raises:
+        WeightsError: if it is not there, cannot be read, or does not fit its recorded sha256.
+    """
+    places = [place / name for place in (*_own_folders, folder())]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise WeightsError(f"has no {name}")
+    expected, got = _record(file).read_text().split(" ")[0], sha256(file)
+    if got != expected:
+        raise WeightsError(f"{file} is damaged: sha256 expected {expected}, got {got}")
+    return file
+
+
+def writable_folder() -> Path:
+    """Return the cache folder, made if need be.
+
+    Where it cannot be written, a warning says so, and a folder takes its place that is removed when
+    the process ends.
+    """
+    chosen = folder()
+    try:
+        chosen.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=chosen):
+            return chosen
+    except OSError as error:
+        warnings.warn(
+            f"the cache folder {chosen} cannot be written ({error}), so fetched weights are kept "
+            f"for this process only. Set {VARIABLE} to a folder that can.",
+            stacklevel=2,
+        )
+    return _folder_of_this_process()
+
+
+@contextlib.contextmanager
+def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
+    """Hold the lock on one checkpoint, across processes; give a scratch folder that goes away.
+
+    Raises:
+        WeightsError: if another process holds the lock for half an hour.
+    """
+    lock = filelock.FileLock(place / f".{checkpoint}.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            logger.warning("another process is fetching %s; waiting for it", checkpoint)
+            lock.acquire(timeout=LOCK_SECONDS)
+    except filelock.Timeout:
+        raise WeightsError(
+            f"another process has been fetching {checkpoint!r} for {LOCK_SECONDS // 60} minutes "
+            f"(lock {lock.lock_file}); end it, or set {VARIABLE} to another folder"
+        ) from None
+    try:
+        # We hold the lock, so what is there was left behind by a process that was killed.
+        for left_behind in place.glob(f".{checkpoint}-*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f".{checkpoint}-", dir=place) as scratch:
+            yield Path(scratch)
+    finally:
+        lock.release()
+
+
+def keep(new: Path, file: Path) -> Path:
+    """Move a finished file to its place in the cache, whole, after a record of its sha256."""
+    line = f"{sha256(new)}  {file.name}\n"
+    record = new.with_name(f"{new.name}.sha256")
+    record.write_text(line)
+    os.replace(record, _record(file))
+    os.replace(new, file)
+    return file
+
+
+def sha256(file: Path) -> str:
+    """Return the sha256 of a file's content, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def git_blob(file: Path) -> str:
+    """Return the digest that git gives to a file's content."""
+    digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: digest).hexdigest()
+
+
+def _record(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+_own_folders: list[Path] = []
+
+
+def _folder_of_this_process() -> Path:
+    """Return a folder that is removed when the process ends."""
+    if not _own_folders:
+        new = tempfile.mkdtemp(prefix="music-zoo-")
+        atexit.register(shutil.rmtree, new, ignore_errors=True)
+        _own_folders.append(Path(new))
+    return _own_folders[0]

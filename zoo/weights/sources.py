@@ -1,0 +1,104 @@
+"""Where the files of a checkpoint's sources come from: a mirror, the package index, an address.
+
+``ZOO_MIRROR`` names a folder or a http(s) address that holds such files under the names that the
+manifest gives them. It is asked before the network. What comes from anywhere is verified before it
+is looked into.
+"""
+
+import functools
+import os
+import shutil
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from zoo.errors import WeightsError
+from zoo.weights import cache, network
+from zoo.weights.manifest import Bundled, PyPI, Remote, Url
+
+MIRROR = "ZOO_MIRROR"
+
+Supplier = Callable[[Path], None]  # writes a source's file to the path that it is given
+
+
+def suppliers(sources: tuple[PyPI | Url, ...]) -> Iterator[tuple[str, Remote, Supplier]]:
+    """Yield all ways to get any of the sources, in the order to try them.
+
+    Yields:
+        The place, as a person should read it; the source; what gets its file.
+    """
+    mirror = os.environ.get(MIRROR)
+    if mirror:
+        for source in sources:
+            yield f"mirror {mirror}", source, functools.partial(_from_mirror, mirror, source)
+    for source in sources:
+        if network.offline():
+            yield f"network, for {source.file}", source, _forbidden
+        elif isinstance(source, PyPI):
+            for index in network.indexes():
+                yield (
+                    f"package index {index}",
+                    source,
+                    functools.partial(_from_index, index, source),
+                )
+        else:
+            yield source.url, source, functools.partial(_from_address, source.url, source)
+
+
+def verify(file: Path, source: Bundled | Remote) -> None:
+    """Check a file against what the manifest says of it.
+
+    Raises:
+        WeightsError: with the expected and the actual size or digest.
+    """
+    size = file.stat().st_size
+    if source.bytes is not None and size < source.bytes:
+        raise WeightsError(f"{file.name} is cut off: {size} of {source.bytes} bytes")
+    if source.bytes is not None and size > source.bytes:
+        raise WeightsError(f"{file.name} is longer than the {source.bytes} bytes expected: {size}")
+    if source.sha256 is not None:
+        kind, expected, got = "sha256", source.sha256, cache.sha256(file)
+    else:
+        kind, expected, got = "git blob", f"{source.git_blob}", cache.git_blob(file)
+    if got != expected:
+        raise WeightsError(
+            f"{file.name} is not the file expected: {kind} expected {expected}, got {got}"
+        )
+
+
+def _from_mirror(mirror: str, source: Remote, target: Path) -> None:
+    if mirror.startswith(("http://", "https://")):
+        if network.offline():
+            _forbidden(target)
+        _from_address(f"{mirror.rstrip('/')}/{urllib.parse.quote(source.file)}", source, target)
+    elif (file := Path(mirror).expanduser() / source.file).is_file():
+        shutil.copyfile(file, target)
+    else:
+        raise WeightsError(f"has no file {source.file}")
+
+
+def _from_index(index: str, source: PyPI, target: Path) -> None:
+    import pypi_simple
+
+    with network.session() as client:
+        try:
+            page = pypi_simple.PyPISimple(index, session=client).get_project_page(
+                source.project, timeout=network.TIMEOUT
+            )
+        except pypi_simple.NoSuchProjectError:
+            raise WeightsError(f"has no project {source.project!r}") from None
+        except (ValueError, pypi_simple.UnsupportedRepoVersionError) as error:
+            raise WeightsError(f"does not answer as a package index ({error})") from error
+        listed = {package.filename: package for package in page.packages}
+        if source.file not in listed:
+            raise WeightsError(f"{source.project} {source.version} has no file {source.file} there")
+        network.download(client, listed[source.file].url, target, source.bytes)
+
+
+def _from_address(url: str, source: Remote, target: Path) -> None:
+    with network.session() as client:
+        network.download(client, url, target, source.bytes)
+
+
+def _forbidden(target: Path) -> None:
+    raise WeightsError(f"{network.offline()} is set, which forbids the network")
