@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         WeightsError,
         ZooError,
     )
+    from zoo.hub import push
     from zoo.model import AudioModel, build, load
     from zoo.registry import info, list_models
     from zoo.results import Embedding, Onsets, Taggram, Tags
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOME = {
     "load": "zoo.model",
     "build": "zoo.model",
+    "push": "zoo.hub",
     "AudioModel": "zoo.model",
     "info": "zoo.registry",
     "list_models": "zoo.registry",
@@ -60,6 +62,7 @@ __all__ = [
     "info",
     "list_models",
     "load",
+    "push",
 ]
 
 

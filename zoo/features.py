@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.dft import TwoStepDFT
 from zoo.errors import ConfigError
 
 
@@ -80,25 +81,30 @@ def mel_filterbank(
 # Harris' (1978), named after their highest side lobe in dB.
 WINDOWS = {
     "hann": (0.5, 0.5),
+    "hamming": (0.54, 0.46),
     "blackman_harris_62": (0.44959, 0.49364, 0.05677),
 }
 
 
-def windowed_dft(n_fft: int, window: str = "hann") -> np.ndarray:
-    """Cosine and sine parts of the DFT of a frame under a periodic window.
+def windowed_dft(n_fft: int, window: str = "hann", symmetric: bool = False) -> np.ndarray:
+    """Cosine and sine parts of the DFT of a frame under a window.
 
     Args:
         n_fft: length of the frame in samples.
         window: a name of `WINDOWS`.
+        symmetric: first and last value of the window are the same, as in MATLAB's functions; if
+            False the window is periodic, as in librosa.
 
     Returns:
         float64 array (n_fft, 2 * (n_fft // 2 + 1)): all cosines, then all sines.
     """
     n = np.arange(n_fft)
-    cosines = enumerate(WINDOWS[window])
-    window = sum((-1) ** k * a * np.cos(2 * np.pi * k * n / n_fft) for k, a in cosines)
+    period = n_fft - 1 if symmetric else n_fft
+    taper = np.zeros(n_fft)
+    for k, a in enumerate(WINDOWS[window]):
+        taper += (-1) ** k * a * np.cos(2 * np.pi * k * n / period)
     phase = 2 * np.pi * np.outer(n, np.arange(n_fft // 2 + 1)) / n_fft
-    return window[:, None] * np.concatenate([np.cos(phase), -np.sin(phase)], axis=1)
+    return taper[:, None] * np.concatenate([np.cos(phase), -np.sin(phase)], axis=1)
 
 
 EPSILON = 2.0**-52  # of float64: what madmom adds before its logarithm
@@ -121,7 +127,7 @@ class LogMelSpectrogram(keras.layers.Layer):
     Args:
         sample_rate: of the waveform, in Hz.
         n_fft: window and FFT length in samples.
-        window: "hann" or "blackman_harris_62", both periodic.
+        window: a name of `WINDOWS`; periodic.
         hop_length: in samples.
         n_mels: number of bands.
         fmin: lowest edge in Hz.
@@ -220,6 +226,62 @@ class LogMelSpectrogram(keras.layers.Layer):
         return {**super().get_config(), **self.config}
 
 
+# --- without mel bands ---
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LogSpectrogram(keras.layers.Layer):
+    """Waveform to log-magnitude spectrogram: (batch, samples) -> (batch, frames, n_fft // 2 + 1).
+
+    log(floor + x) - log(floor), so that silence is 0. Float32 whatever the dtype policy. The
+    defaults are those of the demo of Lee et al. 2009 (get_spectrogram_orig.m) at 16 kHz: symmetric
+    Hamming window of 20 ms, hop of 10 ms, magnitude (not power), floor 1e-5.
+
+    Args:
+        n_fft: window and DFT length in samples.
+        hop_length: in samples; frames = 1 + (samples - n_fft) // hop_length.
+        window: a name of `WINDOWS`.
+        symmetric: as in `windowed_dft`.
+        floor: what is added before the logarithm.
+    """
+
+    def __init__(
+        self,
+        n_fft: int = 320,
+        hop_length: int = 160,
+        window: str = "hamming",
+        symmetric: bool = True,
+        floor: float = 1e-5,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if window not in WINDOWS:
+            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        self.config = dict(
+            n_fft=n_fft, hop_length=hop_length, window=window, symmetric=symmetric, floor=floor
+        )
+        self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
+        self.block = math.gcd(n_fft, hop_length)  # as in LogMelSpectrogram
+        dft = windowed_dft(n_fft, window, symmetric).astype("float32")
+        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
+
+    def call(self, waveform):
+        n_blocks = ops.shape(waveform)[1] // self.block
+        x = waveform[:, : n_blocks * self.block]
+        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
+        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        real, imaginary = ops.split(ops.square(x), 2, axis=-1)
+        return ops.log1p(ops.sqrt(real + imaginary) / self.floor)
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        frames = None if samples is None else 1 + (samples - self.n_fft) // self.hop_length
+        return (batch, frames, self.n_fft // 2 + 1)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
 # --- madmom's spectrograms ---
 
 
@@ -248,60 +310,14 @@ def snapped_mel_filterbank(
     bins = np.arange(n_fft // 2) * sample_rate / n_fft
     corners = np.abs(points[:, None] - bins).argmin(axis=1)
     bank = np.zeros((n_fft // 2, n_mels))
-    for band, (start, centre, stop) in enumerate(zip(corners, corners[1:], corners[2:])):
+    for band in range(n_mels):
+        start, centre, stop = corners[band : band + 3]
         if stop - start < 2:
             bank[start, band] = 1.0
         else:
             bank[start:centre, band] = np.arange(centre - start) / (centre - start)
             bank[centre:stop, band] = np.arange(stop - centre, 0, -1) / (stop - centre)
     return bank / bank.sum(axis=0)
-
-
-class TwoStepDFT:
-    """Magnitudes of the DFT of real frames as two small matrix products (Cooley and Tukey, 1965).
-
-    With n = a b, sample b i + j and bin k + a l, the sum over i is a product with an (a, a) matrix
-    and the sum over j one with a (b, b) matrix for each k. For n = 4096 that is a twentieth of the
-    arithmetic of the whole (n, n) matrix. Since frames are real, k stops at a / 2; the rest would
-    be mirror images. The last axis of the result has an order of its own, which `rows` follows.
-
-    Args:
-        n: samples a frame.
-    """
-
-    def __init__(self, n: int):
-        self.a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
-        self.b = n // self.a
-        self.n_k = self.a // 2 + 1
-        i, k, j = np.arange(self.a), np.arange(self.n_k), np.arange(self.b)
-        bins = k[:, None] + self.a * j  # (k, l)
-        first = np.exp(-2j * np.pi * np.outer(i, k) / self.a)
-        second = np.exp(-2j * np.pi * ((j[:, None] * bins[:, None]) % n) / n)  # (k, j, l)
-        self.first = np.concatenate([first.real, first.imag], axis=1).astype("float32")
-        self.second = np.block(
-            [[second.real, second.imag], [-second.imag, second.real]]
-        ).astype("float32")  # (k, 2 j, 2 l)
-        self.bins = np.minimum(bins, n - bins).reshape(-1)
-
-    def rows(self, bank: np.ndarray) -> np.ndarray:
-        """Reorder the rows of a (bins, bands) matrix for a product with `magnitudes`."""
-        rows = np.zeros((len(self.bins), bank.shape[1]), dtype="float32")
-        bins, first = np.unique(self.bins, return_index=True)  # a few bins occur twice
-        wanted = bins < len(bank)
-        rows[first[wanted]] = bank[bins[wanted]]
-        return rows
-
-    def magnitudes(self, frames):
-        """(..., n) -> (frames, bins in an order of their own)."""
-        x = ops.reshape(frames, (-1, self.a, self.b))
-        x = ops.matmul(ops.transpose(x, (0, 2, 1)), self.first)  # (frames, j, 2 k)
-        x = ops.reshape(x, (-1, self.b, 2, self.n_k))
-        x = ops.reshape(ops.transpose(x, (3, 0, 2, 1)), (self.n_k, -1, 2 * self.b))
-        real, imaginary = ops.split(ops.matmul(x, self.second), 2, axis=-1)
-        power = ops.square(real) + ops.square(imaginary)  # (k, frames, l)
-        silent = power == 0  # the square root has no finite gradient there
-        x = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
-        return ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, self.n_k * self.b))
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -313,8 +329,9 @@ class MultiResolutionLogMel(keras.layers.Layer):
     Symmetric Hann window, magnitude (not power), `snapped_mel_filterbank`, ln(x + 2.220446e-16).
 
     madmom (0.16.1, `CNNOnsetProcessor`) reads 16-bit samples and divides them by 32767. Here full
-    scale is 32768 at the input, and the window makes up for the difference. Float32 throughout,
-    as in madmom after its FFT, whatever the dtype policy.
+    scale is 32768 at the input, and the filters make up for the difference. madmom's FFT is in
+    float64; here everything is float32, whatever the dtype policy, and `zoo.dft` keeps the
+    difference small.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -350,19 +367,18 @@ class MultiResolutionLogMel(keras.layers.Layer):
         self.hop_length, self.n_mels, self.longest = hop_length, n_mels, max(frame_sizes)
         self.resolutions = []
         for size in frame_sizes:
-            dft = TwoStepDFT(size)
-            window = (np.hanning(size) * (32768 / 32767)).astype("float32")
-            bank = snapped_mel_filterbank(sample_rate, size, n_mels, fmin, fmax)
-            self.resolutions.append((size, window, dft, dft.rows(bank)))
+            bank = snapped_mel_filterbank(sample_rate, size, n_mels, fmin, fmax) * (32768 / 32767)
+            dft = TwoStepDFT(np.hanning(size), n_bins=1 + np.flatnonzero(bank.any(axis=1))[-1])
+            self.resolutions.append((size, dft, dft.rows(bank)))
 
     def call(self, waveform):
         n_frames = (ops.shape(waveform)[1] + self.hop_length - 1) // self.hop_length
         frames = self.framed(waveform, n_frames)
         channels = []
-        for size, window, dft, bank in self.resolutions:
+        for size, dft, bank in self.resolutions:
             start = (self.longest - size) // 2  # all windows have the same centre
-            x = frames[..., start : start + size] * window
-            x = ops.matmul(dft.magnitudes(x), bank)  # (batch * frames, n_mels)
+            x = dft.magnitudes(frames[..., start : start + size])
+            x = ops.matmul(x, bank)  # (batch * frames, n_mels)
             x = ops.reshape(x, (-1, n_frames, self.n_mels))
             channels.append(ops.log(x + EPSILON))
         return ops.stack(channels, axis=-1)

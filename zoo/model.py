@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo import audio, backends, listen, registry
+from zoo import audio, backends, listen, onsets, registry
 from zoo.audio import Segmentation, Source
 from zoo.errors import ConfigError, UnknownName, WeightsError
 from zoo.registry import Card
-from zoo.results import Embedding, Taggram, Tags
+from zoo.results import Embedding, Onsets, Taggram, Tags
 from zoo.weights import fetch
 
 HEAD = ("logits",)  # the layers that belong to the labels
@@ -70,7 +70,9 @@ class AudioModel(keras.Model):
         labels = checked_labels(labels)
         if activation not in ("sigmoid", "softmax"):
             raise ConfigError(f"activation is {activation!r}; it is 'sigmoid' or 'softmax'.")
-        module, options = import_architecture(architecture), dict(options or {})
+        module = import_architecture(architecture)
+        # Lists, as in a saved file: a model and its copy have the same configuration.
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in (options or {}).items()}
         summarise = module.backend if backend is None else backends.named(backend)
         check_options(architecture, (module.segmentation, module.frontend, summarise), options)
         geometry = dict(call(module.segmentation, options))
@@ -91,8 +93,7 @@ class AudioModel(keras.Model):
                 activation, dtype="float32", name="probabilities"
             )(stages["logits"])
         super().__init__(waveform, stages["probabilities"], name=name or architecture)
-        if xla_is_slow():
-            self.jit_compile = False
+        self.supports_jit = not xla_is_slow()
         self._keep = _Untracked(stages=stages, stage_models={}, config={})
         self._keep.config = {
             "architecture": architecture,
@@ -108,6 +109,8 @@ class AudioModel(keras.Model):
         self.labels = labels
         self.sample_rate = sample_rate
         self.segmentation = cut
+        if segment is not None:
+            check_segment(self, segment)
 
     # --- what it is ---
 
@@ -131,12 +134,6 @@ class AudioModel(keras.Model):
         """Return the arguments of the constructor."""
         return dict(self._keep.config)
 
-    def compile(self, *args, jit_compile="auto", **kwargs):
-        """Configure training as `keras.Model.compile` does; see there for the arguments."""
-        if jit_compile == "auto" and xla_is_slow():
-            jit_compile = False
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AudioModel":
         """Make an untrained model from what `get_config` returned."""
@@ -158,8 +155,7 @@ class AudioModel(keras.Model):
         models = self._keep.stage_models
         if name not in models:
             models[name] = keras.Model(self.input, self._keep.stages[name], name=name)
-            if xla_is_slow():
-                models[name].jit_compile = False
+            models[name].supports_jit = not xla_is_slow()
         return models[name]
 
     def with_labels(self, labels: Sequence[str], activation: str | None = None) -> "AudioModel":
@@ -244,6 +240,57 @@ class AudioModel(keras.Model):
 
         return self._results(audio, stage, result, hop, tail)
 
+    def onsets(
+        self,
+        audio,
+        threshold: float = onsets.THRESHOLD,
+        *,
+        smooth: float = onsets.SMOOTH,
+        combine: float = onsets.COMBINE,
+    ):
+        """Find where notes begin; for models whose task is onset detection.
+
+        Args:
+            audio: as in `tag`. A long file takes no more memory than a short one.
+            threshold: how high the smoothed activation must be, above 0 and at most 1.
+            smooth: length of the Hamming window that smooths it, in seconds; 0 for none.
+            combine: of onsets that follow each other within so many seconds, the first stays.
+
+        Returns:
+            `Onsets` with times in seconds and the activation; a list for a list. The defaults give
+            what madmom's CNNOnsetDetector gives.
+
+        Raises:
+            ConfigError: the model does not judge frames; use `tag`.
+            AudioError, FileNotFoundError: as in `tag`.
+        """
+        frames = getattr(import_architecture(self.architecture), "FRAMES", None)
+        if frames is None or not self.frame_wise:
+            raise ConfigError(
+                f"{self.name} does not find onsets; use tag or taggram. "
+                f"Those that do: {', '.join(registry.list_models(task='onsets')) or 'none'}."
+            )
+        sources = audio if isinstance(audio, list) else [audio]
+        found: list[Onsets] = [
+            onsets.detect(
+                source,
+                predict_function(self),
+                self.sample_rate,
+                **frames,
+                model=self.name,
+                threshold=threshold,
+                smooth=smooth,
+                combine=combine,
+            )
+            for source in sources
+        ]
+        return found if isinstance(audio, list) else found[0]
+
+    @property
+    def frame_wise(self) -> bool:
+        """Whether the output is one row a frame, (batch, frames, labels), and not one a clip."""
+        return len(self.output_shape) == 3
+
     def hear(
         self,
         sources: Sequence[Source],
@@ -263,6 +310,8 @@ class AudioModel(keras.Model):
         Yields:
             For each sound its values, times and seconds, or the exception that it caused.
         """
+        if stage == "probabilities" and self.frame_wise:
+            raise ConfigError(f"{self.name} judges frames, not clips: call its onsets, not tag.")
         network = self if stage == "probabilities" else self.stage(stage)
         return listen.hear(
             sources, predict_function(network), self.sample_rate, self._cut(hop), tail
@@ -317,8 +366,9 @@ def load(
     """Load a trained model.
 
     Args:
-        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), or
-            a file that `model.save` wrote ("mine.keras").
+        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
+            file that `model.save` wrote ("mine.keras"), or a repository on the Hugging Face Hub
+            ("hf://user/repo", "hf://user/repo@revision").
         labels: your own tags: everything but the head keeps its weights, the head is fresh.
         dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
         activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
@@ -338,7 +388,11 @@ def load(
     """
     if activation is not None and labels is None:
         raise ConfigError("activation is for a fresh head: give labels too.")
-    if is_file_name(name):
+    if str(name).startswith("hf://"):
+        from zoo import hub  # which imports this module
+
+        model = hub.load(str(name), dtype)
+    elif is_file_name(name):
         model = load_file(Path(name), dtype)
     else:
         model = load_checkpoint(registry.resolve(str(name)), dtype)
@@ -380,20 +434,25 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
     return model
 
 
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return what a weight file holds, by path; the state of random generators is not of it."""
+    return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+
+
 def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:
     """Put named tensors into a model's variables, all of them and nothing else.
 
     Raises:
         WeightsError: tensors or variables without a counterpart, or of another shape.
     """
-    variables = {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
-    missing, extra = variables.keys() - tensors.keys(), tensors.keys() - variables.keys()
+    ours = variables(model)
+    missing, extra = ours.keys() - tensors.keys(), tensors.keys() - ours.keys()
     if missing or extra:
         raise WeightsError(
             f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
             f"the file also has {sorted(extra)}."
         )
-    for path, variable in variables.items():
+    for path, variable in ours.items():
         if tuple(variable.shape) != tensors[path].shape:
             raise WeightsError(
                 f"{path} of {name} is {tensors[path].shape} in the file and "
@@ -471,6 +530,16 @@ def check_options(
         )
 
 
+def check_segment(model: AudioModel, seconds: float) -> None:
+    """Raise ConfigError if the network's pools leave nothing of a segment."""
+    try:
+        model.compute_output_shape((None, model.segmentation.segment))
+    except ValueError as error:
+        raise ConfigError(
+            f"segment is {seconds} s, too short for {model.architecture}: {error}"
+        ) from error
+
+
 def call(function: Callable, options: dict[str, Any], *args):
     """Call with those of the options that the function takes."""
     return function(*args, **{k: v for k, v in options.items() if k in options_of(function)})
@@ -490,8 +559,9 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
 
 def xla_is_slow() -> bool:
     """Say whether TensorFlow runs on a CPU, where XLA takes 1.7 times as long as without it."""
-    on_cpu = not keras.distribution.list_devices("gpu")
-    return keras.config.backend() == "tensorflow" and on_cpu
+    if keras.config.backend() != "tensorflow":
+        return False
+    return not keras.distribution.list_devices("gpu")
 
 
 @contextmanager

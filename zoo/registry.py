@@ -39,15 +39,19 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """An architecture and its checkpoints: what `zoo.info` returns and what a model carries."""
+    """An architecture and its checkpoints: what `zoo.info` returns and what a model carries.
+
+    `origin` is the commit that a model was loaded from, "hf://user/repo@<commit>"; "" for others.
+    """
 
     name: str
     architecture: Architecture
     checkpoints: dict[str, Checkpoint]
+    origin: str = ""
 
     def to_dict(self) -> dict:
         """Return the card as plain dictionaries, lists, strings and numbers."""
-        return msgspec.to_builtins(self)
+        return msgspec.json.decode(msgspec.json.encode(self))
 
     @classmethod
     def from_dict(cls, content: dict) -> "Card":
@@ -64,6 +68,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             f"  front-end  {a.input}; {knowledge}; {a.filters}",
             f"  back-end   {a.backend}",
         ]
+        if self.origin:
+            lines.append(f"  origin     {self.origin}")
         if a.variants:
             lines.append(f"  variants   {', '.join(a.variants)}")
         if a.notes:
@@ -85,6 +91,7 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
         f"    weights by  {', '.join(checkpoint.authors)}; licence {checkpoint.licence.weights}",
         f"    data        {checkpoint.licence.data}",
         f"    provenance  {checkpoint.provenance}",
+        f"    status      {checkpoint.status}",
         f"    cite        {checkpoint.citation}",
         f"    labels      {len(checkpoint.labels)}: {', '.join(checkpoint.labels)}",
     ]
@@ -190,9 +197,10 @@ def resolve(name: str) -> str:
         raise unknown(name)
     default = default_checkpoint(name)
     if default is None:
+        own = ", ".join(sorted(info(name).checkpoints)) or "none yet"
         raise UnknownName(
-            f"{name} has no default weights. zoo.build({name!r}, labels=[...]) gives it untrained; "
-            f"zoo.list_models('{name}*') lists what is trained."
+            f"{name} has no default weights; its checkpoints: {own}. "
+            f"zoo.build({name!r}, labels=[...]) gives it untrained."
         )
     return default
 

@@ -27,9 +27,8 @@ from zoo.weights.manifest import Bundled, Checkpoint, Manifest, Remote
 
 logger = logging.getLogger(__name__)
 
-Attempt = tuple[
-    str, Callable[[], Path]
-]  # a place, as a person should read it, and how to get the file from there
+# A place, as a person should read it, and how to get the file from there.
+Attempt = tuple[str, Callable[[], Path]]
 
 
 def tensors(name: str, catalogue: Manifest | None = None) -> dict[str, np.ndarray]:

@@ -1,0 +1,225 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import zoo
+from zoo import plot
+
+LABELS = tuple(f"tag {i}" for i in range(20))
+SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+
+
+def make_gram(seconds, segment=3.0, hop=3.0, source="folder/song.mp3", labels=LABELS):
+    """Return a taggram of random scores, cut as `zoo.audio` cuts: a tail ends with the clip."""
+    times = np.arange(0, max(seconds - segment, 0) + 1e-9, hop)
+    fresh = np.r_[min(segment, seconds), np.full(len(times) - 1, hop)]
+    if fresh.sum() < seconds:
+        times, fresh = np.r_[times, seconds - segment], np.r_[fresh, seconds - fresh.sum()]
+    values = np.random.default_rng(0).uniform(0, 0.6, (len(times), len(labels)))
+    return zoo.Taggram(values, times, fresh, labels, source, "pons2017.mtt")
+
+
+def axes_of(figure):
+    return figure.axes[0]
+
+
+def texts(labels):
+    return [label.get_text() for label in labels]
+
+
+def make_onsets(times=(0.1, 0.3)):
+    return zoo.Onsets(times, np.linspace(0, 1, 50), 100, "song.mp3", "schluter2014")
+
+
+DRAWN = [make_gram(10), make_gram(10).tags(), make_onsets()]
+
+
+# --- taggrams ---
+
+
+def test_best_labels_are_on_top():
+    gram = make_gram(30)
+    axes = axes_of(gram.plot(top=4))
+    assert texts(axes.get_yticklabels()) == [label for label, _ in gram.tags(4)]
+    assert axes.yaxis_inverted()
+
+
+def test_fifteen_labels_are_drawn_by_default():
+    assert len(axes_of(make_gram(30).plot()).get_yticks()) == 15
+
+
+def test_chosen_labels_keep_their_order():
+    axes = axes_of(make_gram(30).plot(labels=["tag 7", "tag 3"]))
+    assert texts(axes.get_yticklabels()) == ["tag 7", "tag 3"]
+
+
+def test_cells_hold_the_scores_of_their_label():
+    gram = make_gram(9)
+    mesh = axes_of(gram.plot(labels=["tag 3"])).collections[0]
+    np.testing.assert_array_equal(np.ravel(mesh.get_array()), gram.values[:, 3])
+
+
+def test_cells_lie_at_the_times_of_their_segments():
+    np.testing.assert_allclose(plot.edges(make_gram(9)), [0, 3, 6, 9])
+
+
+def test_tail_is_drawn_as_wide_as_what_it_adds():
+    gram = make_gram(10)
+    assert gram.times[-1] == 7
+    np.testing.assert_allclose(plot.edges(gram), [0, 3, 6, 9, 10])
+
+
+def test_single_tail_after_a_single_segment():
+    np.testing.assert_allclose(plot.edges(make_gram(3.5)), [0, 3, 3.5])
+
+
+def test_overlapping_neighbours_share_their_overlap():
+    # segments 0 to 3, 1 to 4 and 2 to 5: halfway through 1 to 3, and through 2 to 4
+    np.testing.assert_allclose(plot.edges(make_gram(5, hop=1.0)), [0, 2, 3, 5])
+
+
+def test_two_hours_are_averaged_to_what_a_picture_can_show():
+    gram = make_gram(7200)
+    bounds, values = plot.merged(plot.edges(gram), gram.values, gram.seconds)
+    assert len(values) == len(bounds) - 1 == 800
+    np.testing.assert_allclose(values[0], gram.values[:3].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(bounds[[0, 1, -1]], [0, 9, 7200])
+
+
+def test_average_weighs_the_tail_by_what_it_adds(monkeypatch):
+    monkeypatch.setattr(plot, "MAX_CELLS", 2)
+    gram = make_gram(10)
+    bounds, values = plot.merged(plot.edges(gram), gram.values, gram.seconds)
+    np.testing.assert_allclose(bounds, [0, 6, 10])
+    np.testing.assert_allclose(values[1], (3 * gram.values[2] + gram.values[3]) / 4, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first", "unit"),
+    [
+        (1, ["0", "0.2", "0.4"], "time (s)"),
+        (30, ["0", "5", "10"], "time (s)"),
+        (275, ["0:00", "0:30", "1:00"], "time (min:s)"),
+        (7200, ["0:00", "0:10", "0:20"], "time (h:min)"),
+    ],
+)
+def test_time_is_labelled_in_round_steps(seconds, first, unit):
+    axes = axes_of(make_gram(seconds).plot())
+    assert texts(axes.get_xticklabels())[:3] == first
+    assert axes.get_xlabel() == unit
+    assert axes.get_xlim() == (0, seconds)
+
+
+def test_picture_grows_with_the_clip_and_the_labels():
+    short, long = make_gram(10).plot(), make_gram(7200).plot()
+    assert short.get_figwidth() < long.get_figwidth() <= 14
+    assert make_gram(10).plot(top=3).get_figheight() < short.get_figheight()
+
+
+def test_title_says_file_and_model():
+    assert axes_of(make_gram(10).plot()).get_title("left") == "song.mp3 · pons2017.mtt"
+
+
+def test_long_file_names_are_shortened_in_the_middle():
+    title = axes_of(make_gram(10, source="x" * 200 + "end.mp3").plot()).get_title("left")
+    assert len(title) < 60
+    assert "…" in title
+    assert title.endswith("end.mp3 · pons2017.mtt")
+
+
+def test_colour_bar_is_named_and_ends_at_the_next_tenth():
+    _, bar = make_gram(10).plot().axes
+    assert bar.get_ylabel() == "score"
+    assert bar.get_ylim() == (0, 0.6)
+
+
+def test_names_with_dollars_or_rare_letters_can_be_drawn(tmp_path):
+    labels = ("$5 to $12", "音楽")
+    gram = make_gram(10, source="1$ 日本 $x_.mp3", labels=labels)
+    assert sorted(texts(axes_of(gram.plot(tmp_path / "a.png")).get_yticklabels())) == list(labels)
+
+
+def test_unknown_label_suggests_near_ones():
+    with pytest.raises(zoo.UnknownName, match=r"no label 'tag7'.*tag 7"):
+        make_gram(10).plot(labels=["tag7"])
+
+
+@pytest.mark.parametrize("labels", [[], "tag 7"])
+def test_labels_must_be_a_list_with_something_in_it(labels):
+    with pytest.raises(zoo.ConfigError, match="give a list of labels"):
+        make_gram(10).plot(labels=labels)
+
+
+def test_top_must_be_at_least_one():
+    with pytest.raises(zoo.ConfigError, match="top is 0"):
+        make_gram(10).plot(top=0)
+
+
+# --- tags and onsets ---
+
+
+def test_bars_are_as_long_as_the_scores():
+    tags = make_gram(10).tags(4)
+    axes = axes_of(tags.plot())
+    widths = [bar.get_width() for bar in axes.patches]
+    np.testing.assert_allclose(widths, list(tags.to_dict().values()))
+    assert texts(axes.get_yticklabels()) == list(tags.to_dict())
+    assert axes.yaxis_inverted()
+
+
+def test_a_single_bar_can_be_drawn():
+    assert len(axes_of(make_gram(10).tags(1).plot()).patches) == 1
+
+
+def test_onsets_are_drawn_over_the_activation():
+    onsets = make_onsets()
+    axes = axes_of(onsets.plot())
+    (curve,), (lines,) = axes.lines, axes.collections
+    np.testing.assert_array_equal(curve.get_ydata(), onsets.activation)
+    np.testing.assert_allclose(curve.get_xdata()[:3], [0, 0.01, 0.02])
+    np.testing.assert_array_equal([path[0, 0] for path in lines.get_segments()], onsets.times)
+
+
+def test_a_sound_without_onsets_can_be_drawn(tmp_path):
+    make_onsets(times=()).plot(tmp_path / "o.png")
+    assert (tmp_path / "o.png").exists()
+
+
+# --- all pictures ---
+
+
+@pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("suffix", [*SIGNATURES, ".PNG"])
+def test_suffix_chooses_the_format(result, suffix, tmp_path):
+    path = tmp_path / f"picture{suffix}"
+    assert isinstance(result.plot(path), Figure)
+    assert path.read_bytes().startswith(SIGNATURES[suffix.lower()])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)
+def test_unknown_suffix_lists_the_known_ones(result, tmp_path):
+    with pytest.raises(zoo.ConfigError, match=r"a\.gif: the name must end in \.png, \.pdf, \.svg"):
+        result.plot(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)
+def test_missing_folder_is_said(result, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+        result.plot(tmp_path / "nowhere" / "a.png")
+
+
+@pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)
+def test_notebooks_can_show_the_picture(result):
+    assert result.plot()._repr_png_().startswith(SIGNATURES[".png"])
+
+
+def test_plotting_leaves_pyplot_alone():
+    code = (
+        "import sys, zoo; zoo.Tags([0.5], ['a'], 1, 'b', 'c').plot();"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,92 @@
+"""The magnitudes of a DFT, out of matrix products alone, with next to no rounding errors.
+
+For spectrograms with long windows: there the plain product with a (samples, bins) matrix is most of
+a network's arithmetic, and float32 is not enough for what a logarithm shows of quiet bands.
+"""
+
+import math
+
+import numpy as np
+from keras import ops
+
+
+class SplitMatrix:
+    """A constant matrix for products whose rounding errors are far below float32's.
+
+    The largest parts of both factors are rounded to so few bits that float32 sums their products
+    without any rounding; the small rest is multiplied on its own. A plain float32 product spreads
+    rounding errors of the loudest partials over all bins, 100 dB below; bands that are nearly
+    silent can be as quiet as that, and a logarithm shows it.
+
+    Args:
+        matrix: (..., inputs, outputs), values of at most 1.
+        steps: the inputs' large part is a multiple of 1 / steps, a power of two.
+    """
+
+    def __init__(self, matrix: np.ndarray, steps: int):
+        high = np.round(matrix * 256) / 256
+        self.steps = steps
+        self.high = high.astype("float32")
+        self.low = (matrix - high).astype("float32")
+
+    def product(self, x, small=0.0):
+        """(x + small) @ matrix, as a large part without rounding errors and a small rest."""
+        high = ops.round(x * self.steps) / self.steps
+        rest = ops.matmul((x - high) + small, self.high) + ops.matmul(x + small, self.low)
+        return ops.matmul(high, self.high), rest
+
+
+class TwoStepDFT:
+    """Magnitudes of the DFT of real frames as two small matrix products (Cooley and Tukey, 1965).
+
+    With n = a b, sample b i + j and bin k + a l, the sum over i is a product with an (a, a) matrix
+    and the sum over j one with a (b, b) matrix for each k. For n = 4096 that is a twentieth of the
+    arithmetic of the whole (n, n) matrix. Since frames are real, k stops at a / 2; the rest would
+    be mirror images. The last axis of the result has an order of its own, which `rows` follows.
+
+    Args:
+        window: (n,), at most 1.
+        n_bins: how many of the lowest bins are wanted; of the others, most are left out.
+    """
+
+    def __init__(self, window: np.ndarray, n_bins: int):
+        n = len(window)
+        self.a = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
+        self.b = n // self.a
+        self.n_k = self.a // 2 + 1
+        i, j, k = np.arange(self.a), np.arange(self.b), np.arange(self.n_k)
+        bins = k[:, None] + self.a * j  # (k, l)
+        wanted = np.minimum(bins, n - bins) < n_bins
+        bins = bins[:, wanted.any(axis=0)]
+        first = np.exp(-2j * np.pi * np.outer(i, k) / self.a)
+        first = window.reshape(self.a, self.b).T[:, :, None] * first  # (j, i, k)
+        second = np.exp(-2j * np.pi * ((j[:, None] * bins[:, None]) % n) / n)  # (k, j, l)
+        real, imaginary = second.real, second.imag
+        second = np.block([[real, imaginary], [-imaginary, real]])  # (k, 2 j, 2 l)
+        self.first = SplitMatrix(np.concatenate([first.real, first.imag], axis=-1), 512)
+        self.second = SplitMatrix(second, 64)
+        self.bins = np.minimum(bins, n - bins).reshape(-1)
+
+    def rows(self, bank: np.ndarray) -> np.ndarray:
+        """Reorder the rows of a (bins, bands) matrix for a product with `magnitudes`."""
+        bins, first = np.unique(self.bins, return_index=True)  # a few bins occur twice
+        rows = np.zeros((len(self.bins), bank.shape[1]), dtype="float32")
+        wanted = bins < len(bank)
+        rows[first[wanted]] = bank[bins[wanted]]
+        return rows
+
+    def magnitudes(self, frames):
+        """(..., n) -> (frames, bins in an order of their own)."""
+        x = ops.transpose(ops.reshape(frames, (-1, self.a, self.b)), (2, 0, 1))
+        x = [self._by_k(part) for part in self.first.product(x)]  # 2 of (k, frames, 2 j)
+        large, small = self.second.product(*x)
+        real, imaginary = ops.split(large + small, 2, axis=-1)
+        power = ops.square(real) + ops.square(imaginary)  # (k, frames, l)
+        silent = power == 0  # the square root has no finite gradient there
+        x = ops.where(silent, 0.0, ops.sqrt(ops.where(silent, 1.0, power)))
+        return ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, len(self.bins)))
+
+    def _by_k(self, x):
+        """(j, frames, 2 k) -> (k, frames, 2 j)."""
+        x = ops.reshape(x, (self.b, -1, 2, self.n_k))
+        return ops.reshape(ops.transpose(x, (3, 1, 2, 0)), (self.n_k, -1, 2 * self.b))

@@ -1,0 +1,211 @@
+"""Pictures of results, as one would put them in a paper.
+
+Figures are made without pyplot, so that nothing stays open and no backend is chosen for the user.
+`zoo.results` imports this module when a plot is asked for, and matplotlib with it.
+"""
+
+import difflib
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from zoo.errors import ConfigError, UnknownName
+from zoo.files import PathLike, replacing
+from zoo.results import Onsets, Taggram, Tags, best
+
+SUFFIXES = (".png", ".pdf", ".svg")
+DPI = 200
+ROW = 0.25  # inches of height for a label
+COLOUR = "#51127c"  # of bars and curves: from magma, the colour map of taggrams
+ACCENT = "#f1605d"
+# More columns than this are averaged before drawing: they would be narrower than a pixel.
+MAX_CELLS = 1000
+TICK_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+
+
+class Picture(Figure):
+    """A figure that notebooks show by themselves, with or without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        write(self, buffer, "png")
+        return buffer.getvalue()
+
+
+def taggram(
+    gram: Taggram,
+    path: PathLike | None = None,
+    top: int = 15,
+    labels: Sequence[str] | None = None,
+) -> Figure:
+    """Draw a taggram: time from left to right, the best label on top. See `Taggram.plot`.
+
+    Each row of the taggram is drawn over the time that it alone covers (`edges`). The colour scale
+    starts at 0 and ends at the next tenth above the highest score shown.
+    """
+    check(path)
+    rows = chosen(gram, top, labels)
+    bounds, values = merged(edges(gram), gram.values[:, rows], gram.seconds)
+    duration = bounds[-1] - bounds[0]
+    width = float(np.clip(7 + 1.2 * np.log2(max(duration, 1) / 30), 7, 14))
+    figure = Picture(figsize=(width, 1.3 + ROW * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    highest = float(np.max(values, initial=0.1, where=np.isfinite(values)))
+    mesh = axes.pcolormesh(
+        bounds,
+        np.arange(len(rows) + 1),
+        values.T,
+        cmap="magma",
+        vmin=0,
+        vmax=np.ceil(10 * highest - 1e-6) / 10,
+        rasterized=True,
+    )
+    axes.invert_yaxis()
+    name_rows(axes, [gram.labels[i] for i in rows], at=0.5)
+    axes.hlines(np.arange(1, len(rows)), *bounds[[0, -1]], color="white", lw=0.6, alpha=0.35)
+    axes.spines[:].set_visible(False)
+    time_axis(axes, bounds[0], bounds[-1], ticks=int(width))
+    figure.colorbar(mesh, ax=axes, label="score", pad=0.01, aspect=25).outline.set_visible(False)
+    title(axes, gram.source, gram.model, width)
+    return saved(figure, path)
+
+
+def tags(result: Tags, path: PathLike | None = None) -> Figure:
+    """Draw tags as horizontal bars, the best on top. See `Tags.plot`."""
+    check(path)
+    names, scores = zip(*result, strict=True)
+    figure = Picture(figsize=(6, 1.1 + ROW * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(np.arange(len(names)), scores, height=0.72, color=COLOUR)
+    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8, color="0.35")
+    axes.invert_yaxis()
+    axes.margins(y=0.02)
+    axes.set_xlim(0, 1.08 * max(*scores, 0.1))
+    axes.set_xlabel("score")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    name_rows(axes, names, at=0)
+    title(axes, result.source, result.model, 6)
+    return saved(figure, path)
+
+
+def onsets(result: Onsets, path: PathLike | None = None) -> Figure:
+    """Draw the activation as a curve and the onsets as lines. See `Onsets.plot`."""
+    check(path)
+    duration = len(result.activation) / result.frame_rate
+    width = float(np.clip(7 + 1.2 * np.log2(max(duration, 1) / 5), 7, 14))
+    figure = Picture(figsize=(width, 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    top = max(1.0, np.max(result.activation, where=np.isfinite(result.activation), initial=0))
+    thickness = float(np.clip(150 / max(len(result), 1), 0.08, 1.2))
+    axes.vlines(result.times, 0, 1.05 * top, color=ACCENT, lw=thickness, label="onset")
+    frames = np.arange(len(result.activation)) / result.frame_rate
+    axes.plot(frames, result.activation, color=COLOUR, lw=1, label="activation")
+    axes.set_ylim(0, 1.05 * top)
+    axes.set_ylabel("activation")
+    axes.spines[["top", "right"]].set_visible(False)
+    time_axis(axes, 0, duration, ticks=int(width))
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0)
+    title(axes, result.source, result.model, width - 2)
+    return saved(figure, path)
+
+
+def chosen(gram: Taggram, top: int, labels: Sequence[str] | None) -> list[int]:
+    """Return the columns to draw: the `top` by mean over the clip, or those of `labels`."""
+    if labels is None:
+        if top < 1:
+            raise ConfigError(f"top is {top}; a picture needs at least 1 label.")
+        return best(gram.mean(), top).tolist()
+    if isinstance(labels, str) or not labels:
+        raise ConfigError(f"labels is {labels!r}; give a list of labels.")
+    for label in labels:
+        if label not in gram.labels:
+            near = difflib.get_close_matches(label, gram.labels, cutoff=0.5) or gram.labels[:10]
+            raise UnknownName(
+                f"{gram.model} has no label {label!r}; it has, for instance, {', '.join(near)}."
+            )
+    return [gram.labels.index(label) for label in labels]
+
+
+def edges(gram: Taggram) -> np.ndarray:
+    """Return where the cells of a taggram begin and end, (segments + 1,) in seconds.
+
+    A cell is drawn where its segment brings fresh audio, so the last one, which may reach back
+    into the one before, is as wide as what it adds. Where segments overlap throughout (a hop
+    shorter than the segment), two neighbours share their overlap evenly.
+    """
+    bounds = gram.times[0] + np.append(0, np.cumsum(gram.seconds))
+    overlap = bounds[1:-1] - gram.times[1:]  # of each segment with all that were before it
+    if len(overlap) > 1 and overlap[0] > 1e-3:
+        bounds[1:-1] -= overlap / 2
+    return bounds
+
+
+def merged(
+    bounds: np.ndarray, values: np.ndarray, seconds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average neighbours until at most `MAX_CELLS` cells are left; fewer come back as they are."""
+    group = -(-len(values) // MAX_CELLS)
+    if group == 1:
+        return bounds, values
+    starts = np.arange(0, len(values), group)
+    weights = np.maximum(np.add.reduceat(seconds, starts), 1e-9)
+    sums = np.add.reduceat(values * seconds[:, None], starts)
+    return bounds[np.append(starts, len(values))], sums / weights[:, None]
+
+
+def time_axis(axes: Axes, start: float, end: float, ticks: int) -> None:
+    """Set round tick marks: seconds, from a minute and a half on min:s, from an hour on h:min."""
+    step = next((s for s in TICK_STEPS if (end - start) / s <= ticks), TICK_STEPS[-1])
+    first, last = math.ceil(start / step - 1e-9), math.floor(end / step + 1e-9)
+    marks = step * np.arange(first, last + 1)
+    if end <= 90:
+        names, unit = [f"{t:g}" for t in marks.round(1)], "s"
+    elif end < 3600:
+        names, unit = [f"{t // 60:.0f}:{t % 60:02.0f}" for t in marks], "min:s"
+    else:
+        names, unit = [f"{t // 3600:.0f}:{t % 3600 // 60:02.0f}" for t in marks], "h:min"
+    axes.set_xticks(marks, names)
+    axes.set_xlim(start, end)
+    axes.set_xlabel(f"time ({unit})")
+
+
+def name_rows(axes: Axes, names: Sequence[str], at: float) -> None:
+    """Write a label beside each row; a dollar sign in it is no mathematics."""
+    axes.set_yticks(np.arange(len(names)) + at, names, parse_math=False)
+    axes.tick_params("y", length=0)
+
+
+def title(axes: Axes, source: str, model: str, width: float) -> None:
+    """Write the file's name and the model's above the axes, shortened to `width` inches."""
+    name = Path(source).name or source
+    room = max(int(8 * width) - len(model), 20)
+    if len(name) > room:
+        name = f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
+    axes.set_title(f"{name} · {model}", loc="left", fontsize=11, parse_math=False)
+
+
+def check(path: PathLike | None) -> None:
+    """Raise ConfigError, before any work, if a picture cannot have this name."""
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"cannot draw {path}: the name must end in {', '.join(SUFFIXES)}.")
+
+
+def saved(figure: Figure, path: PathLike | None) -> Figure:
+    """Save a figure if a path is given; return it."""
+    if path is not None:
+        with replacing(path) as file:
+            write(figure, file, Path(path).suffix.lower().removeprefix("."))
+    return figure
+
+
+def write(figure: Figure, file, suffix: str) -> None:
+    """Write a figure to an open file; letters that the font lacks become boxes, silently."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(file, format=suffix, dpi=DPI)
