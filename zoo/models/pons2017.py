@@ -16,6 +16,12 @@ Variants:
         package's code and from its weights, not from the 2017 paper.
     "spectrogram", "waveform": the two networks of the 2017 paper, read from the authors' code
         (github.com/jordipons/music-audio-tagging-at-scale-models). No weights were released.
+    "won2020": musicnn as Won et al. rebuilt it ("Evaluation of CNN-based automatic music
+        tagging models", SMC 2020, arXiv 2006.00751); read from their code and weights
+        (github.com/minzwon/sota-music-tagging-models). A different network: HTK mel bands in
+        decibels, normalisation before ReLU, temporal filters of odd lengths that see the mean over
+        frequency, maximum and mean one after the other. Their build for the Million Song Dataset,
+        which is wider, is not here.
 
 Two choices that the authors' 2017 code makes, and that we keep because the published numbers come
 from it. In the second and third convolution of the back-end the tensor is transposed to
@@ -48,9 +54,44 @@ CARD = {
     "task": "tagging",
     "input": "spectrogram",
     "domain_knowledge": True,
+    "many_shapes": True,
+    "shape": "vertical and horizontal",
     "filters": "many shapes in the first layer, vertical and horizontal",
     "backend": "temporal_pooling",
-    "variants": ["musicnn", "spectrogram", "waveform"],
+    "variants": {
+        "musicnn": {
+            "parameters": 787159,
+            "sample_rate": 16000,
+            "segment": 48128,
+            "plane": [187, 96],
+            "filters": [[7, 38, 204], [7, 67, 204], [128, 1, 51], [64, 1, 51], [32, 1, 51]],
+        },
+        "spectrogram": {
+            "options": {"variant": "spectrogram"},
+            "parameters": 5924154,
+            "sample_rate": 16000,
+            "segment": 240384,
+            "plane": [938, 96],
+            "filters": [[7, 86, 16], [3, 86, 32], [1, 86, 64], [7, 38, 16], [3, 38, 32], [1, 38, 64]],
+            "over_mean": [[165, 16], [128, 32], [64, 64], [32, 128]],
+        },
+        "waveform": {
+            "options": {"variant": "waveform"},
+            "parameters": 5377082,
+            "sample_rate": 16000,
+            "segment": 240000,
+            "filters": [[3, 3, 64]],
+        },
+        "won2020": {
+            "options": {"variant": "won2020"},
+            "parameters": 784300,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [188, 96],
+            "filters": [[7, 38, 204], [7, 67, 204]],
+            "over_mean": [[129, 51], [65, 51], [33, 51]],
+        },
+    },
     "stages": {
         "features": "log-mel spectrogram (frames, 96)",
         "timbral": "vertical filters, pooled over frequency (frames, 408)",
@@ -67,10 +108,11 @@ CARD = {
     },
 }
 
-VARIANTS = ("musicnn", "spectrogram", "waveform")
+VARIANTS = ("musicnn", "spectrogram", "waveform", "won2020")
 
-# TensorFlow 1's defaults, under which all three networks were trained.
+# TensorFlow 1's defaults, under which Pons' three networks were trained, and PyTorch's.
 NORM = {"momentum": 0.99, "epsilon": 1e-3}
+TORCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
 # The 2017 code initialises every layer by variance scaling; musicnn by TensorFlow 1's default.
 HE = "he_normal"
@@ -121,7 +163,7 @@ class PooledFilters(layers.Layer):
     def build(self, input_shape):
         frames, bands = input_shape[1:]
         self.positions = bands - self.kernel_size[1] + 1
-        self.conv.build((None, frames, bands, 1))
+        self.conv.build((None, None, bands, 1))  # any number of frames: `call` pads them
         self.norm.build((None, frames, self.positions, self.filters))
 
     def call(self, x, training=False):
@@ -201,10 +243,11 @@ def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
 
     musicnn: patches of 187 frames of 256 samples, one after the other (package 0.1.0,
     configuration.py and extractor.py). "spectrogram" and "waveform": 15 s, the length that
-    secondary sources give for the paper's training patches.
+    secondary sources give for the paper's training patches. "won2020": 3 s (its eval.py).
     """
-    if variant == "waveform":
-        return {"sample_rate": 16000, "segment": 240000, "hop": 240000, "pad": 0}
+    if variant in ("waveform", "won2020"):
+        samples = 240000 if variant == "waveform" else 48000
+        return {"sample_rate": 16000, "segment": samples, "hop": samples, "pad": 0}
     frames = 187 if variant == "musicnn" else 938
     return {
         "sample_rate": 16000,
@@ -219,7 +262,7 @@ def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
 
     Args:
         waveform: (batch, samples), 16 kHz.
-        variant: one of "musicnn", "spectrogram", "waveform".
+        variant: one of "musicnn", "spectrogram", "waveform", "won2020".
         n: width of the "spectrogram" variant (29 n channels); 16 is the authors' best.
 
     Returns:
@@ -231,6 +274,8 @@ def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
         return spectrogram_frontend(waveform, n)
     if variant == "waveform":
         return waveform_frontend(waveform)
+    if variant == "won2020":
+        return won2020_frontend(waveform)
     raise ConfigError(f"variant is {variant!r}; pons2017 has {', '.join(VARIANTS)}.")
 
 
@@ -305,6 +350,8 @@ def backend(stages: dict, *, variant: str = "musicnn", shared_norm: bool = True)
     """
     if variant == "musicnn":
         return musicnn_backend(stages["frontend"])
+    if variant == "won2020":
+        return won2020_backend(stages["frontend"])
     return paper_backend(stages["frontend"], shared_norm)
 
 
@@ -361,6 +408,70 @@ def paper_backend(x, shared_norm: bool) -> dict:
     }
 
 
+# --- the variant of Won et al. 2020 ---
+
+
+def norm_relu(x, name: str):
+    """Batch norm, then ReLU."""
+    x = layers.BatchNormalization(**TORCH_NORM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def won2020_frontend(waveform) -> dict:
+    """Two timbral and three temporal filter shapes (model.py and modules.py of their code)."""
+    features = LogMelSpectrogram(
+        scale="htk", area_norm=False, compression="decibel", centre=True, name="features"
+    )(waveform)  # (batch, 188, 96)
+    x = layers.Reshape((-1, 96, 1), name="one_channel")(features)
+    x = layers.BatchNormalization(**TORCH_NORM, name="input_norm")(x)
+    padded = layers.ZeroPadding2D(((3, 3), (0, 0)), name="padded")(x)
+    timbral = []
+    for bands in (67, 38):  # .7 and .4 of 96 bands
+        name, positions = f"timbral_{bands}", 96 - bands + 1
+        y = layers.Conv2D(204, (7, bands), name=f"{name}_conv")(padded)
+        y = norm_relu(y, name)  # (batch, 188, positions, 204)
+        y = layers.MaxPooling2D((1, positions), name=f"{name}_pool")(y)
+        timbral.append(layers.Reshape((-1, 204), name=name)(y))
+    energy = ops.mean(x, axis=2)  # (batch, 188, 1)
+    temporal = []
+    for length in (129, 65, 33):
+        name = f"temporal_{length}"
+        y = layers.Conv1D(51, length, padding="same", name=f"{name}_conv")(energy)
+        temporal.append(norm_relu(y, name))
+    timbral = layers.Concatenate(name="timbral")(timbral)  # (batch, 188, 408)
+    temporal = layers.Concatenate(name="temporal")(temporal)  # (batch, 188, 153)
+    joined = layers.Concatenate(name="frontend")([timbral, temporal])  # (batch, 188, 561)
+    return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
+
+
+def won2020_backend(x) -> dict:
+    """Their mid-end and back-end: musicnn's, with another order of operations."""
+
+    def conv(x, name: str):
+        x = layers.Conv1D(64, 7, padding="same", name=f"{name}_conv")(x)
+        return norm_relu(x, name)
+
+    cnn1 = conv(x, "cnn1")  # (batch, 188, 64)
+    cnn2 = layers.Add(name="cnn2")([conv(cnn1, "cnn2"), cnn1])
+    cnn3 = layers.Add(name="cnn3")([conv(cnn2, "cnn3"), cnn2])
+    x = layers.Concatenate(name="dense_connection")([x, cnn1, cnn2, cnn3])  # (batch, 188, 753)
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, 753)
+    mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(x)  # (batch, 753)
+    pooled = layers.Concatenate(name="pooled")([max_pool, mean_pool])  # (batch, 1506)
+    x = layers.Dense(200, name="dense")(pooled)  # (batch, 200)
+    x = norm_relu(x, "dense")
+    penultimate = layers.Dropout(0.5, name="penultimate")(x)
+    return {
+        "cnn1": cnn1,
+        "cnn2": cnn2,
+        "cnn3": cnn3,
+        "max_pool": max_pool,
+        "mean_pool": mean_pool,
+        "pooled": pooled,
+        "penultimate": penultimate,
+    }
+
+
 # --- published weights ---
 
 
@@ -397,4 +508,35 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                 ours[f"{layer_name}/{part}"] = tensors[f"{theirs}/{part}"]
     for i in (1, 2, 3):  # (7, channels, 1, 64), a 2D convolution over the full height: (7, .., 64)
         ours[f"cnn{i}_conv/kernel"] = ours[f"cnn{i}_conv/kernel"][:, :, 0, :]
+    return ours
+
+
+def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name the tensors of a Musicnn of Won et al. 2020 as this file does.
+
+    PyTorch's kernels are (out, in, bands, frames), ours (frames, bands, in, out). The stored window
+    and mel filters are those of our spectrogram layer and not needed.
+
+    Args:
+        tensors: by their PyTorch names.
+
+    Returns:
+        Arrays by Keras variable path.
+    """
+    shapes = ("timbral_67", "timbral_38", "temporal_129", "temporal_65", "temporal_33")
+    blocks = {f"layers.{i}": shape for i, shape in enumerate(shapes)}
+    blocks |= {f"layer{i}": f"cnn{i}" for i in (1, 2, 3)}
+    weighted = {f"{theirs}.conv": f"{name}_conv" for theirs, name in blocks.items()}
+    weighted |= {"dense1": "dense", "dense2": "logits"}
+    norms = {f"{theirs}.bn": f"{name}_norm" for theirs, name in blocks.items()}
+    norms |= {"spec_bn": "input_norm", "bn": "dense_norm"}
+    ours = {}
+    for theirs, name in weighted.items():
+        ours[f"{name}/kernel"] = tensors[f"{theirs}.weight"].T
+        ours[f"{name}/bias"] = tensors[f"{theirs}.bias"]
+    for theirs, name in norms.items():
+        ours[f"{name}/gamma"] = tensors[f"{theirs}.weight"]
+        ours[f"{name}/beta"] = tensors[f"{theirs}.bias"]
+        ours[f"{name}/moving_mean"] = tensors[f"{theirs}.running_mean"]
+        ours[f"{name}/moving_variance"] = tensors[f"{theirs}.running_var"]
     return ours
