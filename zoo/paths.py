@@ -1,0 +1,88 @@
+"""From names to sound files: folders, patterns, and what was probably meant."""
+
+import difflib
+import glob
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from zoo.errors import AudioError, AudioWarning
+
+SNDFILE_SUFFIXES = (
+    ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg", ".opus",
+    ".rf64", ".snd", ".w64", ".wav", ".wave",
+)  # fmt: skip
+FFMPEG_SUFFIXES = (".aac", ".ac3", ".ape", ".m4a", ".m4b", ".mka", ".wma", ".wv")
+
+AUDIO_SUFFIXES = tuple(sorted(SNDFILE_SUFFIXES + FFMPEG_SUFFIXES))
+"""What is taken for a sound when a folder is searched; a file named by itself may have any."""
+
+
+def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """List the sound files behind names, folders and patterns, each once.
+
+    Args:
+        paths: files (taken whatever their suffix), folders (searched to the bottom for
+            `AUDIO_SUFFIXES`, in sorted order, without hidden files) and patterns (`"*.mp3"`, `**`
+            for any depth).
+
+    Raises:
+        FileNotFoundError: a path does not exist, or nothing fits a pattern.
+        AudioError: there is no sound in a folder, or among what a pattern names.
+    """
+    found: dict[Path, None] = {}
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        if os.path.isdir(path):
+            names = _inside(path)
+        elif os.path.lexists(path):
+            found[Path(path)] = None
+            continue
+        elif glob.has_magic(os.fspath(path)):
+            matches = sorted(glob.glob(os.fspath(path), recursive=True))
+            if not matches:
+                raise FileNotFoundError(f"{os.fspath(path)}: no file fits this pattern.")
+            names = [Path(name) for name in matches if _is_sound(name) and os.path.isfile(name)]
+            names += [sound for name in matches if os.path.isdir(name) for sound in _inside(name)]
+        else:
+            raise missing(path)
+        if not names:
+            raise AudioError(
+                f"{os.fspath(path)}: no sound in it. Files ending in {', '.join(AUDIO_SUFFIXES)} "
+                "are looked for; name a file itself if it has another ending."
+            )
+        found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
+    """Make the error for a path that does not exist, with the nearest names in its folder."""
+    path = Path(path)
+    if path.is_symlink():
+        return FileNotFoundError(f"{path}: a link to {os.readlink(path)}, which does not exist.")
+    if not path.parent.is_dir():
+        return FileNotFoundError(f"{path}: no such file, for there is no folder {path.parent}.")
+    try:
+        near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=3)
+    except OSError:
+        near = []
+    hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+    return FileNotFoundError(f"{path}: no such file or folder.{hint}")
+
+
+def _inside(folder: str | os.PathLike[str]) -> list[Path]:
+    """List the sounds in a folder and its folders, sorted, without hidden ones."""
+
+    def skip(error: OSError) -> None:
+        text = f"{error.filename}: left out, for this folder cannot be read ({error.strerror})."
+        warnings.warn(text, AudioWarning, stacklevel=2)
+
+    sounds = []
+    for here, folders, names in os.walk(folder, onerror=skip):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        sounds += [Path(here, n) for n in names if _is_sound(n) and not n.startswith(".")]
+    return sorted(sounds)
+
+
+def _is_sound(name: str) -> bool:
+    return name.lower().endswith(AUDIO_SUFFIXES)
