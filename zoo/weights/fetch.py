@@ -13,6 +13,8 @@ Environment variables:
 """
 
 import logging
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -46,10 +48,18 @@ def tensors(name: str, catalogue: Manifest | None = None) -> dict[str, np.ndarra
     return safetensors.numpy.load_file(path(name, catalogue))
 
 
-def path(name: str, catalogue: Manifest | None = None) -> Path:
+def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None) -> Path:
     """Return the verified safetensors file of a checkpoint, fetched first if need be.
 
-    Arguments and errors are those of `tensors`.
+    Args:
+        name: as in `tensors`.
+        catalogue: as in `tensors`.
+        shelf: folder where sources' files are looked for and left, so that checkpoints that are
+            made from one file fetch it once.
+
+    Raises:
+        UnknownName: as in `tensors`.
+        WeightsError: as in `tensors`.
     """
     checkpoint = (catalogue or manifest.load()).checkpoint(name)
     tried: list[str] = []
@@ -62,12 +72,53 @@ def path(name: str, catalogue: Manifest | None = None) -> Path:
         with cache.workspace(place, name) as scratch:
             # Another process may have fetched it while this one waited for the lock.
             found = _first(_cached(name, checkpoint), []) or _first(
-                _fetched(name, checkpoint, scratch, place), tried
+                _fetched(name, checkpoint, scratch, place, shelf), tried
             )
         if found is not None:
             logger.info("%s", about(name, checkpoint))
             return found
     raise WeightsError(_report(name, checkpoint, tried))
+
+
+def mirror(name: str, folder: Path, catalogue: Manifest | None = None) -> Path | None:
+    """Put the file that a checkpoint is made from into a folder that ZOO_MIRROR may name.
+
+    Nothing is converted and nothing cached; a right file that is there already stays.
+
+    Args:
+        name: as in `tensors`.
+        folder: must exist.
+        catalogue: as in `tensors`.
+
+    Returns:
+        The verified file; None if the checkpoint has no source but the package.
+
+    Raises:
+        UnknownName: as in `tensors`.
+        WeightsError: as in `tensors`.
+    """
+    checkpoint = (catalogue or manifest.load()).checkpoint(name)
+    if not checkpoint.remote:
+        return None
+    tried: list[str] = []
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+
+        def put(source: Remote, supplier: sources.Supplier) -> Path:
+            raw = Path(scratch) / source.file
+            supplier(raw)
+            sources.verify(raw, source)
+            return raw.replace(folder / source.file)
+
+        found = _first(
+            (
+                (where, partial(put, source, supplier))
+                for where, source, supplier in sources.suppliers(checkpoint.remote, folder)
+            ),
+            tried,
+        )
+    if found is None:
+        raise WeightsError(_report(name, checkpoint, tried))
+    return found
 
 
 def native_file(name: str, checkpoint: Checkpoint, source: Remote, raw: Path, folder: Path) -> Path:
@@ -131,14 +182,19 @@ def _cached(name: str, checkpoint: Checkpoint) -> Iterable[Attempt]:
         yield f"cache {cache.folder()}", partial(cache.find, cache.file_name(name, source.identity))
 
 
-def _fetched(name: str, checkpoint: Checkpoint, scratch: Path, place: Path) -> Iterable[Attempt]:
+def _fetched(
+    name: str, checkpoint: Checkpoint, scratch: Path, place: Path, shelf: Path | None
+) -> Iterable[Attempt]:
     def fetch(source: Remote, supplier: sources.Supplier) -> Path:
         raw = scratch / source.file
         supplier(raw)
+        if shelf is not None and not (shelf / source.file).exists():
+            sources.verify(raw, source)
+            shutil.copyfile(raw, shelf / source.file)
         new = native_file(name, checkpoint, source, raw, scratch)
         return cache.keep(new, place / new.name)
 
-    for where, source, supplier in sources.suppliers(checkpoint.remote):
+    for where, source, supplier in sources.suppliers(checkpoint.remote, shelf):
         yield where, partial(fetch, source, supplier)
 
 

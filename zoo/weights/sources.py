@@ -21,12 +21,21 @@ MIRROR = "ZOO_MIRROR"
 Supplier = Callable[[Path], None]  # writes a source's file to the path that it is given
 
 
-def suppliers(sources: tuple[PyPI | Url, ...]) -> Iterator[tuple[str, Remote, Supplier]]:
+def suppliers(
+    sources: tuple[PyPI | Url, ...], shelf: Path | None = None
+) -> Iterator[tuple[str, Remote, Supplier]]:
     """Yield all ways to get any of the sources, in the order to try them.
+
+    Args:
+        sources: of a checkpoint.
+        shelf: folder that may hold some of the files; asked first.
 
     Yields:
         The place, as a person should read it; the source; what gets its file.
     """
+    for source in sources:
+        if shelf is not None and (shelf / source.file).is_file():
+            yield f"{shelf}", source, functools.partial(_from_mirror, f"{shelf}", source)
     mirror = os.environ.get(MIRROR)
     if mirror:
         for source in sources:
