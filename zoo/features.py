@@ -305,8 +305,8 @@ def snapped_mel_filterbank(
     Returns:
         float64 array (n_fft // 2, n_mels).
     """
-    mels = 1127.01048 * np.log1p(np.array([fmin, fmax]) / 700.0)
-    points = 700.0 * np.expm1(np.linspace(*mels, n_mels + 2) / 1127.01048)
+    low, high = (1127.01048 * np.log1p(hz / 700.0) for hz in (fmin, fmax))
+    points = 700.0 * np.expm1(np.linspace(low, high, n_mels + 2) / 1127.01048)
     bins = np.arange(n_fft // 2) * sample_rate / n_fft
     corners = np.abs(points[:, None] - bins).argmin(axis=1)
     bank = np.zeros((n_fft // 2, n_mels))
