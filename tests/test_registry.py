@@ -47,11 +47,38 @@ def test_card_survives_as_plain_data():
 def test_card_reads_as_text():
     text = str(zoo.info("pons2017.mtt"))
     assert "Jordi Pons" in text
-    assert "licence ISC" in text
+    assert "licence     ISC" in text
+
+
+def test_every_architecture_has_its_place_in_the_reviews_grid():
+    names = zoo.list_models(trained=False)
+    grid = registry.grid(names)
+    assert list(grid) == list(registry.FRONT_ENDS)
+    assert grid["minimal filters"]["waveform"] == {"sample-level": ["lee2017"]}
+    assert grid["one filter shape"]["spectrogram"]["vertical"] == ["lee2009"]
+    placed = [n for inputs in grid.values() for shapes in inputs.values() for n in shapes.values()]
+    assert sorted(name for cell in placed for name in cell) == names
+    assert all(a.shape for a in registry.architectures().values())
+
+
+def test_the_default_network_comes_first_and_has_no_options():
+    for a in registry.architectures().values():
+        default, *others = a.variants.values()
+        assert default.options == {}
+        assert all(v.options for v in others)
+
+
+def test_the_back_ends_are_those_that_can_be_built():
+    from zoo import backends
+
+    assert set(registry.BACKENDS) == set(backends.BACKENDS)
+    fixed = {name for name, (length, _) in registry.BACKENDS.items() if length == "fixed"}
+    assert fixed == set(backends.FIXED_LENGTH)
+    assert {a.backend for a in registry.architectures().values()} <= set(backends.BACKENDS)
 
 
 def test_a_model_file_without_a_card_is_an_error(tmp_path):
     path = tmp_path / "doe1999.py"
     path.write_text('"""No card."""\n')
-    with pytest.raises(zoo.ConfigError, match="doe1999.py has no CARD"):
+    with pytest.raises(zoo.ConfigError, match=r"doe1999\.py has no CARD"):
         registry._read(path)

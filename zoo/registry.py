@@ -8,7 +8,9 @@ import ast
 import difflib
 import fnmatch
 import functools
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,8 +21,58 @@ from zoo.weights.manifest import Checkpoint
 MODELS = Path(__file__).parent / "models"
 
 
+# The review's front-ends, by the filters of the first layer, and its back-ends, by the length of
+# sound that they take. The second part of each back-end is whose it is in the review.
+FRONT_ENDS = ("minimal filters", "one filter shape", "many filter shapes")
+BACKENDS = {
+    "temporal_pooling": ("any", "Dieleman 2014, Pons 2017"),
+    "attention": ("any", "Raffel 2016"),
+    "rnn": ("any", "Vogl 2017"),
+    "fully_convolutional": ("fixed", "Choi 2016"),
+    "mlp": ("fixed", "Schlüter and Böck 2014"),
+}
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the networks that a model file can build, in numbers. The tests count them again.
+
+    Attributes:
+        options: arguments of `zoo.build` that give it; none for the default.
+        parameters: how many are trained, with as many outputs as `Architecture.labels` says.
+        sample_rate: in Hz.
+        segment: samples that are heard at once.
+        plane: (frames, bands) of the spectrogram that the first layer sees; None for a waveform.
+        bands: what the second axis of the plane is.
+        filters: of the first layer, a shape each: (frames, bands, count); on a waveform (samples,
+            stride, count).
+        over_mean: (frames, count) of those that see the mean over all bands.
+    """
+
+    options: dict[str, Any] = {}
+    parameters: int
+    sample_rate: int
+    segment: int
+    plane: tuple[int, int] | None = None
+    bands: str = "bands"
+    filters: list[tuple[int, int, int]]
+    over_mean: list[tuple[int, int]] = []
+
+
 class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model file says of itself in its `CARD`."""
+    """What a model file says of itself in its `CARD`.
+
+    Attributes:
+        input: "waveform" or "spectrogram": what the default network's first layer sees.
+        domain_knowledge: whether the shape of its filters follows from knowledge of audio.
+        many_shapes: whether there are several shapes side by side.
+        shape: what the review calls them, such as "vertical".
+        filters: the same in a sentence.
+        backend: the paper's, by its name in `zoo.backends`.
+        stages: what each is.
+        variants: the networks of the file by name, the default first.
+        labels: how many outputs the parameters of the variants are counted with.
+        notes: what one must know before using it.
+    """
 
     name: str
     title: str
@@ -29,13 +81,21 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     venue: str
     url: str
     task: str
-    input: str  # "waveform" or "spectrogram"
+    input: str
     domain_knowledge: bool
+    many_shapes: bool = False
+    shape: str = ""
     filters: str
     backend: str
     stages: dict[str, str]
-    variants: list[str] = []
+    variants: dict[str, Variant] = {}
+    labels: int = 50
     notes: str = ""
+
+    @property
+    def front_end(self) -> str:
+        """Its row in the review's grid, one of `FRONT_ENDS`."""
+        return FRONT_ENDS[1 + self.many_shapes if self.domain_knowledge else 0]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,45 +119,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(content, cls)
 
     def __str__(self) -> str:
-        a = self.architecture
-        knowledge = "domain knowledge" if a.domain_knowledge else "no domain knowledge"
-        lines = [
-            f"{self.name}: {a.title}",
-            f"  {', '.join(a.authors)}, {a.year}. {a.venue}. {a.url}",
-            f"  task       {a.task}",
-            f"  front-end  {a.input}; {knowledge}; {a.filters}",
-            f"  back-end   {a.backend}",
-        ]
-        if self.origin:
-            lines.append(f"  origin     {self.origin}")
-        if a.variants:
-            lines.append(f"  variants   {', '.join(a.variants)}")
-        if a.notes:
-            lines.append(f"  notes      {a.notes}")
-        lines.append("  stages")
-        width = max(len(stage) for stage in a.stages)
-        lines += [f"    {stage:<{width}}  {what}" for stage, what in a.stages.items()]
-        for name, checkpoint in self.checkpoints.items():
-            lines += ["", *describe(name, checkpoint)]
-        return "\n".join(lines)
+        from zoo import text  # which imports this module
+
+        return text.card(self)
 
     __repr__ = __str__
-
-
-def describe(name: str, checkpoint: Checkpoint) -> list[str]:
-    """Return the lines in which a person reads of a checkpoint."""
-    lines = [
-        f"  checkpoint {name}" + (" (default)" if checkpoint.default else ""),
-        f"    weights by  {', '.join(checkpoint.authors)}; licence {checkpoint.licence.weights}",
-        f"    data        {checkpoint.licence.data}",
-        f"    provenance  {checkpoint.provenance}",
-        f"    status      {checkpoint.status}",
-        f"    cite        {checkpoint.citation}",
-        f"    labels      {len(checkpoint.labels)}: {', '.join(checkpoint.labels)}",
-    ]
-    for m in checkpoint.metrics:
-        lines.append(f"    {m.kind:<10}  {m.name} {m.value:.4f} on {m.data}, {m.split}; {m.source}")
-    return lines
 
 
 @functools.cache
@@ -159,6 +185,22 @@ def list_models(
         for name, architecture in found.items()
         if fnmatch.fnmatch(name, pattern) and (task is None or known[architecture].task == task)
     )
+
+
+def grid(names: Iterable[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Sort architectures as the review does.
+
+    Returns:
+        For each of `FRONT_ENDS`, for "waveform" and "spectrogram": names by the shape of their
+        filters.
+    """
+    sorted_in: dict[str, dict[str, dict[str, list[str]]]] = {
+        row: {"waveform": {}, "spectrogram": {}} for row in FRONT_ENDS
+    }
+    for name in names:
+        a = architectures()[name]
+        sorted_in[a.front_end][a.input].setdefault(a.shape, []).append(name)
+    return sorted_in
 
 
 def info(name: str) -> Card:

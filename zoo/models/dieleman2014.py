@@ -62,9 +62,25 @@ CARD = {
     "task": "tagging",
     "input": "waveform",
     "domain_knowledge": True,
+    "shape": "frame-level",
     "filters": "one shape in the first layer, as long as a spectrogram's frame",
     "backend": "mlp",
-    "variants": ["waveform", "spectrogram"],
+    "variants": {
+        "waveform": {
+            "parameters": 114270,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "filters": [[256, 256, 128]],
+        },
+        "spectrogram": {
+            "options": {"input": "spectrogram"},
+            "parameters": 81374,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [187, 128],
+            "filters": [[8, 128, 32]],
+        },
+    },
     "stages": {
         "features": "what the learned filters say, or the log-mel spectrogram (frames, 128)",
         "pool1": "first convolution and pooling (frames / 4, 32)",

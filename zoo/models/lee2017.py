@@ -47,8 +47,24 @@ CARD = {
     "task": "tagging",
     "input": "waveform",
     "domain_knowledge": False,
+    "shape": "sample-level",
     "filters": "minimal: 3 samples, then 3 frames in every layer",
     "backend": "fully_convolutional",
+    "variants": {
+        "3^9": {
+            "parameters": 1869874,
+            "sample_rate": 22050,
+            "segment": 59049,
+            "filters": [[3, 3, 128]],
+        },
+        "2^13": {
+            "options": {"m": 2, "n": 13},
+            "parameters": 1872818,
+            "sample_rate": 22050,
+            "segment": 16384,
+            "filters": [[2, 2, 128]],
+        },
+    },
     "stages": {
         "conv0": "strided convolution (19683, 128)",
         "pool1": "first convolution and pooling (6561, 128)",

@@ -36,8 +36,18 @@ CARD = {
     "task": "tagging",
     "input": "waveform",
     "domain_knowledge": True,
+    "many_shapes": True,
+    "shape": "frame-level",
     "filters": "many lengths in the first layer, side by side",
     "backend": "temporal_pooling",
+    "variants": {
+        "multiscale": {
+            "parameters": 1096602,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "filters": [[16, 8, 256], [64, 32, 256], [640, 160, 256]],
+        },
+    },
     "stages": {
         "branch_16": "filters of 16 samples (frames, 256)",
         "branch_64": "filters of 64 samples (frames, 256)",

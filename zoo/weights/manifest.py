@@ -148,6 +148,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
         architecture: the model file that it fits.
         default: whether the architecture's bare name means this one.
         options: arguments of the architecture's builder.
+        parameters: how many of its numbers were trained; others are moving averages, constants.
         labels: in the order of the network's outputs.
         sources: where it can be had, in the order in which they are tried.
         input: what it listens to.
@@ -163,6 +164,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
     architecture: ModuleName
     default: bool = False
     options: dict[str, Any] = {}
+    parameters: Count | None = None
     labels: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     sources: Annotated[tuple[Source, ...], msgspec.Meta(min_length=1)]
     input: Input

@@ -1,0 +1,384 @@
+"""Write `docs/index.md`, and a page and a picture for each architecture, from the models' cards.
+
+    python docs/generate.py
+
+Run it after a change of a model file's `CARD`, docstring or options, or of `weights_manifest.json`;
+`tests/test_docs.py` compares. Half a minute on a CPU, most of it for the spectrograms behind the
+filters; `python docs/generate.py text` leaves the pictures as they are.
+"""
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from zoo import registry, text
+from zoo.registry import Architecture, Variant
+from zoo.weights.manifest import Bundled, Checkpoint, PyPI, Source
+
+DOCS = Path(__file__).resolve().parent
+MADE = "<!-- Written by docs/generate.py from the models' cards: change those, and run it. -->"
+
+REVIEW = """\
+Jordi Pons' review, "Deep learning architectures for music audio classification: a personal
+(re)view", sorts convolutional networks by two questions about the first layer: does it see a
+waveform or a spectrogram, and how much knowledge of audio is in the shape of its filters? A third
+question is how the back-end makes one vector of a clip. This is its grid, with what the zoo has."""
+
+REMARKS = """\
+- A paper's other networks may belong elsewhere: `variant="waveform"` of pons2017 has minimal
+  filters, `input="spectrogram"` of dieleman2014 vertical ones, and a `black_box` is among the four
+  of pons2016.
+- The review calls schluter2014 horizontal: its filters are small rectangles, 7 frames by 3 bands,
+  longer in time than in frequency.
+- The review names Dieleman 2014 for temporal pooling. The network of that paper pools in steps,
+  ends in dense layers over a fixed window, and averages the windows' scores.
+- The review dates Vogl's paper 2018; it is of 2017 (ISMIR)."""
+
+BACK_ENDS = """\
+A paper's own back-end is the default. `zoo.build(name, labels, backend="attention")` puts any of
+these behind any front-end; one of fixed length needs `segment=seconds` too."""
+
+COMPARE = """\
+An architecture's bare name means the checkpoint in bold. Each page says on which part of the data
+a score was taken, and where it stands; only scores on the same part compare. On MagnaTagATune some
+papers test on all clips and some leave out those without any of the 50 tags, which alone lifts
+PR-AUC from about .38 to about .45. `zoo list`, `zoo list --taxonomy` and `zoo info NAME` show the
+same on the command line."""
+
+STAGES = """\
+`model.stage(name)` gives the network up to a stage, `model.embed(audio, stage=name)` what it says
+of a sound. Shapes are those of the default network, where nothing else is said."""
+
+
+# --- the index ---
+
+
+def index() -> str:
+    """Return the index: the review's grid, the back-ends, every architecture and checkpoint."""
+    from zoo import backends, model
+
+    names = registry.list_models(trained=False)
+    return document(
+        MADE,
+        "# The architectures",
+        REVIEW,
+        "## Front-ends",
+        grid(names),
+        REMARKS,
+        "## Back-ends",
+        BACK_ENDS,
+        table(("back-end", "length", "in the review", "own back-end of"), back_ends(names)),
+        *(
+            document(f"### {name}", first_line(function), option_table([function]))
+            for name, function in backends.BACKENDS.items()
+        ),
+        "## All of them",
+        table(
+            ("", "year", "task", "input", "heard at once", "trained parameters", "checkpoints"),
+            map(architecture_row, names),
+        ),
+        "Heard at once, and parameters: of the default network, with as many labels as its page "
+        "says.",
+        "## Checkpoints",
+        table(
+            ("", "licence of the weights", "status", "published", "measured", "data"),
+            (row for name in registry.list_models() for row in checkpoint_rows(name)),
+        ),
+        COMPARE,
+        "## What `zoo.build` takes",
+        "Beside these, each architecture and back-end has options of its own, as its page says.",
+        option_table([model.build]),
+    )
+
+
+def grid(names: Iterable[str]) -> str:
+    """Return the review's grid of front-ends."""
+    knowledge = dict.fromkeys(registry.FRONT_ENDS, "yes") | {registry.FRONT_ENDS[0]: "no"}
+    return table(
+        ("filters of the first layer", "domain knowledge", "on a waveform", "on a spectrogram"),
+        (
+            (row, knowledge[row], *("; ".join(map(cell, shapes.items())) for shapes in by.values()))
+            for row, by in registry.grid(names).items()
+        ),
+    )
+
+
+def cell(shape: tuple[str, list[str]]) -> str:
+    """Return a shape with the architectures that have it."""
+    return f"{shape[0]}: {', '.join(map(link, shape[1]))}"
+
+
+def back_ends(names: Iterable[str]) -> Iterable[tuple[str, ...]]:
+    """Yield a row for each back-end."""
+    known = registry.architectures()
+    for backend, (length, review) in registry.BACKENDS.items():
+        own = ", ".join(link(name) for name in names if known[name].backend == backend)
+        yield f"[`{backend}`](#{backend})", length, review, own
+
+
+def architecture_row(name: str) -> tuple[str, ...]:
+    """Return what the index says of an architecture."""
+    card = registry.info(name)
+    a, (default, *_) = card.architecture, card.architecture.variants.values()
+    own = f"{len(card.checkpoints)}" if card.checkpoints else ""
+    return link(name), str(a.year), a.task, a.input, hears(default), f"{default.parameters:,}", own
+
+
+def checkpoint_rows(name: str) -> Iterable[tuple[str, ...]]:
+    """Yield what the index says of a checkpoint: a row for each part of data, or one."""
+    checkpoint = registry.info(name).checkpoints[name]
+    label = f"[{name}](models/{checkpoint.architecture}.md#{anchor(name)})"
+    label = f"**{label}**" if checkpoint.default else label
+    first = (label, checkpoint.licence.weights, checkpoint.status)
+    found = text.scores(checkpoint.metrics)
+    if not found:
+        yield (*first, "", "", "")
+    for (data, _), metrics in found.items():
+        published, measured = (
+            ", ".join(
+                f"{m} {kinds[kind].value:.4f}" for m, kinds in metrics.items() if kind in kinds
+            )
+            for kind in ("published", "measured")
+        )
+        yield (*first, published, measured, data)
+
+
+# --- a page ---
+
+
+def page(name: str) -> str:
+    """Return the page of an architecture."""
+    card = registry.info(name)
+    a = card.architecture
+    module = importlib.import_module(f"zoo.models.{name}")
+    idea, rest = docstring(module.__doc__)
+    functions = [module.segmentation, module.frontend, module.backend]
+    return document(
+        MADE,
+        f"# {name}",
+        f"{', '.join(a.authors)}, {a.year}. *{a.title}*. {a.venue}. <{a.url}>",
+        idea,
+        f"![The filters of the first layer, drawn on the input]({name}.svg)",
+        caption(a),
+        table(("", ""), facts(a)),
+        "## Networks",
+        f"Trained parameters with {text.plural(a.labels, 'label')}.",
+        table(
+            ("", "`zoo.build(...)`", "sample rate", "heard at once", "parameters", "first layer"),
+            ((variant, *variant_row(v)) for variant, v in a.variants.items()),
+        ),
+        "## Options",
+        "Those of `zoo.build` are in the [index](../index.md#what-zoobuild-takes).",
+        option_table(functions),
+        "## Stages",
+        STAGES,
+        table(("stage", "what it is"), ((f"`{stage}`", what) for stage, what in a.stages.items())),
+        "## Use",
+        usage(name, a, next(iter(card.checkpoints), None)),
+        "## Checkpoints",
+        *(
+            [checkpoint_part(key, c) for key, c in card.checkpoints.items()]
+            or ["None: the zoo knows no published weights that it may hold or fetch."]
+        ),
+        "## What the numbers rest on",
+        f"From the top of [zoo/models/{name}.py](../../zoo/models/{name}.py).",
+        f"```text\n{rest}\n```",
+    )
+
+
+def docstring(content: str) -> tuple[str, str]:
+    """Split a model file's docstring: the paragraph on the idea, and the rest below the title."""
+    _, *paragraphs = inspect.cleandoc(content).split("\n\n")
+    (idea,) = (p for p in paragraphs if p.startswith("The idea. "))
+    paragraphs.remove(idea)
+    return idea.removeprefix("The idea. "), "\n\n".join(paragraphs)
+
+
+def caption(a: Architecture) -> str:
+    """Return what to know when looking at the picture."""
+    said = "To scale: the filters of the first layer, on the example clip as the networks see it."
+    if any(v.plane is None for v in a.variants.values()):
+        said += " Dashed: the next positions of a filter."
+    for bands, plane in {v.bands: v.plane for v in a.variants.values() if v.plane}.items():
+        if bands != "bands":
+            said += f" Drawn is the spectrogram before it is reduced to {plane[1]} {bands}."
+    return f"*{said}*"
+
+
+def facts(a: Architecture) -> Iterable[tuple[str, str]]:
+    """Yield the rows that place an architecture in the review's grid."""
+    knowledge = "with" if a.domain_knowledge else "without"
+    yield "task", a.task
+    yield "front-end", f"{a.front_end}, {a.shape}, on a {a.input}; {knowledge} domain knowledge"
+    yield "filters", a.filters
+    yield "back-end", f"[{a.backend}](../index.md#{a.backend}); {text.length(a)}"
+    if a.notes:
+        yield "to know", a.notes
+
+
+def variant_row(v: Variant) -> tuple[str, ...]:
+    """Return what a page says of one of the networks, after its name."""
+    options = f"`{text.options(v)}`" if v.options else "default"
+    shapes = text.filters(v)
+    if v.plane is not None:
+        shapes += f" (frames x {v.bands}, of {v.plane[0]} x {v.plane[1]})"
+    return options, f"{v.sample_rate:,} Hz", hears(v), f"{v.parameters:,}", shapes
+
+
+def hears(v: Variant) -> str:
+    """Return the length of a segment."""
+    return f"{text.seconds(v.segment, v.sample_rate)} s"
+
+
+def usage(name: str, a: Architecture, checkpoint: str | None) -> str:
+    """Return how to build it, which the tests run, and how to load it, which needs a network."""
+    labels, call = (["onset"], "onsets") if a.task == "onsets" else (["calm", "wild"], "tag")
+    build = f"import zoo\n\nmodel = zoo.build({name!r}, {labels!r})  # untrained\nmodel.summary()"
+    build = build.replace("'", '"').replace("model.summary()", "print(model.stages)")
+    load = ""
+    if checkpoint:
+        load = f'```py\nmodel = zoo.load("{checkpoint}")\nprint(model.{call}("song.mp3"))\n```'
+    return document(f"```python\n{build}\n```", load).strip()
+
+
+def checkpoint_part(name: str, c: Checkpoint) -> str:
+    """Return the section of a checkpoint."""
+    rows = [
+        ("weights by", ", ".join(c.authors)),
+        ("licence of the weights", c.licence.weights),
+        ("training data", c.licence.data),
+        ("status", c.status),
+        ("options", ", ".join(f"`{key}={value!r}`" for key, value in c.options.items())),
+        ("trained parameters", text.count(c.parameters)),
+        ("input", f"{c.input.sample_rate:,} Hz, {c.input.description}"),
+        ("provenance", c.provenance),
+        ("from", "; then ".join(map(origin, c.sources))),
+        ("to cite", c.citation),
+    ]
+    scores = [
+        (metric, *values(kinds), data, split, clips(kinds), sources(kinds))
+        for (data, split), metrics in text.scores(c.metrics).items()
+        for metric, kinds in metrics.items()
+    ]
+    head = ("score", "published", "measured", "data", "part", "clips", "source")
+    return document(
+        f"### {name}",
+        f"What `{c.architecture}` alone means." if c.default else "",
+        table(("", ""), (row for row in rows if row[1])),
+        table(head, scores) if scores else "No score is published for these weights.",
+        f"<details><summary>{text.plural(len(c.labels), 'label')}, in the order of the output"
+        f"</summary>\n\n{', '.join(c.labels)}\n\n</details>",
+    )
+
+
+def values(kinds: dict) -> tuple[str, str]:
+    """Return the published and the measured value of a score."""
+    published, measured = (
+        f"{kinds[kind].value:.4f}" if kind in kinds else "" for kind in ("published", "measured")
+    )
+    return published, measured
+
+
+def clips(kinds: dict) -> str:
+    """Return how many clips were scored."""
+    return next((f"{m.clips:,}" for m in kinds.values() if m.clips), "not said")
+
+
+def sources(kinds: dict) -> str:
+    """Return where the values stand."""
+    return "; ".join(dict.fromkeys(m.source for m in kinds.values()))
+
+
+def origin(source: Source) -> str:
+    """Return where a file of weights can be had."""
+    if isinstance(source, Bundled):
+        return "the package itself"
+    if isinstance(source, PyPI):
+        return f"`{source.file}` of {source.project} {source.version} on the Python package index"
+    return f"<{source.url}>"
+
+
+# --- options ---
+
+
+def option_table(functions: list[Callable]) -> str:
+    """Return a table of the keyword-only arguments of functions, with what their docstrings say."""
+    rows: dict[str, tuple[str, str, str]] = {}
+    for function in functions:
+        said = arguments(function)
+        for p in inspect.signature(function).parameters.values():
+            if p.kind is p.KEYWORD_ONLY and (p.name not in rows or not rows[p.name][2]):
+                meaning = said.get(p.name, "")
+                meaning = "" if meaning.startswith("as in ") else meaning
+                rows[p.name] = (f"`{p.name}`", f"`{p.default!r}`", meaning)
+    return table(("option", "default", "what it is"), rows.values()) if rows else "None."
+
+
+def arguments(function: Callable) -> dict[str, str]:
+    """Return what a function's docstring says of each argument."""
+    _, _, section = (inspect.getdoc(function) or "").partition("Args:\n")
+    found = re.findall(r"^    \*{0,2}(\w+): (.+(?:\n {5,}.+)*)", section.split("\n\n")[0], re.M)
+    below = "[below](#what-the-numbers-rest-on)"
+    return {
+        name: " ".join(said.split()).replace("the top of this file", below) for name, said in found
+    }
+
+
+def first_line(function: Callable) -> str:
+    """Return the first line of a function's docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+# --- Markdown ---
+
+
+def document(*parts: str) -> str:
+    """Return parts with an empty line between them; empty parts are left out."""
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table."""
+    head = tuple(head)
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines)
+
+
+def link(name: str) -> str:
+    """Return a link from the index to an architecture's page."""
+    return f"[{name}](models/{name}.md)"
+
+
+def anchor(heading: str) -> str:
+    """Return the name that GitHub gives a heading: without its dots."""
+    return heading.lower().replace(".", "")
+
+
+# --- what the command does ---
+
+
+def pages() -> dict[Path, str]:
+    """Return the content of every file of text that this command writes."""
+    architectures = registry.architectures()
+    return {DOCS / "index.md": index()} | {
+        DOCS / "models" / f"{name}.md": page(name) for name in architectures
+    }
+
+
+def main() -> None:
+    """Write everything."""
+    (DOCS / "models").mkdir(exist_ok=True)
+    for path, content in pages().items():
+        path.write_text(content, encoding="utf-8")
+    if sys.argv[1:] != ["text"]:
+        import draw
+
+        for name, architecture in registry.architectures().items():
+            draw.picture(architecture, DOCS / "models" / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main()

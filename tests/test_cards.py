@@ -1,0 +1,94 @@
+"""What the cards and the manifest say in numbers is what is built."""
+
+import functools
+import json
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.weights import manifest
+
+VARIANTS = [(a.name, name) for a in registry.architectures().values() for name in a.variants]
+
+
+class Facts:
+    """What is to be known of a network; the network itself is let go."""
+
+    def __init__(self, model: zoo.AudioModel):
+        self.parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+        self.sample_rate = model.sample_rate
+        self.segment = model.segmentation.segment
+        self.planes = {
+            tuple(model.stage(stage).compute_output_shape((1, self.segment))[1:3])
+            for stage in model.stages
+        }
+        self.strides = {layer.name: getattr(layer, "strides", None) for layer in model.layers}
+        self.kernels = {
+            v.path: tuple(v.shape) for v in model.trainable_variables if len(v.shape) in (3, 4)
+        }
+
+
+@functools.cache
+def built(architecture: str, options: str, labels: int) -> Facts:
+    names = [str(i) for i in range(labels)]
+    return Facts(zoo.build(architecture, names, **json.loads(options)))
+
+
+@pytest.fixture(params=VARIANTS, ids=".".join)
+def case(request) -> tuple[registry.Variant, Facts]:
+    """A network as its card has it, and as it is."""
+    name, variant = request.param
+    a = registry.architectures()[name]
+    said = a.variants[variant]
+    return said, built(name, json.dumps(said.options), a.labels)
+
+
+def kernels(said: registry.Variant) -> Iterable[tuple[int, ...]]:
+    """Yield the shapes of kernels that the filters of a card must have, without inner channels."""
+    for frames, bands, count in said.filters:
+        yield (frames, count) if said.plane is None else (frames, bands, count)
+    yield from said.over_mean
+
+
+def fits(kernel: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Say whether a kernel has that shape; what it sums over, its last axis but one, is free."""
+    if len(shape) == 2:
+        return len(kernel) == 3 and kernel[0] == shape[0] and kernel[1:] == (1, shape[1])
+    return kernel == shape or (*kernel[:2], kernel[-1]) == shape
+
+
+def test_number_of_parameters_is_that_of_the_card(case):
+    said, facts = case
+    assert facts.parameters == said.parameters
+
+
+def test_what_is_heard_at_once_is_that_of_the_card(case):
+    said, facts = case
+    assert (facts.sample_rate, facts.segment) == (said.sample_rate, said.segment)
+    assert said.plane is None or said.plane in facts.planes
+
+
+def test_filters_of_the_first_layer_are_those_of_the_card(case):
+    said, facts = case
+    for shape in kernels(said):
+        assert any(fits(kernel, shape) for kernel in facts.kernels.values()), shape
+    if said.plane is None:
+        for length, stride, count in said.filters:
+            (name,) = [
+                path.split("/")[0]
+                for path, kernel in facts.kernels.items()
+                if kernel == (length, 1, count)
+            ]
+            assert facts.strides[name] == (stride,)
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_number_of_parameters_is_that_of_the_manifest(name):
+    checkpoint = manifest.load().checkpoint(name)
+    facts = built(checkpoint.architecture, json.dumps(checkpoint.options), len(checkpoint.labels))
+    assert checkpoint.parameters == facts.parameters
+    assert checkpoint.input.sample_rate == facts.sample_rate
+    assert checkpoint.input.segment in (None, facts.segment)

@@ -1,0 +1,100 @@
+"""The generated pages of `docs/` are up to date, whole and linked."""
+
+import importlib.util
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from conftest import CHECKOUT
+
+import zoo
+from zoo import registry
+
+DOCS = CHECKOUT / "docs"
+ARCHITECTURES = sorted(registry.architectures())
+STALE = "run `python docs/generate.py`"
+
+
+def script(name: str):
+    """Import a file of `docs/`."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def generated() -> dict:
+    """Every generated page by its path, as it should be."""
+    return script("generate").pages()
+
+
+def links(content: str) -> list[str]:
+    """Return the targets of links and pictures that do not lead out of the project."""
+    return [
+        target
+        for target in re.findall(r"\]\(([^)\s]+)\)", content)
+        if not target.startswith(("http://", "https://"))
+    ]
+
+
+def anchors(content: str) -> set[str]:
+    """Return the names that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", content, re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_pages_are_what_would_be_generated_today(generated):
+    for path, content in generated.items():
+        assert path.is_file(), f"{path.name} is missing: {STALE}"
+        assert path.read_text(encoding="utf-8") == content, f"{path.name} is old: {STALE}"
+
+
+def test_every_architecture_has_a_page_and_a_picture_and_nothing_else_has():
+    for suffix in ("md", "svg"):
+        assert sorted(p.stem for p in (DOCS / "models").glob(f"*.{suffix}")) == ARCHITECTURES
+
+
+def test_every_internal_link_leads_somewhere():
+    pages = sorted(DOCS.rglob("*.md"))
+    for page in pages:
+        for target in links(page.read_text(encoding="utf-8")):
+            file, _, anchor = target.partition("#")
+            path = page.parent / file if file else page
+            assert path.exists(), f"{page.name} links to {target}"
+            if anchor:
+                assert anchor in anchors(path.read_text(encoding="utf-8")), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_picture_shows_every_filter_of_the_card(name):
+    root = ElementTree.parse(DOCS / "models" / f"{name}.svg").getroot()
+    texts = " ".join("".join(e.itertext()) for e in root.iter() if e.tag.endswith("text"))
+    for v in registry.architectures()[name].variants.values():
+        shown = [
+            f"{size} samples, stride {other}" if v.plane is None else f"{size} \u00d7 {other}"
+            for size, other, _ in v.filters
+        ]
+        for text in [*shown, *(f"{frames} frames" for frames, _ in v.over_mean)]:
+            assert text in texts, f"{name}.svg does not show {text}: {STALE}"
+
+
+def test_a_page_says_what_the_paper_is_and_how_to_build_the_network():
+    page = (DOCS / "models" / "pons2017.md").read_text(encoding="utf-8")
+    for part in ("Jordi Pons", "2017", "arxiv.org", "787,159", "| `shared_norm` | `True` |"):
+        assert part in page
+    assert 'zoo.build("pons2017"' in page
+
+
+def test_a_page_keeps_published_and_measured_scores_apart():
+    page = (DOCS / "models" / "pons2017.md").read_text(encoding="utf-8")
+    assert "| score | published | measured | data |" in page
+    assert "| ROC-AUC | 0.9067 |" in page
+
+
+def test_every_checkpoint_is_on_its_architectures_page_with_its_licence():
+    for name in zoo.list_models():
+        checkpoint = zoo.info(name).checkpoints[name]
+        page = (DOCS / "models" / f"{checkpoint.architecture}.md").read_text(encoding="utf-8")
+        section = page.partition(f"### {name}\n")[2].partition("\n### ")[0]
+        assert f"| licence of the weights | {checkpoint.licence.weights} |" in section
