@@ -1,0 +1,236 @@
+"""Schlüter and Böck 2014: small filters, longer in time than in frequency, that find onsets.
+
+Paper: Jan Schlüter, Sebastian Böck, "Improved musical onset detection with convolutional neural
+networks", ICASSP 2014, pages 6979-6983. Before it: the same authors, "Musical onset detection with
+convolutional neural networks", 6th International Workshop on Machine Learning and Music, 2013.
+
+The idea. An onset is an edge in a spectrogram. Windows of 23, 46 and 93 ms see the same instant in
+three resolutions, as the three channels of a picture do. Filters of 7 frames by 3 bands find
+edges; pooling over frequency only lets them move in pitch but not in time; a dense layer looks at
+7 frames at once, which with the filters makes 15 frames of context, 70 ms to either side. The
+output is one number for each frame of 10 ms: the probability that an onset lies there.
+
+The dense layer is a convolution over 7 frames here (same weights, same result), so a clip of any
+length goes through in one piece. At its ends the first and the last frame are repeated, as madmom
+does; so "frontend" has 3 frames more than the clip at either end.
+
+Variants:
+    "paper" (default): ReLU in the convolutions. No weights were released.
+    "madmom": tanh, the windows in the order 46, 23, 93 ms, samples cut to 16 bits. For the
+        checkpoint that madmom ships (models/onsets/2013/onsets_cnn.pkl): that is the network of
+        2013, the first step in the table, and not the one of the paper's best score.
+
+What each step brought (paper; F-measure at +-25 ms, 8-fold cross-validation, 102 minutes of music,
+25,927 onsets, for each step the threshold of the best F):
+
+    tanh; SGD, learning rate .05, momentum .45 raised to .9 from epoch 10 to 20, 100 epochs   .885
+    + dropout of half the inputs of both dense layers; rate 1.0 x .995 an epoch, 300 epochs   .890
+    + the frames before and after an onset are positives too, with weight .25                .899
+    + ReLU in the convolutions                                                                .903
+
+Batches of 256 excerpts, cross-entropy. 289,693 parameters.
+
+What the paper does not say, and what we do: the shape of the mel filters, how magnitudes are
+computed, what is added before the logarithm, and how clips are padded. We take madmom's for both
+variants (`zoo.features.MultiResolutionLogMel`). The paper standardises each band of each channel
+with constants of a hold-out set: the layer "standardise" holds them, an untrained model's leave
+the spectrograms as they are, and `model.get_layer("standardise").adapt(...)` computes them.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from zoo.errors import ConfigError
+from zoo.features import MultiResolutionLogMel
+
+CARD = {
+    "title": "Improved musical onset detection with convolutional neural networks",
+    "authors": ["Jan Schlüter", "Sebastian Böck"],
+    "year": 2014,
+    "venue": "ICASSP 2014, pages 6979-6983",
+    "url": "https://doi.org/10.1109/ICASSP.2014.6854953",
+    "task": "onsets",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "shape": "horizontal",
+    "filters": "one shape in the first layer, horizontal: 7 frames by 3 bands, on 3 spectrograms",
+    "backend": "mlp",
+    "labels": 1,
+    "variants": {
+        "paper": {
+            "parameters": 289693,
+            "sample_rate": 44100,
+            "segment": 441000,
+            "plane": [1000, 80],
+            "filters": [[7, 3, 10]],
+        },
+        "madmom": {
+            "options": {"variant": "madmom"},
+            "parameters": 289693,
+            "sample_rate": 44100,
+            "segment": 441000,
+            "plane": [1000, 80],
+            "filters": [[7, 3, 10]],
+        },
+    },
+    "stages": {
+        "features": "three log-mel spectrograms (frames, 80, 3)",
+        "pool1": "first convolution and pooling (frames + 8, 26, 10)",
+        "frontend": "second convolution and pooling (frames + 6, 8, 20)",
+        "penultimate": "dense layer over 7 frames (frames, 256)",
+        "logits": "one per label and frame (frames, labels)",
+        "probabilities": "one per label and frame of 10 ms (frames, labels)",
+    },
+    "notes": "output for each frame of 10 ms; model.onsets picks the peaks",
+}
+
+FRAME_SIZES = {"paper": (1024, 2048, 4096), "madmom": (2048, 1024, 4096)}  # at 44.1 kHz
+ACTIVATION = {"paper": "relu", "madmom": "tanh"}
+CONTEXT = 7  # frames of context at either side of the one that is judged
+
+# For `AudioModel.onsets`: samples from one output to the next, and how many frames to either side
+# an output depends on, the 5 that the longest window reaches into included.
+FRAMES = {"hop_length": 441, "context": CONTEXT + 5}
+
+
+# --- layers ---
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Standardise(layers.Layer):
+    """(x - mean) * scale with constants for each band and channel; (batch, frames, bands, ..).
+
+    Not trained: `adapt` computes the constants, or a checkpoint brings them. Float32 whatever the
+    dtype policy, since a logarithm of silence is far from 0.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+
+    def build(self, input_shape):
+        shape = input_shape[2:]
+        self.mean = self.add_weight(shape, "zeros", name="mean", trainable=False)
+        self.scale = self.add_weight(shape, "ones", name="scale", trainable=False)
+
+    def call(self, x):
+        return (x - self.mean) * self.scale
+
+    def adapt(self, features: np.ndarray) -> None:
+        """Take mean and standard deviation from spectrograms (clips, frames, bands, channels)."""
+        spread = np.std(features, axis=(0, 1), dtype="float64")
+        self.mean.assign(np.mean(features, axis=(0, 1), dtype="float64"))
+        self.scale.assign(1 / np.where(spread > 0, spread, 1.0))
+
+
+@keras.saving.register_keras_serializable("zoo")
+class RepeatEnds(layers.Layer):
+    """Repeat the first and the last frame: (batch, frames, ...) -> (batch, frames + 2 times, ...).
+
+    Args:
+        times: how often.
+    """
+
+    def __init__(self, times: int, **kwargs):
+        super().__init__(**kwargs)
+        self.times = times
+
+    def call(self, x):
+        first, last = (ops.repeat(frame, self.times, axis=1) for frame in (x[:, :1], x[:, -1:]))
+        return ops.concatenate([first, x, last], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, frames, *rest = input_shape
+        return (batch, None if frames is None else frames + 2 * self.times, *rest)
+
+    def get_config(self):
+        return {**super().get_config(), "times": self.times}
+
+
+# --- front-end ---
+
+
+def segmentation() -> dict[str, int]:
+    """What `embed` and training hear at once, in samples of 44.1 kHz audio: 10 s, our choice.
+
+    `AudioModel.onsets` does not cut: it gives each frame its context, wherever it lies.
+    """
+    return {"sample_rate": 44100, "segment": 441000, "hop": 441000, "pad": 0}
+
+
+def frontend(waveform, *, variant: str = "paper") -> dict:
+    """Waveform to feature maps.
+
+    Args:
+        waveform: (batch, samples), 44.1 kHz.
+        variant: "paper" or "madmom".
+
+    Returns:
+        Stages by name, the last of them "frontend": (batch, frames + 6, 8 bands, 20 channels) with
+        frames = ceil(samples / 441).
+    """
+    if variant not in ACTIVATION:
+        raise ConfigError(f"variant is {variant!r}; schluter2014 has {', '.join(ACTIVATION)}.")
+    activation = ACTIVATION[variant]
+    features = MultiResolutionLogMel(
+        frame_sizes=FRAME_SIZES[variant], sixteen_bit=variant == "madmom", name="features"
+    )(waveform)  # (batch, frames, 80, 3)
+    x = Standardise(name="standardise")(features)  # (batch, frames, 80, 3)
+    x = RepeatEnds(CONTEXT, name="context")(x)  # (batch, frames + 14, 80, 3)
+    x = layers.Conv2D(10, (7, 3), activation=activation, name="conv1")(x)  # (.., + 8, 78, 10)
+    pool1 = layers.MaxPooling2D((1, 3), name="pool1")(x)  # (batch, frames + 8, 26, 10)
+    x = layers.Conv2D(20, (3, 3), activation=activation, name="conv2")(pool1)  # (.., + 6, 24, 20)
+    x = layers.MaxPooling2D((1, 3), name="frontend")(x)  # (batch, frames + 6, 8, 20)
+    return {"features": features, "pool1": pool1, "frontend": x}
+
+
+# --- back-end ---
+
+
+def backend(stages: dict) -> dict:
+    """Feature maps to one vector for each frame: a dense layer over 7 frames, 256 sigmoid units.
+
+    Args:
+        stages: what `frontend` returned.
+
+    Returns:
+        Stages by name, the last of them "penultimate": (batch, frames, 256).
+    """
+    x = layers.Reshape((-1, 8 * 20), name="bands_joined")(stages["frontend"])
+    x = layers.Dropout(0.5, name="dense_dropout")(x)
+    x = layers.Conv1D(256, 7, activation="sigmoid", name="dense")(x)  # (batch, frames, 256)
+    return {"penultimate": layers.Dropout(0.5, name="penultimate")(x)}
+
+
+# --- published weights ---
+
+
+def from_madmom(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name the variables of madmom's onset network as this file does.
+
+    madmom convolves, where Keras correlates: the filters are turned round in time and frequency.
+    The 1120 inputs of its dense layer are in the order frame, band, channel, as ours.
+
+    Args:
+        tensors: by layer and name, as `zoo.weights.convert.madmom` gives them.
+
+    Returns:
+        Arrays by Keras variable path.
+    """
+    ours = {
+        "standardise/mean": tensors["0 BatchNormLayer linear/mean"],
+        "standardise/scale": tensors["0 BatchNormLayer linear/inv_std"],
+    }
+    for theirs, name in (
+        ("1 ConvolutionalLayer tanh valid", "conv1"),
+        ("3 ConvolutionalLayer tanh valid", "conv2"),
+    ):
+        filters = tensors[f"{theirs}/weights"][:, :, ::-1, ::-1]  # (in, out, frames, bands)
+        ours[f"{name}/kernel"] = filters.transpose(2, 3, 0, 1)
+        ours[f"{name}/bias"] = tensors[f"{theirs}/bias"]
+    dense = tensors["6 FeedForwardLayer sigmoid/weights"]  # (1120, 256)
+    ours["dense/kernel"] = dense.reshape(7, 160, 256)
+    ours["dense/bias"] = tensors["6 FeedForwardLayer sigmoid/bias"]
+    ours["logits/kernel"] = tensors["7 FeedForwardLayer sigmoid/weights"]
+    ours["logits/bias"] = tensors["7 FeedForwardLayer sigmoid/bias"]
+    return {path: array.astype("float32") for path, array in ours.items()}
