@@ -81,6 +81,7 @@ class Contender:
                 return seconds, tags
 
     def stop(self) -> None:
+        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 
@@ -161,7 +162,7 @@ def main() -> None:
     share = [limit / row["zoo float32"] for limit, row in zip(limits, rows, strict=True)]
     possible = [r / limit for r, limit in zip(reference, limits, strict=True)]
     print(
-        f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at the matrix product's speed,"
+        f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at a matrix product's speed,"
     )
     print(f"{spread(possible)} times as fast as musicnn: the limit of float32. Our float32 reaches")
     print(f"{spread(share)} of that limit, decoding included.")

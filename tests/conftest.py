@@ -9,7 +9,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-import zoo  # noqa: E402
+import zoo
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UPSTREAM = CHECKOUT.parent / "shared" / "upstream"

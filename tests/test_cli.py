@@ -24,11 +24,11 @@ def run(monkeypatch):
     return invoke
 
 
-def test_list_shows_checkpoints_with_licence_and_score(run):
+def test_list_shows_checkpoints_with_parameters_licence_and_scores(run):
     out = run("list").output
     (line,) = [line for line in out.splitlines() if line.startswith("pons2017.mtt *")]
-    assert "ISC" in line
-    assert "0.907" in line
+    for part in ("16", "3.01", "787,159", "ISC", "0.9067", "0.3831", "MagnaTagATune"):
+        assert part in line.split()
 
 
 def test_list_as_json(run):
@@ -36,7 +36,27 @@ def test_list_as_json(run):
 
 
 def test_list_of_architectures(run):
-    assert "Pons 2017" in run("list", "--untrained").output
+    lines = run("list", "--untrained").output.splitlines()
+    (row,) = [i for i, line in enumerate(lines) if line.startswith("pons2017")]
+    for part in ("spectrogram", "many shapes", "temporal_pooling", "787,159"):
+        assert part in lines[row]
+    assert lines[row + 1].strip().startswith("Pons et al. 2017. End-to-end learning")
+
+
+def test_list_in_the_reviews_grid(run):
+    out = run("list", "--taxonomy").output
+    (line,) = [line for line in out.splitlines() if line.startswith("minimal filters")]
+    assert "sample-level: lee2017" in line
+    assert "small rectangles: choi2016" in line
+    (line,) = [line for line in out.splitlines() if line.startswith("mlp")]
+    assert "schluter2014" in line
+
+
+def test_grid_as_json_and_of_some_models_only(run):
+    grid = json.loads(run("list", "--taxonomy", "--json", "pons*").output)
+    assert grid["minimal filters"] == {"waveform": {}, "spectrogram": {}}
+    cell = grid["many filter shapes"]["spectrogram"]
+    assert cell == {"vertical and horizontal": ["pons2016", "pons2017"]}
 
 
 def test_info_says_paper_licence_stages_and_metrics(run):
@@ -145,7 +165,9 @@ FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "matplotlib", "scipy"}
         "from click.testing import CliRunner; from zoo.cli import main;"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0",
         "from click.testing import CliRunner; from zoo.cli import main;"
-        "assert CliRunner().invoke(main, ['list']).exit_code == 0",
+        "assert CliRunner().invoke(main, ['list']).exit_code == 0;"
+        "assert CliRunner().invoke(main, ['list', '--taxonomy']).exit_code == 0;"
+        "assert CliRunner().invoke(main, ['info', 'pons2017']).exit_code == 0",
     ],
 )
 def test_no_framework_is_loaded_before_it_is_needed(code):

@@ -103,5 +103,5 @@ def test_config_makes_the_same_layer_again(music):
 
 
 def test_unknown_compression_lists_the_known_ones():
-    with pytest.raises(zoo.ConfigError, match="'sqrt'.*log10, log, decibel, none"):
+    with pytest.raises(zoo.ConfigError, match=r"'sqrt'.*log10, log, decibel, none"):
         LogMelSpectrogram(compression="sqrt")

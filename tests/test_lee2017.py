@@ -180,7 +180,7 @@ def test_a_file_of_the_same_layout_is_fetched_and_loaded(tmp_path, monkeypatch):
     entry = {f: getattr(real, f) for f in real.__struct_fields__} | {"sources": (stand_in,)}
     catalogue = manifest.Manifest(checkpoints={"lee2017.msd": manifest.Checkpoint(**entry)})
     model = zoo.build("lee2017", real.labels, **real.options)
-    zoo.model.assign(model, fetch.tensors("lee2017.msd", catalogue), "lee2017.msd")
+    zoo.loading.assign(model, fetch.tensors("lee2017.msd", catalogue), "lee2017.msd")
     variance = model.get_layer("conv10_norm").moving_variance
     np.testing.assert_array_equal(variance, layers["batchnormalization_11"]["running_std"])
     last = np.asarray(model.get_layer("conv9").kernel)

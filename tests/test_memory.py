@@ -4,7 +4,7 @@ from conftest import CHECKOUT
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 
-from memory import peak_megabytes, write_noise  # noqa: E402
+from memory import peak_megabytes, write_noise
 
 
 def test_peak_memory_is_small_and_does_not_grow_with_length(tmp_path):

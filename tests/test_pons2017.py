@@ -51,7 +51,7 @@ def test_stages_are_the_named_ones(pons):
 
 
 def test_unknown_variant_lists_the_known_ones():
-    with pytest.raises(zoo.ConfigError, match="'vgg'.*musicnn, spectrogram, waveform"):
+    with pytest.raises(zoo.ConfigError, match=r"'vgg'.*musicnn, spectrogram, waveform"):
         zoo.build("pons2017", ["a"], variant="vgg")
 
 

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
         ZooError,
     )
     from zoo.hub import push
-    from zoo.model import AudioModel, build, load
+    from zoo.loading import build, load
+    from zoo.model import AudioModel
     from zoo.registry import info, list_models
     from zoo.results import Embedding, Onsets, Taggram, Tags
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "load": "zoo.model",
-    "build": "zoo.model",
+    "load": "zoo.loading",
+    "build": "zoo.loading",
     "push": "zoo.hub",
     "AudioModel": "zoo.model",
     "info": "zoo.registry",

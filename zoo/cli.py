@@ -1,4 +1,4 @@
-"""The command line: `zoo list`, `info`, `tag`, `taggram`, `embed`, `fetch`, `push`.
+"""The command line: `zoo list`, `info`, `tag`, `taggram`, `embed`, `onsets`, `fetch`, `push`.
 
 Frameworks are imported when a command needs them, so that `zoo --help` answers at once.
 """
@@ -54,53 +54,26 @@ def main() -> None:
 @click.option("--task", help="Only models for this task: tagging, onsets.")
 @click.option("--licence", help="Only weights under this licence; a pattern, such as 'CC*'.")
 @click.option("--untrained", is_flag=True, help="List architectures, which `zoo.build` takes.")
+@click.option("--taxonomy", is_flag=True, help="Show them in the grid of Pons' review.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(
-    pattern: str, task: str | None, licence: str | None, untrained: bool, as_json: bool
+    pattern: str,
+    task: str | None,
+    licence: str | None,
+    untrained: bool,
+    taxonomy: bool,
+    as_json: bool,
 ) -> None:
     """List what can be loaded; PATTERN is a shell pattern such as 'pons*'."""
-    names = zoo.list_models(pattern, task, licence, trained=not untrained)
+    from zoo import text
+
+    names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
     if as_json:
-        click.echo(json.dumps(names, indent=1))
-        return
-    rows = [architecture_row(name) if untrained else checkpoint_row(name) for name in names]
-    head = ("name", "paper", "input", "back-end") if untrained else CHECKPOINT_HEAD
-    for row in aligned([head, *rows]):
-        click.echo(row)
-
-
-CHECKPOINT_HEAD = ("name", "task", "labels", "licence", "published score", "on")
-
-
-def checkpoint_row(name: str) -> tuple[str, ...]:
-    """Return what a line of `zoo list` says of a checkpoint."""
-    card = zoo.info(name)
-    checkpoint = card.checkpoints[name]
-    published = [m for m in checkpoint.metrics if m.kind == "published"]
-    score = f"{published[0].name} {published[0].value:.3f}" if published else ""
-    return (
-        name + (" *" if checkpoint.default else ""),
-        card.architecture.task,
-        str(len(checkpoint.labels)),
-        checkpoint.licence.weights,
-        score,
-        published[0].data if published else "",
-    )
-
-
-def architecture_row(name: str) -> tuple[str, ...]:
-    """Return what a line of `zoo list --untrained` says of an architecture."""
-    a = zoo.info(name).architecture
-    return name, f"{a.authors[0].split()[-1]} {a.year}", f"{a.input}: {a.filters}", a.backend
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of a table as lines with aligned columns."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+        click.echo(json.dumps(registry.grid(names) if taxonomy else names, indent=1))
+    elif taxonomy:
+        click.echo(text.taxonomy(names))
+    else:
+        click.echo(text.architectures(names) if untrained else text.checkpoints(names))
 
 
 @main.command("info", cls=Command)
@@ -207,6 +180,33 @@ def embed_command(
     session.finish()
 
 
+@main.command("onsets", cls=Command)
+@FILES
+@click.option(
+    "-m", "--model", default="schluter2014.madmom", show_default=True, help="See `zoo list`."
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Lowest height of a peak, above 0 and at most 1; about .24 if not given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+def onsets_command(
+    files: tuple[str, ...], model: str, threshold: float | None, as_json: bool
+) -> None:
+    """Print the times in seconds at which notes begin in FILES."""
+    session = Session(files, model)
+    for path, found in session.onsets(threshold):
+        times = [round(time, 3) for time in found.times.tolist()]
+        if as_json:
+            content = {"file": str(path), "model": found.model, "onsets": times}
+            click.echo(json.dumps(content, ensure_ascii=False))
+        else:
+            click.echo("\n".join([str(path), *(f"  {time:.3f}" for time in times)]))
+        sys.stdout.flush()
+    session.finish()
+
+
 @main.command("fetch", cls=Command)
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Fetch all that `zoo list` shows.")
@@ -310,9 +310,7 @@ class Session:
         console = Console(stderr=True)
         pairs = zip(self.paths, self.model.hear(self.paths, stage, hop=hop), strict=True)
         many = len(self.paths) > 1 and console.is_terminal
-        shown = (
-            track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
-        )
+        shown = track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
         for path, heard in shown:
             if isinstance(heard, (ZooError, OSError)):
                 self.failed += 1
@@ -322,13 +320,30 @@ class Session:
             else:
                 yield path, heard
 
+    def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
+        """Yield each file with its onsets; say on stderr which files failed."""
+        picking = {} if threshold is None else {"threshold": threshold}
+        for path in self.paths:
+            try:
+                found = self.model.onsets(path, **picking)
+            except (ZooError, OSError) as error:
+                self.failed += 1
+                click.echo(f"Error: {error}", err=True)
+            else:
+                yield path, found
+
     def taggram(self, path: Path, heard: Any) -> "zoo.Taggram":
         """Return what was heard as a taggram."""
-        return zoo.Taggram(*heard, self.model.labels, str(path), self.model.name)
+        labels = self.model.labels
+        return zoo.Taggram(
+            heard.values, heard.times, heard.seconds, labels, str(path), self.model.name
+        )
 
     def embedding(self, path: Path, heard: Any, stage: str) -> "zoo.Embedding":
         """Return what was heard as an embedding."""
-        return zoo.Embedding(*heard, stage, str(path), self.model.name)
+        return zoo.Embedding(
+            heard.values, heard.times, heard.seconds, stage, str(path), self.model.name
+        )
 
     def finish(self) -> None:
         """Exit with status 1 if a file failed."""

@@ -1,5 +1,6 @@
-"""Time-frequency layers: they live inside the models, so that nobody can feed a network a
-spectrogram that it was not trained on.
+"""Time-frequency layers, which live inside the models.
+
+So nobody can feed a network a spectrogram that it was not trained on.
 
 Everything is made of reshapes, convolutions and matrix products, which run on every backend
 and export to ONNX and TFLite; there is no FFT operation in here.
@@ -77,8 +78,8 @@ def mel_filterbank(
     return triangles * (2.0 / (high - low)) if area_norm else triangles
 
 
-# Windows as sums of cosines of 0, 1, 2, ... periods, with alternating signs. Those with a number are
-# Harris' (1978), named after their highest side lobe in dB.
+# Windows as sums of cosines of 0, 1, 2, ... periods, with alternating signs. Those with a number
+# are Harris' (1978), named after their highest side lobe in dB.
 WINDOWS = {
     "hann": (0.5, 0.5),
     "hamming": (0.54, 0.46),

@@ -19,7 +19,8 @@ import safetensors.numpy
 
 from zoo import __version__, model_card, registry, repository
 from zoo.errors import ConfigError, WeightsError, ZooError
-from zoo.model import AudioModel, assign, variables
+from zoo.loading import assign, variables
+from zoo.model import AudioModel
 from zoo.registry import Card
 from zoo.repository import CONFIG, WEIGHTS, Address, Snapshot
 from zoo.weights import cache, network

@@ -1,15 +1,10 @@
 """The model object: a true `keras.Model` that also knows its labels, its sample rate and its card.
 
-`load` and `build` make it; `tag`, `taggram` and `embed` are what people come for.
+`zoo.loading` makes it; `tag`, `taggram`, `embed` and `onsets` are what people come for.
 """
 
-import importlib
-import inspect
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import keras
@@ -18,10 +13,18 @@ from keras import layers
 
 from zoo import audio, backends, listen, onsets, registry
 from zoo.audio import Segmentation, Source
-from zoo.errors import ConfigError, UnknownName, WeightsError
+from zoo.errors import ConfigError, UnknownName
+from zoo.graph import (
+    call,
+    check_options,
+    check_segment,
+    checked_labels,
+    dtype_policy,
+    import_architecture,
+    xla_is_slow,
+)
 from zoo.registry import Card
 from zoo.results import Embedding, Onsets, Taggram, Tags
-from zoo.weights import fetch
 
 HEAD = ("logits",)  # the layers that belong to the labels
 
@@ -94,8 +97,7 @@ class AudioModel(keras.Model):
             )(stages["logits"])
         super().__init__(waveform, stages["probabilities"], name=name or architecture)
         self.supports_jit = not xla_is_slow()
-        self._keep = _Untracked(stages=stages, stage_models={}, config={})
-        self._keep.config = {
+        config = {
             "architecture": architecture,
             "labels": list(labels),
             "segment": segment,
@@ -106,6 +108,7 @@ class AudioModel(keras.Model):
             "dtype": policy,
             "name": self.name,
         }
+        self._keep = _Untracked(stages, config)
         self.labels = labels
         self.sample_rate = sample_rate
         self.segmentation = cut
@@ -224,11 +227,13 @@ class AudioModel(keras.Model):
         return self._results(audio, "probabilities", result, hop, tail)
 
     def embed(self, audio, stage="penultimate", *, hop=None, tail=True):
-        """Return what a stage of the network says of every segment. Other arguments as in `tag`.
+        """Return what a stage of the network says of every segment. Errors as in `tag`.
 
         Args:
             audio: as in `tag`.
             stage: one of `stages`.
+            hop: as in `tag`.
+            tail: as in `tag`.
 
         Returns:
             `Embedding` with values (segments, units), or (segments, frames, channels) where the
@@ -341,11 +346,13 @@ class AudioModel(keras.Model):
         return results if isinstance(sound, list) else results[0]
 
 
+@dataclass
 class _Untracked:
-    """Attributes that Keras must not take for layers or weights of the model."""
+    """What Keras must not take for layers or weights of the model."""
 
-    def __init__(self, **attributes):
-        self.__dict__.update(attributes)
+    stages: dict[str, Any]
+    config: dict[str, Any]
+    stage_models: dict[str, keras.Model] = field(default_factory=dict)
 
 
 name_of = audio.name_of
@@ -354,223 +361,3 @@ name_of = audio.name_of
 def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network."""
     return lambda batch: np.asarray(network.predict_on_batch(batch))
-
-
-def load(
-    name: str | os.PathLike[str],
-    labels: Sequence[str] | None = None,
-    *,
-    dtype: Any = None,
-    activation: str | None = None,
-) -> AudioModel:
-    """Load a trained model.
-
-    Args:
-        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
-            file that `model.save` wrote ("mine.keras"), or a repository on the Hugging Face Hub
-            ("hf://user/repo", "hf://user/repo@revision").
-        labels: your own tags: everything but the head keeps its weights, the head is fresh.
-        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
-        activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
-
-    Returns:
-        The model, ready to use.
-
-    Raises:
-        UnknownName: with the nearest names.
-        WeightsError: the weights could not be had; says what was tried.
-        FileNotFoundError: no such saved file.
-
-    >>> import zoo
-    >>> model = zoo.load("pons2017")
-    >>> len(model.labels)
-    50
-    """
-    if activation is not None and labels is None:
-        raise ConfigError("activation is for a fresh head: give labels too.")
-    if str(name).startswith("hf://"):
-        from zoo import hub  # which imports this module
-
-        model = hub.load(str(name), dtype)
-    elif is_file_name(name):
-        model = load_file(Path(name), dtype)
-    else:
-        model = load_checkpoint(registry.resolve(str(name)), dtype)
-    return model if labels is None else model.with_labels(labels, activation or "sigmoid")
-
-
-def is_file_name(name: str | os.PathLike[str]) -> bool:
-    """Say whether a name means a saved file and not a model of the zoo."""
-    return not isinstance(name, str) or name.endswith(".keras") or os.sep in name
-
-
-def load_file(path: Path, dtype: Any = None) -> AudioModel:
-    """Load what `model.save` wrote."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no saved model at {path}.")
-    model = keras.saving.load_model(path)
-    if not isinstance(model, AudioModel):
-        raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
-    if dtype is None:
-        return model
-    copy = AudioModel(**{**model.get_config(), "dtype": dtype})
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
-    """Load a checkpoint of the manifest by its full name."""
-    card = registry.info(name)
-    checkpoint = card.checkpoints[name]
-    model = AudioModel(
-        checkpoint.architecture,
-        checkpoint.labels,
-        options=checkpoint.options,
-        card=card.to_dict(),
-        dtype=dtype,
-        name=name,
-    )
-    assign(model, fetch.tensors(name), name)
-    return model
-
-
-def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return what a weight file holds, by path; the state of random generators is not of it."""
-    return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
-
-
-def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:
-    """Put named tensors into a model's variables, all of them and nothing else.
-
-    Raises:
-        WeightsError: tensors or variables without a counterpart, or of another shape.
-    """
-    ours = variables(model)
-    missing, extra = ours.keys() - tensors.keys(), tensors.keys() - ours.keys()
-    if missing or extra:
-        raise WeightsError(
-            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
-            f"the file also has {sorted(extra)}."
-        )
-    for path, variable in ours.items():
-        if tuple(variable.shape) != tensors[path].shape:
-            raise WeightsError(
-                f"{path} of {name} is {tensors[path].shape} in the file and "
-                f"{tuple(variable.shape)} in the network."
-            )
-        variable.assign(tensors[path])
-
-
-def build(
-    name: str,
-    labels: Sequence[str],
-    *,
-    segment: float | None = None,
-    activation: str = "sigmoid",
-    backend: str | None = None,
-    dtype: Any = None,
-    **options: Any,
-) -> AudioModel:
-    """Build an untrained model.
-
-    Args:
-        name: an architecture of `zoo.list_models(trained=False)`.
-        labels: output names, in order.
-        segment: seconds that the network hears at once; None for the paper's.
-        activation: "sigmoid" for tags, "softmax" for classes.
-        backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
-            `zoo.backends`; None for the paper's. The last two hear one length only and need
-            `segment`.
-        dtype: a Keras dtype policy.
-        **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
-            back-end, such as `cell="lstm"` for "rnn".
-
-    Raises:
-        UnknownName: with the nearest names.
-        ConfigError: an option that neither the architecture nor the back-end has; lists those
-            that they have. Or a back-end of fixed length without `segment`.
-
-    >>> import zoo
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
-    >>> model.output_shape
-    (None, 2)
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
-    >>> model.stage("attention").output_shape
-    (None, None, 561)
-    """
-    return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)
-
-
-# --- construction ---
-
-
-def import_architecture(name: str) -> ModuleType:
-    """Import `zoo.models.<name>`."""
-    if name not in registry.architectures():
-        raise registry.unknown(name)
-    return importlib.import_module(f"zoo.models.{name}")
-
-
-def options_of(function: Callable) -> dict[str, inspect.Parameter]:
-    """Return the keyword-only parameters of a function: those are an architecture's options."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
-
-
-def check_options(
-    architecture: str, functions: Iterable[Callable], options: dict[str, Any]
-) -> None:
-    """Raise ConfigError if none of the functions that build a network knows one of the options."""
-    known = {name for function in functions for name in options_of(function)}
-    unknown = options.keys() - known
-    if unknown:
-        raise ConfigError(
-            f"{architecture} has no option {', '.join(sorted(unknown))}; "
-            f"it has {', '.join(sorted(known)) or 'none'}."
-        )
-
-
-def check_segment(model: AudioModel, seconds: float) -> None:
-    """Raise ConfigError if the network's pools leave nothing of a segment."""
-    try:
-        model.compute_output_shape((None, model.segmentation.segment))
-    except ValueError as error:
-        raise ConfigError(
-            f"segment is {seconds} s, too short for {model.architecture}: {error}"
-        ) from error
-
-
-def call(function: Callable, options: dict[str, Any], *args):
-    """Call with those of the options that the function takes."""
-    return function(*args, **{k: v for k, v in options.items() if k in options_of(function)})
-
-
-def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels as a tuple; raise ConfigError if they are not distinct strings."""
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-        raise ConfigError(f"labels is {labels!r}; give a list of strings.")
-    if not labels:
-        raise ConfigError("labels is empty; give at least one.")
-    twice = sorted({label for label in labels if list(labels).count(label) > 1})
-    if twice:
-        raise ConfigError(f"labels must differ from each other; given twice: {', '.join(twice)}.")
-    return tuple(labels)
-
-
-def xla_is_slow() -> bool:
-    """Say whether TensorFlow runs on a CPU, where XLA takes 1.7 times as long as without it."""
-    if keras.config.backend() != "tensorflow":
-        return False
-    return not keras.distribution.list_devices("gpu")
-
-
-@contextmanager
-def dtype_policy(dtype: Any) -> Iterator[str]:
-    """Build layers under a Keras dtype policy, and put the old one back."""
-    before = keras.config.dtype_policy()
-    policy = keras.dtype_policies.get(dtype) if dtype is not None else before
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield policy.name
-    finally:
-        keras.config.set_dtype_policy(before)

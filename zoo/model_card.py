@@ -13,7 +13,8 @@ import numpy as np
 
 from zoo import __version__, registry
 from zoo.errors import WeightsError
-from zoo.model import AudioModel, variables
+from zoo.loading import variables
+from zoo.model import AudioModel
 from zoo.registry import Architecture, Card
 from zoo.weights import fetch, manifest
 from zoo.weights.manifest import Checkpoint, Metric, PyPI

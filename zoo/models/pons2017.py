@@ -72,7 +72,14 @@ CARD = {
             "sample_rate": 16000,
             "segment": 240384,
             "plane": [938, 96],
-            "filters": [[7, 86, 16], [3, 86, 32], [1, 86, 64], [7, 38, 16], [3, 38, 32], [1, 38, 64]],
+            "filters": [
+                [7, 86, 16],
+                [3, 86, 32],
+                [1, 86, 64],
+                [7, 38, 16],
+                [3, 38, 32],
+                [1, 38, 64],
+            ],
             "over_mean": [[165, 16], [128, 32], [64, 64], [32, 128]],
         },
         "waveform": {
@@ -242,8 +249,12 @@ def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
     """What the network hears at once, in samples of 16 kHz audio.
 
     musicnn: patches of 187 frames of 256 samples, one after the other (package 0.1.0,
-    configuration.py and extractor.py). "spectrogram" and "waveform": 15 s, the length that
-    secondary sources give for the paper's training patches. "won2020": 3 s (its eval.py).
+    configuration.py and extractor.py), centred on multiples of 256 samples. Before and after the
+    clip there are zeros, as in the original under librosa 0.9 and later; librosa 0.7, under which
+    it was trained, reflected there, which changes one frame of the first patch.
+
+    "spectrogram" and "waveform": 15 s, the length that secondary sources give for the paper's
+    training patches. "won2020": 3 s (its eval.py).
     """
     if variant in ("waveform", "won2020"):
         samples = 240000 if variant == "waveform" else 48000
@@ -253,7 +264,7 @@ def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
         "sample_rate": 16000,
         "segment": (frames - 1) * 256 + 512,
         "hop": frames * 256,
-        "pad": 256,  # librosa centres its frames: half a window at both ends of the clip
+        "pad": 256,  # half a window at both ends of the clip
     }
 
 
@@ -325,8 +336,7 @@ def spectrogram_frontend(waveform, n: int) -> dict:
 def waveform_frontend(waveform) -> dict:
     """Seven sample-level convolutions of 3 samples, after Lee 2017 (authors' 2017 code)."""
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 240000, 1)
-    first = {"strides": 3, "padding": "valid", "initializer": HE}
-    x = conv_norm(x, 64, 3, "conv0", **first)  # (batch, 80000, 64)
+    x = conv_norm(x, 64, 3, "conv0", strides=3, padding="valid", initializer=HE)  # (.., 80000, 64)
     for i, filters in enumerate((64, 64, 128, 128, 128, 256), start=1):
         x = conv_norm(x, filters, 3, f"conv{i}", padding="valid", initializer=HE)
         name = "frontend" if i == 6 else f"pool{i}"
@@ -384,11 +394,10 @@ def musicnn_backend(x) -> dict:
 def paper_backend(x, shared_norm: bool) -> dict:
     """The back-end that both networks of the 2017 paper share (authors' code)."""
     cnn1 = conv_norm(x, 512, 7, "cnn1", padding="valid", initializer=HE)  # (batch, frames - 6, 512)
-    residual = {"initializer": HE, "shared_norm": shared_norm}
-    y = conv_norm(cnn1, 512, 7, "cnn2_conv", **residual)
+    y = conv_norm(cnn1, 512, 7, "cnn2_conv", initializer=HE, shared_norm=shared_norm)
     cnn2 = layers.Add(name="cnn2")([y, cnn1])
     x = layers.MaxPooling1D(2, name="halved")(cnn2)  # (batch, (frames - 6) / 2, 512)
-    y = conv_norm(x, 512, 7, "cnn3_conv", **residual)
+    y = conv_norm(x, 512, 7, "cnn3_conv", initializer=HE, shared_norm=shared_norm)
     cnn3 = layers.Add(name="cnn3")([y, x])
     max_pool = layers.GlobalMaxPooling1D(name="max_pool")(cnn3)  # (batch, 512)
     mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(cnn3)  # (batch, 512)

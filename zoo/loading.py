@@ -1,0 +1,159 @@
+"""Making models: trained ones by name, file or address, and untrained ones."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import registry
+from zoo.errors import ConfigError, WeightsError
+from zoo.model import AudioModel
+from zoo.weights import fetch
+
+
+def load(
+    name: str | os.PathLike[str],
+    labels: Sequence[str] | None = None,
+    *,
+    dtype: Any = None,
+    activation: str | None = None,
+) -> AudioModel:
+    """Load a trained model.
+
+    Args:
+        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
+            file that `model.save` wrote ("mine.keras"), or a repository on the Hugging Face Hub
+            ("hf://user/repo", "hf://user/repo@revision").
+        labels: your own tags: everything but the head keeps its weights, the head is fresh.
+        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
+        activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
+
+    Returns:
+        The model, ready to use.
+
+    Raises:
+        UnknownName: with the nearest names.
+        WeightsError: the weights could not be had; says what was tried.
+        FileNotFoundError: no such saved file.
+
+    >>> import zoo
+    >>> model = zoo.load("pons2017")
+    >>> len(model.labels)
+    50
+    """
+    if activation is not None and labels is None:
+        raise ConfigError("activation is for a fresh head: give labels too.")
+    if str(name).startswith("hf://"):
+        from zoo import hub  # which imports this module
+
+        model = hub.load(str(name), dtype)
+    elif is_file_name(name):
+        model = load_file(Path(name), dtype)
+    else:
+        model = load_checkpoint(registry.resolve(str(name)), dtype)
+    return model if labels is None else model.with_labels(labels, activation or "sigmoid")
+
+
+def is_file_name(name: str | os.PathLike[str]) -> bool:
+    """Say whether a name means a saved file and not a model of the zoo."""
+    return not isinstance(name, str) or name.endswith(".keras") or os.sep in name
+
+
+def load_file(path: Path, dtype: Any = None) -> AudioModel:
+    """Load what `model.save` wrote."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no saved model at {path}.")
+    model = keras.saving.load_model(path)
+    if not isinstance(model, AudioModel):
+        raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
+    if dtype is None:
+        return model
+    copy = AudioModel(**{**model.get_config(), "dtype": dtype})
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
+    """Load a checkpoint of the manifest by its full name."""
+    card = registry.info(name)
+    checkpoint = card.checkpoints[name]
+    model = AudioModel(
+        checkpoint.architecture,
+        checkpoint.labels,
+        options=checkpoint.options,
+        card=card.to_dict(),
+        dtype=dtype,
+        name=name,
+    )
+    assign(model, fetch.tensors(name), name)
+    return model
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return what a weight file holds, by path; the state of random generators is not of it."""
+    return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+
+
+def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:
+    """Put named tensors into a model's variables, all of them and nothing else.
+
+    Raises:
+        WeightsError: tensors or variables without a counterpart, or of another shape.
+    """
+    ours = variables(model)
+    missing, extra = ours.keys() - tensors.keys(), tensors.keys() - ours.keys()
+    if missing or extra:
+        raise WeightsError(
+            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
+            f"the file also has {sorted(extra)}."
+        )
+    for path, variable in ours.items():
+        if tuple(variable.shape) != tensors[path].shape:
+            raise WeightsError(
+                f"{path} of {name} is {tensors[path].shape} in the file and "
+                f"{tuple(variable.shape)} in the network."
+            )
+        variable.assign(tensors[path])
+
+
+def build(
+    name: str,
+    labels: Sequence[str],
+    *,
+    segment: float | None = None,
+    activation: str = "sigmoid",
+    backend: str | None = None,
+    dtype: Any = None,
+    **options: Any,
+) -> AudioModel:
+    """Build an untrained model.
+
+    Args:
+        name: an architecture of `zoo.list_models(trained=False)`.
+        labels: output names, in order.
+        segment: seconds that the network hears at once; None for the paper's.
+        activation: "sigmoid" for tags, "softmax" for classes.
+        backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
+            `zoo.backends`; None for the paper's. The last two hear one length only and need
+            `segment`.
+        dtype: a Keras dtype policy.
+        **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
+            back-end, such as `cell="lstm"` for "rnn".
+
+    Raises:
+        UnknownName: with the nearest names.
+        ConfigError: an option that neither the architecture nor the back-end has; lists those
+            that they have. Or a back-end of fixed length without `segment`.
+
+    >>> import zoo
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
+    >>> model.output_shape
+    (None, 2)
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
+    >>> model.stage("attention").output_shape
+    (None, None, 561)
+    """
+    return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)
