@@ -29,6 +29,22 @@ def test_card_says_whose_weights_these_are(pons):
     assert "Jordi Pons" in checkpoint.authors
 
 
+def test_loading_says_whose_weights_these_are(caplog):
+    with caplog.at_level("INFO", "zoo"):
+        zoo.load("pons2017.mtt")
+    assert "pons2017.mtt: weights by Jordi Pons" in caplog.text
+    assert "licence ISC" in caplog.text
+
+
+def test_terms_that_forbid_a_use_are_shown_as_a_warning(caplog, checkpoint):
+    checkpoint("schluter2014.madmom")
+    caplog.clear()
+    zoo.load("schluter2014.madmom")
+    (record,) = [r for r in caplog.records if r.name == "zoo.loading"]
+    assert record.levelname == "WARNING"
+    assert "CC-BY-NC-SA-4.0: not for commercial use" in record.getMessage()
+
+
 def test_tags_are_the_mean_over_segments_weighted_by_fresh_audio(pons, tone):
     gram = pons.taggram(tone)
     tags = pons.tag(tone, top=None)

@@ -301,6 +301,11 @@ class Session:
         self.paths = audio.find(files)
         self.model = zoo.load(model)
         self.failed = 0
+        if sys.stderr.isatty():
+            from zoo.weights import fetch
+
+            for name, checkpoint in self.model.card.checkpoints.items():
+                click.echo(fetch.about(name, checkpoint), err=True)
 
     def hear(self, stage: str, hop: float | None) -> Iterator[tuple[Path, Any]]:
         """Yield each file with what the model heard; say on stderr which files failed."""

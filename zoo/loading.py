@@ -1,5 +1,6 @@
 """Making models: trained ones by name, file or address, and untrained ones."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from zoo import registry
 from zoo.errors import ConfigError, WeightsError
 from zoo.model import AudioModel
 from zoo.weights import fetch
+
+logger = logging.getLogger(__name__)
 
 
 def load(
@@ -89,6 +92,14 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
         name=name,
     )
     assign(model, fetch.tensors(name), name)
+    # Whose they are is logged; terms that forbid a use are shown unless one turns warnings off.
+    restricted = "NC" in checkpoint.licence.weights
+    logger.log(
+        logging.WARNING if restricted else logging.INFO,
+        "%s%s",
+        fetch.about(name, checkpoint),
+        ": not for commercial use" if restricted else "",
+    )
     return model
 
 

@@ -75,7 +75,6 @@ def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None
                 _fetched(name, checkpoint, scratch, place, shelf), tried
             )
         if found is not None:
-            logger.info("%s", about(name, checkpoint))
             return found
     raise WeightsError(_report(name, checkpoint, tried))
 
@@ -157,7 +156,7 @@ def native_file(name: str, checkpoint: Checkpoint, source: Remote, raw: Path, fo
 def about(name: str, checkpoint: Checkpoint) -> str:
     """Return whose weights these are and on what terms, in one line."""
     authors, licence = ", ".join(checkpoint.authors), checkpoint.licence.weights
-    return f"{name}: weights by {authors}; licence {licence}. {checkpoint.provenance}"
+    return f"{name}: weights by {authors}; licence {licence}"
 
 
 def _bundled(checkpoint: Checkpoint) -> Iterable[Attempt]:
