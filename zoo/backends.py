@@ -190,7 +190,7 @@ def fully_convolutional(
         conv_dropout: after the last block.
 
     Returns:
-        Stages "block1", "block2", ..., "penultimate": (batch, conv_filters[-1]).
+        Stages "stack1", "stack2", ..., "penultimate": (batch, conv_filters[-1]).
     """
     *lengths, _ = fixed_shape(x, "fully_convolutional")  # frames, or frames and bands
     conv, pool = (
@@ -201,10 +201,10 @@ def fully_convolutional(
     pools = zip(*(pool_sizes(length, len(conv_filters)) for length in lengths), strict=True)
     stages = {}
     for i, (filters, size) in enumerate(zip(conv_filters, pools, strict=True), start=1):
-        x = conv(filters, 3, padding="same", name=f"block{i}_conv")(x)
-        x = layers.BatchNormalization(name=f"block{i}_norm")(x)
-        x = layers.ReLU(name=f"block{i}_relu")(x)
-        x = stages[f"block{i}"] = pool(size, name=f"block{i}")(x)
+        x = conv(filters, 3, padding="same", name=f"stack{i}_conv")(x)
+        x = layers.BatchNormalization(name=f"stack{i}_norm")(x)
+        x = layers.ReLU(name=f"stack{i}_relu")(x)
+        x = stages[f"stack{i}"] = pool(size, name=f"stack{i}")(x)
     x = layers.Flatten(name="pooled")(x)
     return stages | {"penultimate": layers.Dropout(conv_dropout, name="penultimate")(x)}
 
