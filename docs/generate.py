@@ -58,7 +58,7 @@ of a sound. Shapes are those of the default network, where nothing else is said.
 
 def index() -> str:
     """Return the index: the review's grid, the back-ends, every architecture and checkpoint."""
-    from zoo import backends, model
+    from zoo import backends, loading
 
     names = registry.list_models(trained=False)
     return document(
@@ -90,7 +90,7 @@ def index() -> str:
         COMPARE,
         "## What `zoo.build` takes",
         "Beside these, each architecture and back-end has options of its own, as its page says.",
-        option_table([model.build]),
+        option_table([loading.build]),
     )
 
 

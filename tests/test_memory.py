@@ -1,5 +1,6 @@
 import sys
 
+import pytest
 from conftest import CHECKOUT
 
 sys.path.insert(0, str(CHECKOUT / "benchmarks"))
@@ -7,10 +8,12 @@ sys.path.insert(0, str(CHECKOUT / "benchmarks"))
 from memory import peak_megabytes, write_noise
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's account of the process")
 def test_peak_memory_is_small_and_does_not_grow_with_length(tmp_path):
-    write_noise(tmp_path / "short.wav", 2)
-    write_noise(tmp_path / "long.wav", 16)
+    write_noise(tmp_path / "short.wav", 5, rate=16000)
+    write_noise(tmp_path / "long.wav", 60, rate=16000)
     short = peak_megabytes(tmp_path / "short.wav")
     long = peak_megabytes(tmp_path / "long.wav")
     assert long < 1536
-    assert long < short + 60  # the long one has 148 MB more of samples at 16 bit
+    # 55 minutes are 211 MB of float32 samples; TensorFlow's own peak varies by some 110 MB.
+    assert long < short + 150

@@ -75,6 +75,7 @@ def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None
                 _fetched(name, checkpoint, scratch, place, shelf), tried
             )
         if found is not None:
+            logger.info("%s. %s", about(name, checkpoint), checkpoint.provenance)
             return found
     raise WeightsError(_report(name, checkpoint, tried))
 
