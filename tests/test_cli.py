@@ -181,3 +181,14 @@ def test_python_m_zoo_is_the_command_line():
         [sys.executable, "-m", "zoo", "--version"], capture_output=True, text=True, check=True
     )
     assert zoo.__version__ in done.stdout
+
+
+def test_nothing_but_the_tags_is_printed(example):
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "tag", str(example), "--top", "2"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr == ""

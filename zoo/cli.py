@@ -290,6 +290,23 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
         raise click.UsageError(f"-o {path}: there is no folder {path.parent}.")
 
 
+def import_framework() -> None:
+    """Import Keras and what it runs on, without TensorFlow's greetings.
+
+    They are written to the process's error stream before any of TensorFlow's settings counts. What
+    goes wrong in an import is an exception all the same.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import keras  # noqa: F401
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
 class Session:
     """A model, the files to hear, and those that failed."""
 
@@ -299,6 +316,7 @@ class Session:
         from zoo import audio
 
         self.paths = audio.find(files)
+        import_framework()
         self.model = zoo.load(model)
         self.failed = 0
         if sys.stderr.isatty():
