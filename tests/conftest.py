@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import zoo
+from zoo.weights import cache
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UPSTREAM = CHECKOUT.parent / "shared" / "upstream"
@@ -69,3 +70,14 @@ def tone() -> tuple[np.ndarray, int]:
     swell = 0.5 + 0.4 * np.sin(2 * np.pi * 0.5 * t)
     sound = swell * (np.sin(2 * np.pi * 220 * t) + 0.5 * np.sin(2 * np.pi * 3000 * t)) / 2
     return sound.astype("float32"), 22050
+
+
+@pytest.fixture
+def bare_surroundings(monkeypatch, tmp_path):
+    """An empty cache, and no settings of this machine for indexes, hubs and proxies."""
+    for variable in list(os.environ):
+        if variable.upper().startswith(("PIP_", "UV_", "ZOO_", "HF_", "HTTP_", "HTTPS_", "ALL_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_own_folders", [])

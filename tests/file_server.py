@@ -6,7 +6,11 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
+
+S = TypeVar("S", bound=ThreadingHTTPServer)
 
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -97,10 +101,15 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+def running() -> AbstractContextManager[FileServer]:
+    """Run a server of files for the length of a `with` block."""
+    return serving(FileServer())
+
+
 @contextlib.contextmanager
-def running() -> Iterator[FileServer]:
-    """Run a server for the length of a `with` block."""
-    with FileServer() as server:
+def serving(server: S) -> Iterator[S]:
+    """Run a server, which may be stalled, for the length of a `with` block."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

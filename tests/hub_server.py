@@ -7,16 +7,16 @@ one request, or not at all.
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import yaml
+from file_server import serving
 
 
 @dataclass
@@ -319,16 +319,6 @@ def error_headers(no: Refusal) -> dict[str, str]:
     return {**headers, "X-Error-Code": no.code} if no.code else headers
 
 
-@contextlib.contextmanager
-def running() -> Iterator[HubServer]:
-    """Run a server for the length of a `with` block."""
-    with HubServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            if server.stall is not None:
-                server.stall.set()
-            server.shutdown()
-            thread.join()
+def running() -> AbstractContextManager[HubServer]:
+    """Run a hub for the length of a `with` block."""
+    return serving(HubServer())

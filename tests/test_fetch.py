@@ -28,22 +28,13 @@ KERNEL = np.arange(12, dtype="float32").reshape(3, 4)
 NATIVE = safetensors.numpy.save({"head/kernel": KERNEL})
 WHEEL = "fakenet-1.0-py3-none-any.whl"
 
+pytestmark = pytest.mark.usefixtures("bare_surroundings")
+
 
 @pytest.fixture
 def server():
     with file_server.running() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def surroundings(monkeypatch, tmp_path):
-    """An empty cache, no settings of this machine, and nothing that travels with the package."""
-    for variable in list(os.environ):
-        if variable.upper().startswith(("PIP_", "UV_", "ZOO_", "HF_", "HTTP_", "HTTPS_", "ALL_")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cache, "_own_folders", [])
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import io
-import os
 import sys
 import types
 import zipfile
@@ -30,14 +29,8 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch, tmp_path):
-    """An empty cache, and no settings of this machine."""
-    for variable in list(os.environ):
-        if variable.upper().startswith(("PIP_", "UV_", "ZOO_", "HF_", "HTTP_", "HTTPS_", "ALL_")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cache, "_own_folders", [])
+def surroundings(bare_surroundings, monkeypatch):
+    """An empty cache, no settings of this machine, and warnings as Python shows them."""
     monkeypatch.setattr("warnings.showwarning", None)  # main() sets its own; undone afterwards
 
 

@@ -29,6 +29,10 @@ def test_card_says_whose_weights_these_are(pons):
     assert "Jordi Pons" in checkpoint.authors
 
 
+def test_an_untrained_network_claims_nobodys_weights(small):
+    assert small.card.checkpoints == {}
+
+
 def test_loading_says_whose_weights_these_are(caplog):
     with caplog.at_level("INFO", "zoo"):
         zoo.load("pons2017.mtt")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 import keras
+import msgspec
 import numpy as np
 from keras import layers
 
@@ -124,9 +125,11 @@ class AudioModel(keras.Model):
 
     @property
     def card(self) -> Card:
-        """Paper, stages, and the checkpoint that the weights come from."""
+        """Paper, stages, and the checkpoint that the weights come from: none if built untrained."""
         content = self._keep.config["card"]
-        return Card.from_dict(content) if content else registry.info(self.architecture)
+        if content:
+            return Card.from_dict(content)
+        return msgspec.structs.replace(registry.info(self.architecture), checkpoints={})
 
     @property
     def stages(self) -> tuple[str, ...]:

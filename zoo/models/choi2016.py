@@ -45,6 +45,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import layers
 
+from zoo import renaming
 from zoo.errors import ConfigError
 from zoo.features import LogMelSpectrogram
 
@@ -301,21 +302,13 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for i in range(1, 6):
         weighted[f"{i}CNN"] = f"block{i}_conv"
         norms[f"batch_normalization_{i}"] = f"block{i}_norm"
-    ours = {}
-    for theirs, name in weighted.items():
-        for part in ("kernel", "bias"):
-            ours[f"{name}/{part}"] = tensors[f"{theirs}/{part}"]
-    for theirs, name in norms.items():
-        for part in ("gamma", "beta", "moving_mean", "moving_variance"):
-            ours[f"{name}/{part}"] = tensors[f"{theirs}/{part}"]
-    return ours
+    return renaming.from_tensorflow(tensors, weighted, norms)
 
 
 def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Name the tensors of an FCN of Won et al. 2020 as this file does.
 
-    PyTorch's kernels are (out, in, bands, frames), ours (frames, bands, in, out). The stored window
-    and mel filters are those of our spectrogram layer and not needed.
+    The stored window and mel filters are those of our spectrogram layer and not needed.
 
     Args:
         tensors: by their PyTorch names.
@@ -327,13 +320,4 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for i in range(1, 6):
         weighted[f"layer{i}.conv"] = f"block{i}_conv"
         norms[f"layer{i}.bn"] = f"block{i}_norm"
-    ours = {}
-    for theirs, name in weighted.items():
-        ours[f"{name}/kernel"] = tensors[f"{theirs}.weight"].T
-        ours[f"{name}/bias"] = tensors[f"{theirs}.bias"]
-    for theirs, name in norms.items():
-        ours[f"{name}/gamma"] = tensors[f"{theirs}.weight"]
-        ours[f"{name}/beta"] = tensors[f"{theirs}.bias"]
-        ours[f"{name}/moving_mean"] = tensors[f"{theirs}.running_mean"]
-        ours[f"{name}/moving_variance"] = tensors[f"{theirs}.running_var"]
-    return ours
+    return renaming.from_torch(tensors, weighted, norms)

@@ -35,6 +35,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo import renaming
 from zoo.errors import ConfigError
 from zoo.features import LogMelSpectrogram
 
@@ -373,22 +374,14 @@ def musicnn_backend(x) -> dict:
     x = layers.Concatenate(name="dense_connection")([x, cnn1, cnn2, cnn3])  # (batch, 187, 753)
     max_pool = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, 753)
     mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(x)  # (batch, 753)
-    x = interleave(max_pool, mean_pool, 753, "pooled")  # (batch, 1506)
-    pooled = x
-    x = layers.BatchNormalization(**NORM, name="pooled_norm")(x)
+    pooled = interleave(max_pool, mean_pool, 753, "pooled")  # (batch, 1506)
+    x = layers.BatchNormalization(**NORM, name="pooled_norm")(pooled)
     x = layers.Dropout(0.5, name="pooled_dropout")(x)
     x = layers.Dense(200, activation="relu", name="dense")(x)  # (batch, 200)
     x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
-    return {
-        "cnn1": cnn1,
-        "cnn2": cnn2,
-        "cnn3": cnn3,
-        "max_pool": max_pool,
-        "mean_pool": mean_pool,
-        "pooled": pooled,
-        "penultimate": penultimate,
-    }
+    summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}
+    return {"cnn1": cnn1, "cnn2": cnn2, "cnn3": cnn3, **summary, "penultimate": penultimate}
 
 
 def paper_backend(x, shared_norm: bool) -> dict:
@@ -406,15 +399,8 @@ def paper_backend(x, shared_norm: bool) -> dict:
     x = layers.Dense(500, activation="relu", name="dense")(x)  # (batch, 500)
     x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
-    return {
-        "cnn1": cnn1,
-        "cnn2": cnn2,
-        "cnn3": cnn3,
-        "max_pool": max_pool,
-        "mean_pool": mean_pool,
-        "pooled": pooled,
-        "penultimate": penultimate,
-    }
+    summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}
+    return {"cnn1": cnn1, "cnn2": cnn2, "cnn3": cnn3, **summary, "penultimate": penultimate}
 
 
 # --- the variant of Won et al. 2020 ---
@@ -470,15 +456,8 @@ def won2020_backend(x) -> dict:
     x = layers.Dense(200, name="dense")(pooled)  # (batch, 200)
     x = norm_relu(x, "dense")
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
-    return {
-        "cnn1": cnn1,
-        "cnn2": cnn2,
-        "cnn3": cnn3,
-        "max_pool": max_pool,
-        "mean_pool": mean_pool,
-        "pooled": pooled,
-        "penultimate": penultimate,
-    }
+    summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}
+    return {"cnn1": cnn1, "cnn2": cnn2, "cnn3": cnn3, **summary, "penultimate": penultimate}
 
 
 # --- published weights ---
@@ -499,22 +478,15 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     blocks = ["timbral_38", "timbral_67", "temporal_128", "temporal_64", "temporal_32"]
     convs = [f"{block}/conv" for block in blocks] + [f"cnn{i}_conv" for i in (1, 2, 3)]
     norms = [f"{block}/norm" for block in blocks] + [f"cnn{i}_conv_norm" for i in (1, 2, 3)]
-    names = {
-        "conv2d": convs,
-        "batch_normalization": ["input_norm", *norms, "pooled_norm", "dense_norm"],
-        "dense": ["dense", "logits"],
-    }
-    parts = {
-        "conv2d": ["kernel", "bias"],
-        "batch_normalization": ["gamma", "beta", "moving_mean", "moving_variance"],
-        "dense": ["kernel", "bias"],
-    }
-    ours = {}
-    for kind, layer_names in names.items():
-        for i, layer_name in enumerate(layer_names):
-            theirs = f"{kind}_{i}" if i else kind
-            for part in parts[kind]:
-                ours[f"{layer_name}/{part}"] = tensors[f"{theirs}/{part}"]
+
+    def numbered(kind: str, names: list[str]) -> dict[str, str]:
+        return {f"{kind}_{i}" if i else kind: name for i, name in enumerate(names)}
+
+    ours = renaming.from_tensorflow(
+        tensors,
+        numbered("conv2d", convs) | numbered("dense", ["dense", "logits"]),
+        numbered("batch_normalization", ["input_norm", *norms, "pooled_norm", "dense_norm"]),
+    )
     for i in (1, 2, 3):  # (7, channels, 1, 64), a 2D convolution over the full height: (7, .., 64)
         ours[f"cnn{i}_conv/kernel"] = ours[f"cnn{i}_conv/kernel"][:, :, 0, :]
     return ours
@@ -523,8 +495,7 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Name the tensors of a Musicnn of Won et al. 2020 as this file does.
 
-    PyTorch's kernels are (out, in, bands, frames), ours (frames, bands, in, out). The stored window
-    and mel filters are those of our spectrogram layer and not needed.
+    The stored window and mel filters are those of our spectrogram layer and not needed.
 
     Args:
         tensors: by their PyTorch names.
@@ -539,13 +510,4 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     weighted |= {"dense1": "dense", "dense2": "logits"}
     norms = {f"{theirs}.bn": f"{name}_norm" for theirs, name in blocks.items()}
     norms |= {"spec_bn": "input_norm", "bn": "dense_norm"}
-    ours = {}
-    for theirs, name in weighted.items():
-        ours[f"{name}/kernel"] = tensors[f"{theirs}.weight"].T
-        ours[f"{name}/bias"] = tensors[f"{theirs}.bias"]
-    for theirs, name in norms.items():
-        ours[f"{name}/gamma"] = tensors[f"{theirs}.weight"]
-        ours[f"{name}/beta"] = tensors[f"{theirs}.bias"]
-        ours[f"{name}/moving_mean"] = tensors[f"{theirs}.running_mean"]
-        ours[f"{name}/moving_variance"] = tensors[f"{theirs}.running_var"]
-    return ours
+    return renaming.from_torch(tensors, weighted, norms)
