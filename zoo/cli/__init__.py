@@ -1,0 +1,33 @@
+"""The command line: `zoo --help` lists the commands.
+
+Frameworks are imported when a command needs them, so that `zoo --help` answers at once.
+"""
+
+import os
+import warnings
+
+import click
+
+import zoo
+from zoo.cli import hearing, listing, weights
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(zoo.__version__, prog_name="zoo")
+def main() -> None:
+    """Tag music, and look inside the networks that do it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings, not its errors
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+
+
+for command in (
+    listing.list_command,
+    listing.info_command,
+    hearing.tag_command,
+    hearing.taggram_command,
+    hearing.embed_command,
+    hearing.onsets_command,
+    weights.fetch_command,
+    weights.push_command,
+):
+    main.add_command(command)

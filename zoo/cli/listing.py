@@ -1,0 +1,45 @@
+"""`zoo list` and `zoo info`: what there is."""
+
+import json
+
+import click
+
+import zoo
+from zoo import registry
+from zoo.cli.common import Command
+
+
+@click.command("list", cls=Command)
+@click.argument("pattern", default="*")
+@click.option("--task", help="Only models for this task: tagging, onsets.")
+@click.option("--licence", help="Only weights under this licence; a pattern, such as 'CC*'.")
+@click.option("--untrained", is_flag=True, help="List architectures, which `zoo.build` takes.")
+@click.option("--taxonomy", is_flag=True, help="Show them in the grid of Pons' review.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(
+    pattern: str,
+    task: str | None,
+    licence: str | None,
+    untrained: bool,
+    taxonomy: bool,
+    as_json: bool,
+) -> None:
+    """List what can be loaded; PATTERN is a shell pattern such as 'pons*'."""
+    from zoo import text
+
+    names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
+    if as_json:
+        click.echo(json.dumps(registry.grid(names) if taxonomy else names, indent=1))
+    elif taxonomy:
+        click.echo(text.taxonomy(names))
+    else:
+        click.echo(text.architectures(names) if untrained else text.checkpoints(names))
+
+
+@click.command("info", cls=Command)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info_command(name: str, as_json: bool) -> None:
+    """Show the card of NAME: paper, stages, labels, licences, metrics."""
+    card = zoo.info(name)
+    click.echo(json.dumps(card.to_dict(), indent=1) if as_json else str(card))
