@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.data.corpus import Clip, Corpus, Skipped
-    from zoo.data.loading import from_folder, from_table, load, open_corpus
+    from zoo.data.loading import from_folder, from_onsets, from_table, load, open_corpus
     from zoo.data.pipeline import dataset, segments
 
 _HOME = {
@@ -17,6 +17,7 @@ _HOME = {
     "Skipped": "zoo.data.corpus",
     "load": "zoo.data.loading",
     "from_folder": "zoo.data.loading",
+    "from_onsets": "zoo.data.loading",
     "from_table": "zoo.data.loading",
     "open_corpus": "zoo.data.loading",
     "dataset": "zoo.data.pipeline",
@@ -29,6 +30,7 @@ __all__ = [
     "Skipped",
     "dataset",
     "from_folder",
+    "from_onsets",
     "from_table",
     "load",
     "open_corpus",

@@ -1,14 +1,20 @@
 """Labelled sounds: which files, which excerpts of them, which tags, which splits. No framework."""
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from zoo.errors import ConfigError, UnknownName
+from zoo.data.division import divide
+from zoo.data.probing import probe
+from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
+
+MINIMUM = 0.1  # seconds: what is shorter is a click, or a file that was cut off
 
 
 class Clip(NamedTuple):
@@ -91,6 +97,11 @@ class Corpus:
             targets[row, [column[tag] for tag in clip.tags]] = 1
         return targets
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What a fair split does not tear apart, for each clip: its group, or else its file."""
+        return tuple(clip.group or str(clip.path) for clip in self.clips)
+
     def split(self, name: str) -> "Corpus":
         """Return the clips of one split.
 
@@ -123,6 +134,102 @@ class Corpus:
             raise UnknownName(unknown_tags(self.name, foreign, labels))
         return replace(self, labels=tuple(labels))
 
+    def rename(self, tags: Mapping[str, str | None]) -> "Corpus":
+        """Return the same clips with other names for some tags.
+
+        Args:
+            tags: old name -> new name, or None to drop the tag. Several tags may become one. The
+                order of `labels` stays.
+
+        Raises:
+            UnknownName: an old name is not among the labels.
+        """
+        unknown = [tag for tag in tags if tag not in self.labels]
+        if unknown:
+            raise UnknownName(unknown_tags(self.name, Counter(unknown), self.labels))
+
+        def renamed(names: Iterable[str]) -> tuple[str, ...]:
+            changed = (tags.get(name, name) for name in names)
+            return tuple(dict.fromkeys(name for name in changed if name is not None))
+
+        clips = tuple(clip._replace(tags=renamed(clip.tags)) for clip in self.clips)
+        return replace(self, clips=clips, labels=renamed(self.labels))
+
+    def divide(self, fractions: Mapping[str, float], seed: int = 0) -> "Corpus":
+        """Return the same clips with new splits.
+
+        Clips of one group, or excerpts of one file, stay together. The clips, and those of each
+        label, are spread in these proportions as evenly as the groups allow; the same seed gives
+        the same splits.
+
+        Args:
+            fractions: such as {"train": 0.8, "validation": 0.1, "test": 0.1}; they sum to 1.
+            seed: which of many such divisions.
+
+        Raises:
+            ConfigError: the fractions do not sum to 1; there are fewer groups than splits; or a
+                label that clips have would be missing from "train".
+        """
+        splits = divide(self.name, self.targets, self.groups, fractions, self.labels, seed)
+        return replace(self, splits=splits)
+
+    def check(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
+        """Return the clips whose files are there, can be opened, and are long enough.
+
+        Only headers are read, unless one says that the file is too short, or says nothing.
+
+        Args:
+            minimum: seconds that a clip has at least.
+            progress: show a bar on a terminal if there are many files.
+
+        Raises:
+            AudioError: no clip is left.
+
+        Warns:
+            AudioWarning: once, with the number and the first few of the clips that moved to
+                `skipped`, and of those that repeat the same part of the same file (these stay).
+        """
+        checked = self.probed(minimum, progress)
+        checked.announce(checked.skipped[len(self.skipped) :])
+        return checked
+
+    def probed(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
+        """Do what `check` does, but say nothing."""
+        reasons = probe([(c.path, c.start, c.end) for c in self.clips], minimum, progress)
+        if not any(reasons):
+            return self
+        new = np.cumsum([not reason for reason in reasons]) - 1  # old index -> new index
+        return replace(
+            self,
+            clips=tuple(c for c, reason in zip(self.clips, reasons, strict=True) if not reason),
+            splits={
+                name: tuple(int(new[i]) for i in ids if not reasons[i])
+                for name, ids in self.splits.items()
+            },
+            skipped=self.skipped
+            + tuple(Skipped(self.clips[i].name, r) for i, r in enumerate(reasons) if r),
+        )
+
+    def announce(self, skipped: Sequence[Skipped]) -> None:
+        """Warn once of what was left out and of repeated clips; raise if nothing is left."""
+        parts = []
+        if skipped:
+            named = few((f"{s.name} ({s.reason})" for s in skipped), len(skipped))
+            total = len(skipped) + len(self.clips)
+            if not self.clips:
+                raise AudioError(f"{self.name}: none of {total} clips can be used: {named}.")
+            parts.append(f"{len(skipped)} of {total} clips are left out: {named}")
+        elif not self.clips:
+            raise AudioError(f"{self.name}: a corpus without clips.")
+        counts = Counter((c.path, c.start, c.end) for c in self.clips)
+        repeated = [Clip(p, (), start, end) for (p, start, end), n in counts.items() if n > 1]
+        if repeated:
+            named = few((clip.name for clip in repeated), len(repeated))
+            parts.append(f"{len(repeated)} clips occur more than once and stay: {named}")
+        if parts:
+            where = " All that is left out is in `corpus.skipped`." if skipped else ""
+            warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel=3)
+
 
 def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> str:
     """Say which tags of a corpus are not among the labels, and which labels there are."""
@@ -131,3 +238,13 @@ def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> s
         f"are: {', '.join(labels)}. Give a model these tags with zoo.load(name, labels=[...]), or "
         "rename the tags."
     )
+
+
+def few(names: Iterable[str], total: int, most: int = 5) -> str:
+    """Join the first few of many names.
+
+    >>> few(["a", "b", "c"], 3, most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(islice(names, most))
+    return f"{shown} and {total - most:,} more" if total > most else shown
