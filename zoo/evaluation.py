@@ -1,0 +1,429 @@
+"""How good a model is on a corpus: `zoo.evaluate`.
+
+corpus = zoo.data.load("mtat", "/data/magnatagatune", split="test")
+result = zoo.evaluate("pons2017", corpus)
+result                                      # a table, with 95 % confidence intervals
+result.metrics["ROC-AUC"].value             # the mean over tags
+result.to_csv("tags.csv"); result.plot("tags.png"); result.scores.save("scores.npz")
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from zoo import metrics, scoring
+from zoo.data.corpus import Corpus, Skipped
+from zoo.errors import ConfigError
+from zoo.files import PathLike, table
+from zoo.metrics import Score
+from zoo.scoring import Scores
+from zoo.text import columns, plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from zoo.model import AudioModel
+
+NO_POSITIVES = "no clip has it"
+NO_NEGATIVES = "every clip has it"
+
+
+class TagScore(NamedTuple):
+    """How well a model finds one tag."""
+
+    tag: str
+    labels: tuple[str, ...]  # of the model, that mean the tag
+    positives: int  # clips that have the tag
+    roc_auc: Score
+    pr_auc: Score  # average precision; a model that guesses gets the share of positives
+
+
+class ClipOnsets(NamedTuple):
+    """How well a model finds the onsets of one clip."""
+
+    clip: str
+    onsets: int  # that there are
+    found: int  # that the model gave
+    right: int  # of those, within the window of one that there is, each counted once
+
+    @property
+    def precision(self) -> float:
+        """Share of what was found that is right; 0 if nothing was found, as in mir_eval."""
+        return self.right / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of what there is that was found."""
+        return self.right / self.onsets if self.onsets else 0.0
+
+    @property
+    def f_measure(self) -> float:
+        """Harmonic mean of the two."""
+        return 2 * self.right / (self.onsets + self.found) if self.right else 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """How good a model is on a corpus.
+
+    Attributes:
+        model: its name.
+        weights: SHA-256 of its weights, as `checksum` computes it.
+        data: name of the corpus.
+        split: of the corpus; "" if it has no splits.
+        clips: how many were scored.
+        groups: how many groups they fall into: what a bootstrap draws.
+        drawn: what those groups are: "clips", "files" or "groups".
+        audio: seconds of sound heard.
+        seconds: that it took, decoding included.
+        command: what was called.
+        bootstrap: rounds of the bootstrap.
+        seed: of the bootstrap.
+        metrics: "ROC-AUC" and "PR-AUC", means over tags; of single-label corpora also "accuracy"
+            and "balanced accuracy" of the highest score; of onsets "F", "precision" and "recall"
+            over all clips together.
+        tags: for each tag that can be scored; none for onsets.
+        skipped: tags that cannot be scored, and why; and those of the corpus that were left out.
+        classes: of single-label corpora, names of the rows and columns of `confusion`.
+        confusion: (classes, classes) clips: a row for each truth, a column for each answer.
+        onsets: for each clip; none for tags.
+        failures: clips that could not be heard, and why.
+        scores: of every clip; None for onsets.
+    """
+
+    model: str
+    weights: str
+    data: str
+    split: str
+    clips: int
+    groups: int
+    drawn: str
+    audio: float
+    seconds: float
+    command: str
+    bootstrap: int
+    seed: int
+    metrics: dict[str, Score]
+    tags: tuple[TagScore, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    classes: tuple[str, ...] = ()
+    confusion: np.ndarray | None = None
+    onsets: tuple[ClipOnsets, ...] = ()
+    failures: tuple[Skipped, ...] = ()
+    scores: Scores | None = None
+
+    def __repr__(self) -> str:
+        return "\n".join(_lines(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the clips' scores as lists, strings and numbers, fit for JSON."""
+        record = {
+            name: getattr(self, name)
+            for name in self.__dataclass_fields__
+            if name not in ("metrics", "tags", "confusion", "onsets", "scores")
+        }
+        record["skipped"] = {s.name: s.reason for s in self.skipped}
+        record["failures"] = {s.name: s.reason for s in self.failures}
+        record["classes"] = list(self.classes)
+        record["metrics"] = {name: _plain(score) for name, score in self.metrics.items()}
+        record["tags"] = {
+            t.tag: {
+                "labels": list(t.labels),
+                "positives": t.positives,
+                "ROC-AUC": _plain(t.roc_auc),
+                "PR-AUC": _plain(t.pr_auc),
+            }
+            for t in self.tags
+        }
+        record["confusion"] = None if self.confusion is None else self.confusion.tolist()
+        record["onsets"] = [
+            {**o._asdict(), "precision": o.precision, "recall": o.recall, "F": o.f_measure}
+            for o in self.onsets
+        ]
+        return record
+
+    def to_csv(self, path: PathLike | None = None) -> str:
+        """Return a row for all together and one for each tag, or clip with onsets; write it.
+
+        Every row says model, data, split and number of clips, so that tables can be joined.
+        """
+        return table(_csv(self), path)
+
+    def plot(self, path: PathLike | None = None) -> "Figure":
+        """Draw the tags' scores with their intervals, of single-label corpora the confusion too.
+
+        Args:
+            path: save here too; .png, .pdf or .svg.
+        """
+        from zoo import charts
+
+        return charts.evaluation(self, path)
+
+
+def evaluate(
+    model: "AudioModel | PathLike",
+    corpus: Corpus,
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    batch_size: int = 16,
+    cache: PathLike | None = None,
+    progress: bool = False,
+    shared: bool = False,
+) -> Evaluation:
+    """Measure how good a model is on a corpus.
+
+    A clip's score is the mean over its segments, each weighted by the audio it adds. ROC-AUC and
+    PR-AUC (average precision) are scikit-learn's, for each tag, and their mean over tags. A tag
+    that no clip has, or every clip, has neither; it is skipped and named. Of a single-label corpus
+    the tag with the highest score is the answer. Labels that differ but mean the same, see
+    `zoo.synonyms`, are matched.
+
+    A model that judges frames is measured by the onsets it finds: precision, recall and F of
+    mir_eval, where an onset is right within 25 ms (Schlüter and Böck 2014).
+
+    Args:
+        model: what `zoo.load` returns, or a name or file that it takes.
+        corpus: what `zoo.data.load` returns, such as one split of it.
+        bootstrap: rounds; 0 for no confidence intervals. Whole groups of clips are drawn.
+        seed: of the bootstrap.
+        batch_size: segments that go through the network at once.
+        cache: folder for decoded sound, see `zoo.data.segments`.
+        progress: show a bar on stderr.
+        shared: score only the tags that both model and corpus know, instead of raising.
+
+    Raises:
+        UnknownName: the corpus has labels that the model does not know; with both lists.
+        ConfigError: an argument that does not fit; no tag can be scored; no clip has onsets.
+        ZooError: no clip could be heard.
+    """
+    begin = time.perf_counter()
+    model = scoring.loaded(model)
+    check(corpus, bootstrap, batch_size)
+    if model.frame_wise:
+        from zoo import onset_scores
+
+        result = onset_scores.evaluate(model, corpus, bootstrap, seed, progress)
+    else:
+        tags = scoring.matched(model.name, model.labels, corpus, shared)
+        heard = scoring.hear(model, corpus, batch_size, cache, progress)
+        result = of_tags(model, corpus, tags, heard, bootstrap, seed)
+    command = f"zoo.evaluate({model.name!r}, {corpus.name!r}, bootstrap={bootstrap}, seed={seed})"
+    return replace(result, seconds=time.perf_counter() - begin, command=command)
+
+
+def of_tags(
+    model: "AudioModel",
+    corpus: Corpus,
+    tags: dict[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    heard: scoring.Heard,
+    bootstrap: int,
+    seed: int,
+) -> Evaluation:
+    """Return the evaluation of what a model made of a corpus; arguments as in `scoring`."""
+    scores = scoring.scores(heard, model.labels, corpus, tags)
+    counts = scores.draw(bootstrap, seed)
+    each, macro, skipped = tag_scores(scores, tags, counts)
+    known = {label for ours, _ in tags.values() for label in ours}
+    skipped += [Skipped(x, "the model does not know it") for x in corpus.labels if x not in known]
+    confusion = None
+    if scores.single_label:
+        answers, confusion = single_label(scores, counts)
+        macro |= answers
+    return Evaluation(
+        **record(model, corpus, scores.groups, heard.seconds, counts.shape[1], seed),
+        metrics=macro,
+        tags=tuple(each),
+        skipped=tuple(skipped),
+        classes=scores.tags if scores.single_label else (),
+        confusion=confusion,
+        failures=heard.failures,
+        scores=scores,
+    )
+
+
+def tag_scores(
+    scores: Scores, tags: dict[str, tuple], counts: np.ndarray
+) -> tuple[list[TagScore], dict[str, Score], list[Skipped]]:
+    """Return each tag's scores, their means, and the tags that have none.
+
+    Raises:
+        ConfigError: no tag has both clips that have it and clips that do not.
+    """
+    from sklearn.metrics import (  # type: ignore[import-untyped]
+        average_precision_score,
+        roc_auc_score,
+    )
+
+    positives = (scores.targets > 0).sum(axis=0)
+    skipped = [
+        Skipped(tag, NO_POSITIVES if number == 0 else NO_NEGATIVES)
+        for tag, number in zip(scores.tags, positives, strict=True)
+        if number in (0, len(scores.clips))
+    ]
+    left = [i for i, n in enumerate(positives) if 0 < n < len(scores.clips)]
+    if not left:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        raise ConfigError(
+            f"no tag can be scored: each needs clips that have it and clips that do not. {reasons}."
+        )
+    targets, values = scores.targets[:, left], scores.values[:, left]
+    roc_rounds, pr_rounds = metrics.auc_rounds(targets, values, counts)
+    each = [
+        TagScore(
+            scores.tags[i],
+            tags[scores.tags[i]][1],
+            int(positives[i]),
+            metrics.with_interval(roc_auc_score(targets[:, j], values[:, j]), roc_rounds[:, j]),
+            metrics.with_interval(
+                average_precision_score(targets[:, j], values[:, j]), pr_rounds[:, j]
+            ),
+        )
+        for j, i in enumerate(left)
+    ]
+    macro = {
+        name: metrics.with_interval(sum(s.value for s in scored) / len(scored), rounds.mean(axis=1))
+        for name, scored, rounds in (
+            ("ROC-AUC", [t.roc_auc for t in each], roc_rounds),
+            ("PR-AUC", [t.pr_auc for t in each], pr_rounds),
+        )
+    }
+    return each, macro, skipped
+
+
+def single_label(scores: Scores, counts: np.ndarray) -> tuple[dict[str, Score], np.ndarray]:
+    """Return accuracy and balanced accuracy of the highest score, and the confusion matrix."""
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
+    truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
+    confusion = confusion_matrix(truth, guess, labels=range(len(scores.tags)))
+    present = confusion.sum(axis=1) > 0
+    recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
+    accuracy_rounds, balanced_rounds = metrics.accuracy_rounds(truth, guess, counts)
+    answers = {
+        "accuracy": metrics.with_interval(accuracy_score(truth, guess), accuracy_rounds),
+        "balanced accuracy": metrics.with_interval(recall.mean(), balanced_rounds),
+    }
+    return answers, confusion
+
+
+def record(
+    model: "AudioModel",
+    corpus: Corpus,
+    groups: tuple[str, ...],
+    heard: np.ndarray,
+    bootstrap: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what every evaluation says of where its numbers come from."""
+    data, _, split = corpus.name.rpartition("/") if "/" in corpus.name else (corpus.name, "", "")
+    drawn = "groups" if any(clip.group for clip in corpus.clips) else "files"
+    number = len(set(groups))
+    return {
+        "model": model.name,
+        "weights": checksum(model),
+        "data": data,
+        "split": split,
+        "clips": len(groups),
+        "groups": number,
+        "drawn": "clips" if number == len(groups) else drawn,
+        "audio": float(heard.sum()),
+        "seconds": 0.0,
+        "command": "",
+        "bootstrap": bootstrap,
+        "seed": seed,
+    }
+
+
+def checksum(model: "AudioModel") -> str:
+    """Return the SHA-256 of a model's weights: of each variable's path, shape and float32 bytes.
+
+    Unlike a file's, it is the same for a checkpoint, its copy in a `.keras` file, and the model in
+    memory.
+    """
+    from zoo.loading import variables
+
+    digest = hashlib.sha256()
+    for path, variable in sorted(variables(model).items()):
+        values = np.ascontiguousarray(np.asarray(variable), "<f4")
+        digest.update(f"{path} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:
+    """Raise before the work if an argument does not fit."""
+    if not isinstance(corpus, Corpus):
+        raise ConfigError(
+            f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
+            "from_table returns."
+        )
+    if not len(corpus):
+        raise ConfigError(f"{corpus.name} has no clips.")
+    if bootstrap < 0 or batch_size < 1:
+        raise ConfigError(
+            f"bootstrap is {bootstrap} and batch_size {batch_size}; at least 0 and at least 1."
+        )
+
+
+def _plain(score: Score) -> dict[str, float | None]:
+    return {k: None if np.isnan(v) else v for k, v in score._asdict().items()}
+
+
+def _lines(e: Evaluation) -> Iterator[str]:
+    """Yield the lines in which a person reads an evaluation."""
+    name = f"{e.data}/{e.split}" if e.split else e.data
+    yield (
+        f"{e.model} on {name}: {plural(e.clips, 'clip')}, {e.audio / 3600:.2f} h, "
+        f"heard in {e.seconds:.0f} s"
+    )
+    width = max(map(len, e.metrics))
+    yield from (f"  {metric:<{width}}  {score}" for metric, score in e.metrics.items())
+    if e.bootstrap:
+        yield f"  [95 % intervals: {e.bootstrap} resamples of {e.groups} {e.drawn}]"
+    if e.tags:
+        rows = [("tag", "clips", "ROC-AUC", "PR-AUC")]
+        rows += [(t.tag, str(t.positives), str(t.roc_auc), str(t.pr_auc)) for t in e.tags]
+        yield from ("", *columns(rows, right="clips"))
+    if e.onsets:
+        head = ("clip", "onsets", "found", "precision", "recall", "F")
+        lines: list[tuple[str, ...]] = [head]
+        for o in e.onsets:
+            ratios = (f"{r:.3f}" for r in (o.precision, o.recall, o.f_measure))
+            lines.append((o.clip, str(o.onsets), str(o.found), *ratios))
+        yield from ("", *columns(lines, right="onsets found precision recall F"))
+    for title, left in (("not scored", e.skipped), ("not heard", e.failures)):
+        if left:
+            yield from ("", f"{title}: {len(left)}", *(f"  {s.name}: {s.reason}" for s in left))
+
+
+def _csv(e: Evaluation) -> Iterator[list[str]]:
+    """Yield the rows of a table."""
+    head, start = ["model", "data", "split", "clips"], [e.model, e.data, e.split, str(e.clips)]
+    if e.onsets:
+        yield [*head, "clip", "onsets", "found", "right", "F", "precision", "recall"]
+        sums = [str(sum(getattr(o, n) for o in e.onsets)) for n in ("onsets", "found", "right")]
+        yield [*start, "all", *sums, *(f"{score.value:.6f}" for score in e.metrics.values())]
+        for o in e.onsets:
+            ratios = (f"{r:.6f}" for r in (o.f_measure, o.precision, o.recall))
+            yield [*start, o.clip, str(o.onsets), str(o.found), str(o.right), *ratios]
+        return
+    names = list(e.metrics)
+    bounds = [column for name in names for column in (name, f"{name} low", f"{name} high")]
+    yield [*head, "tag", "positives", *bounds, "note"]
+    yield [*start, "all", "", *(c for s in e.metrics.values() for c in _cells(s)), ""]
+    rest = [""] * (3 * (len(names) - 2))
+    for t in e.tags:
+        same = "" if t.labels == (t.tag,) else f"the model's {', '.join(t.labels)}"
+        cells = [*_cells(t.roc_auc), *_cells(t.pr_auc)]
+        yield [*start, t.tag, str(t.positives), *cells, *rest, same]
+    for s in e.skipped:
+        yield [*start, s.name, "", *[""] * len(bounds), s.reason]
+
+
+def _cells(score: Score) -> list[str]:
+    return ["" if np.isnan(v) else f"{v:.6f}" for v in score]
