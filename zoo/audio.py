@@ -18,8 +18,9 @@ import numpy as np
 import soxr
 
 from zoo import arrays
-from zoo.decode import decode
+from zoo.decode import Frames, decode, duration
 from zoo.errors import AudioError, AudioWarning, ConfigError
+from zoo.excerpt import Excerpt
 from zoo.paths import AUDIO_SUFFIXES, find
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "Source",
+    "duration",
     "find",
     "load",
     "name_of",
@@ -81,13 +83,19 @@ def name_of(source: Source) -> str:
     return os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
 
 
-def stream(source: Source, sample_rate: float) -> Iterator[np.ndarray]:
+def stream(
+    source: Source, sample_rate: float, start: float = 0.0, end: float | None = None
+) -> Iterator[np.ndarray]:
     """Decode, mix down to mono and resample (soxr HQ), block by block.
 
     Args:
         source: a file, or an (array, sample_rate) pair with the array (samples,) or
             (samples, channels) of floats in [-1, 1], or of int16, int32, uint8 (scaled to it).
         sample_rate: the rate wanted, in Hz.
+        start: seconds into the sound at which to begin. Only what is needed is decoded; the
+            samples are those of the whole sound from round(start * sample_rate) on.
+        end: seconds into the sound at which to stop; None for its end. Up to .1 s beyond the end
+            is taken for the end.
 
     Yields:
         (samples,) float32; together what resampling the whole would give. They may be views of the
@@ -95,43 +103,41 @@ def stream(source: Source, sample_rate: float) -> Iterator[np.ndarray]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        AudioError: this is no sound, or one with NaN or infinite samples.
+        AudioError: this is no sound, or one with NaN or infinite samples, or it does not hold the
+            excerpt.
+        ConfigError: start or end cannot be those of an excerpt.
 
     Warns:
-        AudioWarning: the file is cut off, its rate is well below the one wanted, or it is silent.
+        AudioWarning: the file is cut off, its rate is well below the one wanted, or all of it is
+            silent; that an excerpt is silent is no reason to warn.
     """
-    name, resampler = name_of(source), None
-    read = made = 0
-    level = 0.0
-    for block, rate in _blocks(source):
-        if read == 0 and rate != sample_rate:
-            resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-            _warn_if_band_is_empty(name, rate, sample_rate)
-        level = max(level, arrays.level(block, name, read, rate))
-        read += len(block)
-        if resampler is not None:
-            block = resampler.resample_chunk(block)
-        made += len(block)
-        if len(block):
+    excerpt = Excerpt(name_of(source), sample_rate, start, end)
+    excerpt.check()
+    left = excerpt.samples
+    for block in _resampled(source, excerpt):
+        if left is None:
             yield block
-    if resampler is not None:
-        block = resampler.resample_chunk(np.empty(0, np.float32), last=True)
-        made += len(block)
-        if len(block):
-            yield block
-    if made == 0:
-        raise AudioError(f"{name}: a sound of {read} samples, which is nothing to hear.")
-    if level < _SILENCE:
-        _warn(f"{name}: silent, all of it. What a model says of it means nothing.")
+            continue
+        yield block[:left]
+        left -= min(len(block), left)
+        if left == 0:
+            return
 
 
-def load(source: Source, sample_rate: float) -> np.ndarray:
-    """Return a whole sound as (samples,) float32; see `stream`."""
-    return np.concatenate(list(stream(source, sample_rate)))
+def load(
+    source: Source, sample_rate: float, start: float = 0.0, end: float | None = None
+) -> np.ndarray:
+    """Return a whole sound, or an excerpt, as (samples,) float32; see `stream`."""
+    return np.concatenate(list(stream(source, sample_rate, start, end)))
 
 
 def segments(
-    source: Source, sample_rate: float, segmentation: Segmentation, tail: bool = True
+    source: Source,
+    sample_rate: float,
+    segmentation: Segmentation,
+    tail: bool = True,
+    start: float = 0.0,
+    end: float | None = None,
 ) -> Iterator[Segment]:
     """Cut a sound into overlapping or adjoining segments.
 
@@ -144,6 +150,9 @@ def segments(
         segmentation: how to cut, in samples at that rate.
         tail: whether what is left of the clip after the last whole segment is covered by one more,
             shifted back so that it ends where the padded clip ends.
+        start: as in `stream`: the excerpt is the clip that is cut, and `Segment.start` counts from
+            its beginning.
+        end: as in `stream`.
 
     Yields:
         The segments in order. With `tail`, their `fresh` sums to the clip's duration. Do not write
@@ -151,13 +160,14 @@ def segments(
 
     Raises:
         FileNotFoundError: there is no such file.
-        AudioError: this is no sound, or one with NaN or infinite samples.
+        AudioError: this is no sound, or one with NaN or infinite samples, or it does not hold the
+            excerpt.
 
     Warns:
         AudioWarning: as in `stream`, and if the clip fills less than half a segment.
     """
     length, hop, pad = segmentation.segment, segmentation.hop, segmentation.pad
-    blocks = stream(source, sample_rate)
+    blocks = stream(source, sample_rate, start, end)
     held = np.concatenate(_take(length - 2 * pad, blocks))
     total = len(held)  # samples of the clip that came so far
     if total < length - 2 * pad:
@@ -166,14 +176,14 @@ def segments(
         yield Segment(0.0, total / sample_rate, np.pad(repeated, pad))
         return
     held = np.concatenate([np.zeros(pad, np.float32), held])
-    start, covered = 0, 0  # of the next segment in the padded clip; of the clip by those so far
+    begin, covered = 0, 0  # of the next segment in the padded clip; of the clip by those so far
     at, ended = 0, False  # where in `held` the next segment begins
     while True:
         while at + length <= len(held):
-            end = min(start + length - pad, total)
-            fresh = (end - covered) / sample_rate
-            yield Segment(start / sample_rate, fresh, held[at : at + length])
-            start, covered, at = start + hop, end, at + hop
+            reached = min(begin + length - pad, total)
+            fresh = (reached - covered) / sample_rate
+            yield Segment(begin / sample_rate, fresh, held[at : at + length])
+            begin, covered, at = begin + hop, reached, at + hop
         if ended:
             break
         wanted = at + length - len(held)
@@ -185,8 +195,8 @@ def segments(
         if ended:
             held = np.concatenate([held, np.zeros(pad, np.float32)])
     if tail and covered < total:
-        start = total + 2 * pad - length
-        yield Segment(start / sample_rate, (total - covered) / sample_rate, held[-length:])
+        begin = total + 2 * pad - length
+        yield Segment(begin / sample_rate, (total - covered) / sample_rate, held[-length:])
 
 
 def _take(samples: int, blocks: Iterator[np.ndarray]) -> list[np.ndarray]:
@@ -198,17 +208,66 @@ def _take(samples: int, blocks: Iterator[np.ndarray]) -> list[np.ndarray]:
     return parts
 
 
-def _blocks(source: Source) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield mono blocks at the source's own rate, with that rate in Hz."""
+def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
+    """Yield mono blocks at the rate wanted; the first begins where the excerpt does.
+
+    They may go on for a while after its end.
+    """
+    name, wanted, resampler = excerpt.name, excerpt.sample_rate, None
+    begin = skip = read = made = 0
+    level = 0.0
+
+    def heard(block: np.ndarray) -> Iterator[np.ndarray]:
+        nonlocal skip, made
+        block, skip = block[skip:], max(skip - len(block), 0)
+        made += len(block)
+        if len(block):
+            yield block
+
+    for block, rate in _blocks(source, excerpt):
+        if read == 0:
+            (begin, _), skip = excerpt.frames(rate), excerpt.ahead(rate)
+        if read == 0 and rate != wanted:
+            resampler = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality="HQ")
+            _warn_if_band_is_empty(name, rate, wanted)
+        level = max(level, arrays.level(block, name, begin + read, rate))
+        read += len(block)
+        yield from heard(block if resampler is None else resampler.resample_chunk(block))
+    if resampler is not None:
+        yield from heard(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+    if made == 0:
+        what = "a sound" if excerpt.whole else "an excerpt"
+        raise AudioError(f"{name}: {what} of {read} samples, which is nothing to hear.")
+    if level < _SILENCE and excerpt.whole:
+        _warn(f"{name}: silent, all of it. What a model says of it means nothing.")
+
+
+def _blocks(source: Source, excerpt: Excerpt) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield what `excerpt.frames` asks for in mono blocks at the source's own rate, in Hz."""
     if isinstance(source, str | os.PathLike):
-        return decode(source)
+        return decode(source, excerpt.frames)
     if isinstance(source, tuple) and len(source) == 2:
-        return arrays.blocks(*source)
+        return _part(arrays.blocks(*source), np.shape(source[0]), excerpt.frames)
     what = f"array of shape {np.shape(source)}" if hasattr(source, "shape") else repr(source)[:80]
     raise AudioError(
         f"{what}: neither a file nor an array with its sample rate, without which its pitch and "
         f"tempo are unknown. {arrays.HOW}"
     )
+
+
+def _part(
+    blocks: Iterator[tuple[np.ndarray, float]], shape: tuple[int, ...], part: Frames
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Keep a part of an array's blocks."""
+    at = 0
+    for block, rate in blocks:
+        first, stop = part(rate, shape[0] / rate)
+        heard = block[max(first - at, 0) : None if stop is None else max(stop - at, 0)]
+        at += len(block)
+        if len(heard):
+            yield heard, rate
+        if stop is not None and at >= stop:
+            return
 
 
 def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:

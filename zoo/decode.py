@@ -4,10 +4,11 @@ Nothing here knows of models, segments or target sample rates; `zoo.audio` does.
 """
 
 import contextlib
+import math
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,30 @@ _FFMPEG_MAGIC = re.compile(
 _UNKNOWN = 2**36  # frames: more than any real file has (18 days at 44.1 kHz)
 _SLACK = 0.1  # s: encoders that count their padding differently are not truncated files
 
+# After a seek, MP3 frames lack the bits that earlier frames hold for them: at most 511 bytes back
+# (ISO/IEC 11172-3, 2.4.1.7), 9 frames of .026 s at 32 kbit/s and 44.1 kHz. Below 32 kHz (MPEG-2)
+# frames are smaller, and mpg123 prints complaints on stderr: such files are not sought in.
+_PREROLL = 0.3
+_MPEG1 = 32000
 
-def decode(path: str | os.PathLike[str]) -> Iterator[tuple[np.ndarray, float]]:
-    """Decode a file block by block; its content counts, not its suffix.
+Frames = Callable[[float, float | None], tuple[int, int | None]]
+"""(sample rate, seconds if known) -> first frame wanted, and the one after the last or None."""
+
+
+def _all(rate: float, seconds: float | None) -> tuple[int, int | None]:
+    return 0, None
+
+
+def decode(path: str | os.PathLike[str], part: Frames = _all) -> Iterator[tuple[np.ndarray, float]]:
+    """Decode a file, or a part of it, block by block; its content counts, not its suffix.
+
+    What libsndfile reads is sought in, and only the part wanted is decoded; what FFmpeg reads, and
+    MP3s below 32 kHz, are decoded from the beginning. Either way the samples are those that
+    decoding the whole file gives.
 
     Args:
         path: a sound file.
+        part: which part, see `Frames`; it may raise if the sound does not hold it.
 
     Yields:
         (samples,) float32, the mean over the channels, and the file's sample rate in Hz.
@@ -48,10 +67,33 @@ def decode(path: str | os.PathLike[str]) -> Iterator[tuple[np.ndarray, float]]:
         AudioWarning: the file is cut off or damaged; what comes before is yielded.
     """
     path = Path(path)
+    with _opened(path) as sound:
+        if sound is None:
+            yield from _ffmpeg_blocks(path, part)
+        else:
+            yield from _sndfile_blocks(sound, path, part)
+
+
+def duration(path: str | os.PathLike[str]) -> float:
+    """Return the length of a file in seconds, from its header where that tells it.
+
+    MP3s without a Xing header, FLAC streams of unknown length, and what FFmpeg reads are decoded to
+    find it. Of a file that is cut off, this is what it announces. Raises what `decode` raises.
+    """
+    path = Path(path)
+    with _opened(path) as sound:
+        if sound is not None and sound.frames < _UNKNOWN:
+            return sound.frames / sound.samplerate
+    return sum(len(block) / rate for block, rate in decode(path))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file with libsndfile; None if it is one for FFmpeg."""
     head, tags, size = _head(path)
     suffix = path.suffix.lower()
     if _FFMPEG_MAGIC.match(head):
-        yield from _ffmpeg_blocks(path)
+        yield None
         return
     length = size
     named_mpeg = suffix in (".mp2", ".mp3") and not head.startswith(_SNDFILE_MAGIC)
@@ -66,17 +108,17 @@ def decode(path: str | os.PathLike[str]) -> Iterator[tuple[np.ndarray, float]]:
     honest = abs(length - size) <= 0.005 * size
     with contextlib.nullcontext(path) if honest else mpeg.Claiming(path, length) as file:
         try:
-            sound = soundfile.SoundFile(file)
+            sound = _Forward(file)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless .raw
             if suffix not in SNDFILE_SUFFIXES:
-                yield from _ffmpeg_blocks(path)
+                yield None
                 return
             raise AudioError(
                 f"{path}: no sound could be read from this file of {size} bytes, which begins "
                 f"with {head[:16]!r}{_reason(error)}. Was it downloaded whole?"
             ) from error
         with sound:
-            yield from _sndfile_blocks(sound, path)
+            yield sound
 
 
 def _head(path: Path) -> tuple[bytes, int, int]:
@@ -110,31 +152,66 @@ def _head(path: Path) -> tuple[bytes, int, int]:
     return head, tags, size
 
 
-def _sndfile_blocks(sound: Any, path: Path) -> Iterator[tuple[np.ndarray, float]]:
+def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float]]:
     rate = sound.samplerate
     check_rate(str(path), rate)
     announced = sound.frames / rate if sound.frames < _UNKNOWN else None
-    frames = max(BLOCK // sound.channels, 1)
-    decoded, damage = 0, None
-    while True:
-        block = np.full((frames, sound.channels), np.nan, np.float32)
+    first, stop = part(rate, announced)
+    at, damage = _seek(sound, first)
+    size = max(BLOCK // sound.channels, 1)
+    ended = damage is not None
+    while not ended and (stop is None or at < stop):
+        wanted = size if stop is None else min(size, stop - at)
+        block = np.full((wanted, sound.channels), np.nan, np.float32)
         try:
-            read = len(sound.read(frames, out=block))
+            read = len(sound.read(wanted, out=block))
         except soundfile.SoundFileError as error:
             damage = _reason(error)
             written = np.flatnonzero(~np.isnan(block[:, 0]))  # the error does not say how far
             read = written[-1] + 1 if len(written) else 0
-        decoded += read
-        if read:
-            yield mix_down(block[:read]), rate
-        if read < frames or damage is not None:
-            break
+        heard = block[max(first - at, 0) : read]
+        at += read
+        if len(heard):
+            yield mix_down(heard), rate
+        ended = read < wanted or damage is not None
     if announced is None and damage and "seek" in damage:
         damage = None  # how soundfile finds the end of a FLAC stream of unknown length
-    _check_whole(path, decoded / rate, announced, damage)
+    if announced is None and ended and not (first == 0 and stop is None):
+        part(rate, duration(path))  # says so if the sound does not hold the part
+    _check_whole(path, at, rate, part, announced, damage)
 
 
-def _ffmpeg_blocks(path: Path) -> Iterator[tuple[np.ndarray, float]]:
+class _Forward(soundfile.SoundFile):
+    """A sound file that is read on from where it is.
+
+    soundfile follows each read by a seek to the place reached, after which an MP3 lacks the bits
+    that its earlier frames hold for the next ones: at 32 kbit/s every block began with a click.
+    """
+
+    def seekable(self) -> bool:
+        """Keep soundfile from seeking; `seek` works all the same."""
+        return False
+
+
+def _seek(sound: Any, first: int) -> tuple[int, str | None]:
+    """Go to a frame, or to one before it from which decoding is exact.
+
+    Returns:
+        Where that is, and what libsndfile says if it cannot go there.
+    """
+    if "MPEG" in sound.format or "MPEG" in sound.subtype:
+        first = max(first - round(_PREROLL * sound.samplerate), 0)
+        if sound.samplerate < _MPEG1:
+            return 0, None
+    if first == 0:
+        return 0, None
+    try:
+        return sound.seek(first), None
+    except soundfile.SoundFileError as error:
+        return 0, _reason(error)
+
+
+def _ffmpeg_blocks(path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float]]:
     try:
         import av
     except ImportError:
@@ -150,7 +227,7 @@ def _ffmpeg_blocks(path: Path) -> Iterator[tuple[np.ndarray, float]]:
             stream = container.streams.audio[0]
             exact = "mp4" in container.format.name and stream.duration  # others only estimate
             announced = float(stream.duration * stream.time_base) if exact else None
-            yield from _joined(container.decode(stream), path, announced, av.FFmpegError)
+            yield from _joined(container.decode(stream), path, part, announced, av.FFmpegError)
     except av.FFmpegError as error:
         raise AudioError(
             f"{path}: neither libsndfile nor FFmpeg finds a sound in it{_reason(error)}."
@@ -158,11 +235,17 @@ def _ffmpeg_blocks(path: Path) -> Iterator[tuple[np.ndarray, float]]:
 
 
 def _joined(
-    frames: Iterator[Any], path: Path, announced: float | None, failure: type[Exception]
+    frames: Iterator[Any],
+    path: Path,
+    part: Frames,
+    announced: float | None,
+    failure: type[Exception],
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Join FFmpeg's frames, of about a thousand samples each, to blocks."""
     parts: list[np.ndarray] = []
-    seconds, held, rate, damage = 0.0, 0, 0, None
+    at = held = rate = first = 0
+    stop: int | None = None
+    damage: str | None = None
     try:
         for frame in frames:
             samples = frame.to_ndarray()  # (channels, samples), or (1, samples * channels)
@@ -171,32 +254,56 @@ def _joined(
             if rate not in (0, frame.sample_rate):
                 damage = f" (the sample rate changes from {rate} to {frame.sample_rate} Hz)"
                 break
-            rate = frame.sample_rate
-            parts.append(mix_down(samples.T))
-            held += frame.samples
-            seconds += frame.samples / rate
+            if rate == 0:
+                rate = frame.sample_rate
+                first, stop = part(rate, announced)
+            end = None if stop is None else stop - at
+            heard = samples.T[max(first - at, 0) : end]
+            at += frame.samples
+            if len(heard):
+                parts.append(mix_down(heard))
+                held += len(heard)
             if held >= BLOCK // 2:
                 yield np.concatenate(parts), rate
                 parts, held = [], 0
+            if stop is not None and at >= stop:
+                break
+        else:
+            if announced is None and damage is None and rate:
+                part(rate, at / rate)  # says so if the sound does not hold the part
     except failure as error:
         damage = _reason(error)
     if parts:
         yield np.concatenate(parts), rate
-    _check_whole(path, seconds, announced, damage)
+    _check_whole(path, at, rate, part, announced, damage)
 
 
-def _check_whole(path: Path, seconds: float, announced: float | None, damage: str | None) -> None:
-    """Say so if a file held less than it announces, in seconds, or if decoding broke off.
+def _check_whole(
+    path: Path, at: int, rate: float, part: Frames, announced: float | None, damage: str | None
+) -> None:
+    """Say so if a file held less than it announces, or if decoding broke off.
 
-    `damage` is what the decoder said when it broke off, in brackets; None if it did not.
+    Args:
+        path: of the file.
+        at: frame that decoding came to.
+        rate: of the file, in Hz; 0 if decoding did not come that far.
+        part: what was wanted of it.
+        announced: length of the file in seconds, if known.
+        damage: what the decoder said when it broke off, in brackets; None if it did not.
     """
-    if damage is None and (announced is None or seconds > announced - _SLACK):
+    first, stop = part(rate, None) if rate else (0, None)
+    seconds = at / rate if rate else 0.0
+    end = math.inf if announced is None else announced
+    if stop is not None:
+        end = min(end, stop / rate)
+    if damage is None and (end == math.inf or seconds > end - _SLACK):
         return
     words = damage or ""
-    if seconds == 0:
+    if at <= first:
+        where = f" {first / rate:.2f} s into it" if first else " in it"
         raise AudioError(
-            f"{path}: nothing in it could be decoded{words}; the file is damaged, or cut off right "
-            "after its header. Was it downloaded whole?"
+            f"{path}: nothing{where} could be decoded{words}; the file is damaged, or cut off "
+            f"{'before that' if first else 'right after its header'}. Was it downloaded whole?"
         )
     expected = f" of the {announced:.2f} s announced" if announced else ""
     warnings.warn(
