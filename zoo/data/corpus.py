@@ -210,7 +210,7 @@ class Corpus:
             + tuple(Skipped(self.clips[i].name, r) for i, r in enumerate(reasons) if r),
         )
 
-    def announce(self, skipped: Sequence[Skipped]) -> None:
+    def announce(self, skipped: Sequence[Skipped], stacklevel: int = 3) -> None:
         """Warn once of what was left out and of repeated clips; raise if nothing is left."""
         parts = []
         if skipped:
@@ -228,7 +228,7 @@ class Corpus:
             parts.append(f"{len(repeated)} clips occur more than once and stay: {named}")
         if parts:
             where = " All that is left out is in `corpus.skipped`." if skipped else ""
-            warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel=3)
+            warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel)
 
 
 def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ def divide(
     With x the share of a label's clips that a split has, and f the share it should have, the sum
     of x^2 / f over the splits is least, namely 1, if x = f for all of them. Each group goes where
     it adds least to that, summed over the labels; the plain number of clips counts like one more
-    label with twice the weight of all the others. Groups that hold much of a label come first, for they
+    label with twice the weight of all others. Groups that hold much of a label come first, for they
     are hardest to place; among equals chance decides.
 
     Args:

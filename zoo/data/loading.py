@@ -188,5 +188,5 @@ def _finished(corpus: Corpus, split: str | None, check: bool) -> Corpus:
         corpus = corpus.split(split)
     if check:
         corpus = corpus.probed()
-    corpus.announce(corpus.skipped)
+    corpus.announce(corpus.skipped, stacklevel=4)
     return corpus
