@@ -12,7 +12,7 @@ import numpy as np
 from zoo import registry
 from zoo.errors import ConfigError, WeightsError
 from zoo.model import AudioModel
-from zoo.weights import fetch
+from zoo.weights import fetch, manifest
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,9 @@ def load(
 
     Args:
         name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
-            file that `model.save` wrote ("mine.keras"), or a repository on the Hugging Face Hub
-            ("hf://user/repo", "hf://user/repo@revision").
+            file that `model.save` wrote ("mine.keras"), a folder that `zoo.train` or
+            `zoo.finetune` wrote, or a repository on the Hugging Face Hub ("hf://user/repo",
+            "hf://user/repo@revision").
         labels: your own tags: everything but the head keeps its weights, the head is fresh.
         dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
         activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
@@ -61,12 +62,22 @@ def load(
 
 
 def is_file_name(name: str | os.PathLike[str]) -> bool:
-    """Say whether a name means a saved file and not a model of the zoo."""
-    return not isinstance(name, str) or name.endswith(".keras") or os.sep in name
+    """Say whether a name means a saved file or a folder of one, and not a model of the zoo."""
+    if not isinstance(name, str) or name.endswith(".keras") or os.sep in name:
+        return True
+    known = name in registry.architectures() or name in manifest.load().checkpoints
+    return not known and Path(name).is_dir()
 
 
 def load_file(path: Path, dtype: Any = None) -> AudioModel:
-    """Load what `model.save` wrote."""
+    """Load what `model.save` wrote, or the folder of a training."""
+    if path.is_dir():
+        if not (path / "model.keras").is_file():
+            raise FileNotFoundError(
+                f"there is no model.keras in the folder {path}; if a training was interrupted, the "
+                "command that began it goes on."
+            )
+        path = path / "model.keras"
     if not path.is_file():
         raise FileNotFoundError(f"there is no saved model at {path}.")
     model = keras.saving.load_model(path)

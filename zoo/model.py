@@ -131,6 +131,22 @@ class AudioModel(keras.Model):
             return Card.from_dict(content)
         return msgspec.structs.replace(registry.info(self.architecture), checkpoints={})
 
+    def record(self, lesson: str) -> None:
+        """Write into the card what the weights have learned since they were loaded or built.
+
+        The checkpoint that they come from stays in it, with its authors and licence, but without
+        its scores, which are no longer this model's.
+
+        Args:
+            lesson: such as "fine-tuned from pons2017.mtt on ...".
+        """
+        checkpoints = {
+            name: msgspec.structs.replace(checkpoint, metrics=())
+            for name, checkpoint in self.card.checkpoints.items()
+        }
+        card = msgspec.structs.replace(self.card, checkpoints=checkpoints, trained=lesson)
+        self._keep.config["card"] = card.to_dict()
+
     @property
     def stages(self) -> tuple[str, ...]:
         """Names of the stages, from the waveform to the output."""

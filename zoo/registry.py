@@ -101,13 +101,19 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """An architecture and its checkpoints: what `zoo.info` returns and what a model carries.
 
-    `origin` is the commit that a model was loaded from, "hf://user/repo@<commit>"; "" for others.
+    Attributes:
+        name: of the architecture or the checkpoint.
+        architecture: what its model file says.
+        checkpoints: those there are, or the one that a model's weights come from.
+        origin: the commit that a model was loaded from, "hf://user/repo@<commit>"; "" for others.
+        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`; "" for nothing.
     """
 
     name: str
     architecture: Architecture
     checkpoints: dict[str, Checkpoint]
     origin: str = ""
+    trained: str = ""
 
     def to_dict(self) -> dict:
         """Return the card as plain dictionaries, lists, strings and numbers."""

@@ -93,6 +93,7 @@ def card(c: Card) -> str:
         *wrapped(a.filters, "filters"),
         *wrapped(f"{a.backend} ({length(a)})", "back-end"),
         *wrapped(c.origin, "origin"),
+        *wrapped(c.trained, "history"),
         *wrapped(a.notes, "notes"),
     ]
     if a.variants:

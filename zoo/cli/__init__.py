@@ -9,7 +9,7 @@ import warnings
 import click
 
 import zoo
-from zoo.cli import hearing, listing, weights
+from zoo.cli import hearing, listing, training, weights
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +27,8 @@ for command in (
     hearing.taggram_command,
     hearing.embed_command,
     hearing.onsets_command,
+    training.finetune_command,
+    training.train_command,
     weights.fetch_command,
     weights.push_command,
 ):

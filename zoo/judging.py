@@ -1,0 +1,124 @@
+"""What a network says of whole clips while it is trained, and how good that is."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from zoo.data.corpus import Corpus
+from zoo.errors import AudioError, ConfigError
+from zoo.metrics import auc_rounds, mean_of_tags
+
+HIGHEST_WEIGHT = 10.0  # of a rare class: more would let a few clips drive the network
+TINY = 1e-7  # as in Keras's own cross-entropies
+
+
+def class_weights(corpus: Corpus, how: str | None) -> dict[int, float] | None:
+    """Return what a clip of each class counts in the loss, so that all classes count the same.
+
+    The weight of a class is the number of clips over the number of classes and over the number of
+    its clips: 1 for all where all are equally frequent; at most `HIGHEST_WEIGHT`.
+
+    Clips with several tags have no weights. To weigh a tag's positives would raise the scores of
+    rare tags, which then are no longer probabilities, and would hardly change how clips rank, which
+    is what ROC-AUC and PR-AUC measure; the papers do without it, too.
+
+    Args:
+        corpus: the clips to learn from, its labels in the model's order.
+        how: "balanced", or None for no weights.
+
+    Raises:
+        ConfigError: another `how`.
+    """
+    if how not in ("balanced", None):
+        raise ConfigError(f"class_weight is {how!r}; it is 'balanced' or None.")
+    if how is None or not corpus.single_label or len(corpus.labels) < 2:
+        return None
+    counts = corpus.targets.sum(axis=0)
+    fair = len(corpus) / np.count_nonzero(counts)
+    return {
+        i: float(min(fair / n, HIGHEST_WEIGHT)) if n else 1.0 for i, n in enumerate(counts.tolist())
+    }
+
+
+def measures(
+    probabilities: np.ndarray,
+    corpus: Corpus,
+    activation: str,
+    weights: dict[int, float] | None,
+) -> dict[str, float]:
+    """Score clips: the loss as in training, and accuracy or macro ROC-AUC.
+
+    Args:
+        probabilities: (clips, labels); NaN for clips that could not be heard, which do not count.
+        corpus: the clips, its labels in the model's order.
+        activation: of the model.
+        weights: of the classes, as in training.
+
+    Raises:
+        AudioError: not one clip could be heard.
+    """
+    heard = np.isfinite(probabilities).all(axis=1)
+    if not heard.any():
+        raise AudioError(f"{corpus.name}: none of its {len(corpus)} clips could be heard.")
+    p = np.clip(probabilities[heard].astype("float64"), TINY, 1 - TINY)
+    y = corpus.targets[heard]
+    if activation == "softmax":
+        losses = -(y * np.log(p)).sum(axis=1)
+    else:
+        losses = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(axis=1)
+    if weights is not None:
+        losses = losses * np.array([weights[i] for i in y.argmax(axis=1)])
+    if corpus.single_label:
+        score = {"val_accuracy": float((p.argmax(axis=1) == y.argmax(axis=1)).mean())}
+    else:
+        areas, _ = auc_rounds(y, p, np.ones((len(y), 1), "float32"))
+        score = {"val_roc_auc": float(mean_of_tags(areas)[0])}
+    return {"val_loss": float(losses.mean()), **score}
+
+
+def hear(
+    network: keras.Model, segments: Iterable, batch_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Run every segment through a network.
+
+    Args:
+        network: (batch, samples) -> (batch, ...).
+        segments: as `zoo.data.pipeline.segments` gives them.
+        batch_size: the last batch is filled up to it: one shape for all means one compilation, and
+            several devices can share it.
+
+    Returns:
+        Values (segments, ...), the number of each one's clip and the fresh seconds in it,
+        (segments,).
+    """
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for waveform, clips, seconds in segments:
+        waveform, clips, seconds = np.asarray(waveform), np.asarray(clips), np.asarray(seconds)
+        rest = max(batch_size - len(waveform), 0)
+        values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
+        parts.append((np.asarray(values, "float32")[: len(waveform)], clips, seconds))
+    if not parts:
+        raise AudioError("not one clip could be heard; the log says why.")
+    values, clips, seconds = zip(*parts, strict=True)
+    return np.concatenate(values), np.concatenate(clips), np.concatenate(seconds)
+
+
+def clip_means(
+    values: np.ndarray, clips: np.ndarray, seconds: np.ndarray, count: int
+) -> np.ndarray:
+    """Return the mean over each clip's segments, each weighted by the sound that it adds.
+
+    Args:
+        values: (segments, labels).
+        clips: (segments,) number of the clip.
+        seconds: (segments,) weight.
+        count: of clips.
+
+    Returns:
+        (count, labels); NaN for a clip without segments.
+    """
+    total, weight = np.zeros((count, values.shape[1])), np.zeros((count, 1))
+    np.add.at(total, clips, values * seconds[:, None])
+    np.add.at(weight, clips, seconds[:, None])
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)

@@ -1,0 +1,177 @@
+"""The folder of a training run: what was asked for, how far it came, and what came of it.
+
+In the folder lie:
+
+    settings.json   what was asked for; a run goes on only where it is the same
+    state.npz       after every epoch: all that is needed to go on; gone in the end
+    history.csv     a row an epoch
+    history.png     the same as a figure
+    model.keras     the best network; there only if the run is over
+    LICENSE         that of the weights that it started from, where they came with one
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo import __version__
+from zoo.data.corpus import Corpus
+from zoo.errors import ConfigError
+from zoo.files import PathLike, replacing, table
+
+MODEL, SETTINGS, STATE = "model.keras", "settings.json", "state.npz"
+HISTORY, PICTURE, LICENCE = "history.csv", "history.png", "LICENSE"
+
+Row = dict[str, Any]
+"""An epoch: "phase", "epoch" from 1 on, "learning_rate", "loss", "val_loss" and a score."""
+
+
+class Run:
+    """A folder, or, without one, nothing: then all stays in memory.
+
+    Args:
+        folder: made if need be; None for none.
+        settings: all that the outcome depends on, as JSON can hold it.
+
+    Raises:
+        ConfigError: the folder holds a finished run, one with other settings, or something else.
+    """
+
+    def __init__(self, folder: PathLike | None, settings: Mapping[str, Any]):
+        self.folder = None if folder is None else Path(folder)
+        self.settings = json.loads(json.dumps({"zoo": __version__, **settings}))
+        if self.folder is not None:
+            check_free(self.folder)
+            _check_same(self.folder, self.settings)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(self.settings)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what `keep` was last given; nothing if there is nothing to go on from."""
+        if self.folder is None or not (self.folder / STATE).is_file():
+            return {}
+        with np.load(self.folder / STATE) as kept:
+            return dict(kept)
+
+    def keep(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        """Write the state, then the history, each so that a half-written one is never seen."""
+        if self.folder is None:
+            return
+        with replacing(self.folder / STATE) as file:
+            np.savez(file, **dict(state))
+        write_history(rows, self.folder / HISTORY)
+
+    def once(
+        self, name: str, make: Callable[[], Mapping[str, np.ndarray]]
+    ) -> Mapping[str, np.ndarray]:
+        """Return arrays that take long to make: from the folder, if they were made before."""
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{name}.npz"
+        if not path.is_file():
+            arrays = make()
+            with replacing(path) as file:
+                np.savez(file, **dict(arrays))  # type: ignore[arg-type]
+            return arrays
+        with np.load(path) as kept:
+            return dict(kept)
+
+    def finish(self, model, rows: Sequence[Row], best: Row, licence: bytes | None) -> None:
+        """Write what the run was for, the model last, and remove what was needed on the way."""
+        if self.folder is None:
+            return
+        from zoo import curves
+
+        write_history(rows, self.folder / HISTORY)
+        curves.history(rows, best, model.name, self.folder / PICTURE)
+        if licence is not None:
+            (self.folder / LICENCE).write_bytes(licence)
+        self._write({**self.settings, "best": best})
+        part = self.folder / f"part.{MODEL}"
+        model.save(part)
+        os.replace(part, self.folder / MODEL)
+        for path in self.folder.glob("*.npz"):
+            path.unlink()
+
+    def _write(self, settings: Mapping[str, Any]) -> None:
+        with replacing(self.folder / SETTINGS) as file:  # type: ignore[operator]
+            file.write(json.dumps(settings, indent=1, ensure_ascii=False).encode())
+
+
+def write_history(rows: Sequence[Row], path: PathLike | None = None) -> str:
+    """Return the history as comma-separated text, and write it to `path` if one is given."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(row.get(name, "")) for name in names] for row in rows]
+    return table([names, *cells], path)
+
+
+def describe(corpus: Corpus) -> dict[str, Any]:
+    """Return what tells a corpus from another: its clips, their tags, the sizes of their files."""
+    digest = hashlib.sha256()
+    for clip in corpus.clips:
+        try:
+            size = os.stat(clip.path).st_size
+        except OSError:
+            size = -1
+        digest.update(f"{clip.name}\t{size}\t{clip.tags}\n".encode("utf-8", "surrogateescape"))
+    return {
+        "name": corpus.name,
+        "clips": len(corpus),
+        "labels": list(corpus.labels),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def check_free(folder: Path) -> None:
+    """Raise ConfigError if a folder holds a finished run, or something else."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; the results need a folder. Name another.")
+    if (folder / MODEL).exists():
+        raise ConfigError(
+            f"{folder} holds a finished run: {MODEL}. Name another folder, or delete this one."
+        )
+    if not (folder / SETTINGS).is_file() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder} is not empty, and what is in it is no run of training: it has no "
+            f"{SETTINGS}. Name another folder."
+        )
+
+
+def _check_same(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a folder holds a run with other settings."""
+    if not (folder / SETTINGS).is_file():
+        return
+    try:
+        before = json.loads((folder / SETTINGS).read_bytes())
+    except ValueError as error:
+        raise ConfigError(f"{folder / SETTINGS} cannot be read: {error}.") from error
+    changes = list(_changes(before, settings))
+    if changes:
+        raise ConfigError(
+            f"{folder} holds an interrupted run with other settings, which cannot go on with "
+            f"these: {'; '.join(changes)}. Ask for what it was begun with, or name another folder."
+        )
+
+
+def _changes(before: Any, after: Any, name: str = "") -> Iterable[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _changes(before.get(key), after.get(key), f"{name}.{key}" if name else key)
+    elif before != after:
+        yield f"{name or 'they'} was {_short(before)} and is {_short(after)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
