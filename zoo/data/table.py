@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
             f"{path}: a table whose name ends in {suffix or 'nothing'!r}; expected one of "
             f"{', '.join(SUFFIXES)}."
         )
-    line = 0
+    line = 1
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = _json_rows if suffix == ".jsonl" else _cell_rows
@@ -124,7 +125,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
         ) from None
     except csv.Error as error:
         raise ConfigError(
-            f"{path}: after line {line} this is no table any more: {error}."
+            f"{path}: after line {line} the cells cannot be told apart ({error}). Is a quotation "
+            "mark left open?"
         ) from None
 
 
@@ -205,10 +207,10 @@ def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
         raise _BadRow(f"end {end:g}: not after its start, {start:g}")
     return Clip(
         path=folder / path,
-        tags=tuple(dict.fromkeys(tags)),
+        tags=tuple(sys.intern(tag) for tag in dict.fromkeys(tags)),
         start=start,
         end=end,
-        group=str(row.get("group") or ""),
+        group=sys.intern(str(row.get("group") or "")),
         onsets=_onsets(row.get("onsets")),
     )
 
