@@ -1,0 +1,48 @@
+"""What a checkpoint makes of the tracks of the test set; kept in the folder, so that it resumes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from rich.progress import Progress
+
+import zoo
+from zoo import evaluation, scoring
+from zoo.data.corpus import Corpus
+
+
+def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> scoring.Heard:
+    """Return the scores of every clip: the mean over its segments, weighted by their seconds.
+
+    Args:
+        model: a tagger.
+        corpus: whole tracks of the folder.
+        folder: of the test set; `scores/MODEL-WEIGHTS/` in it keeps an answer a track.
+
+    Raises:
+        AudioError: a track cannot be read.
+    """
+    kept = folder / "scores" / f"{model.name}-{evaluation.checksum(model)[:12]}"
+    kept.mkdir(parents=True, exist_ok=True)
+    paths = [clip.path for clip in corpus.clips]
+    files = [kept / f"{'_'.join(path.relative_to(folder).parts)}.npy" for path in paths]
+    todo = [i for i, file in enumerate(files) if not file.is_file()]
+    with Progress(transient=True) as bar:
+        task = bar.add_task(model.name, total=len(files), completed=len(files) - len(todo))
+        for i, scores in zip(todo, heard(model, [paths[i] for i in todo]), strict=True):
+            part = files[i].with_suffix(".part")
+            with part.open("wb") as file:
+                np.save(file, scores)
+            part.replace(files[i])
+            bar.advance(task)
+    seconds = np.array([soundfile.info(path).duration for path in paths])
+    return scoring.Heard(np.stack([np.load(file) for file in files]), seconds, ())
+
+
+def heard(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
+    """Yield the (labels,) scores of each file; raise what went wrong with one."""
+    for answer in model.hear(paths):
+        if isinstance(answer, Exception):
+            raise answer
+        yield np.average(answer.values, axis=0, weights=answer.seconds).astype("float32")
