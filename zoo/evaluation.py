@@ -9,19 +9,17 @@ result.to_csv("tags.csv"); result.plot("tags.png"); result.scores.save("scores.n
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zoo import metrics, scoring
+from zoo import metrics, scoring, tables
 from zoo.data.corpus import Corpus, Skipped
 from zoo.errors import ConfigError
 from zoo.files import PathLike, table
 from zoo.metrics import Score
 from zoo.scoring import Scores
-from zoo.text import columns, plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,6 +91,8 @@ class Evaluation:
         onsets: for each clip; none for tags.
         failures: clips that could not be heard, and why.
         scores: of every clip; None for onsets.
+        rounds: metric -> (bootstrap,), its value in each round, NaN where it has none. Two models'
+            rounds belong together if clips and seed are the same.
     """
 
     model: str
@@ -115,27 +115,28 @@ class Evaluation:
     onsets: tuple[ClipOnsets, ...] = ()
     failures: tuple[Skipped, ...] = ()
     scores: Scores | None = None
+    rounds: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return "\n".join(_lines(self))
+        return tables.evaluation(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the clips' scores as lists, strings and numbers, fit for JSON."""
         record = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
-            if name not in ("metrics", "tags", "confusion", "onsets", "scores")
+            if name not in ("metrics", "tags", "confusion", "onsets", "scores", "rounds")
         }
         record["skipped"] = {s.name: s.reason for s in self.skipped}
         record["failures"] = {s.name: s.reason for s in self.failures}
         record["classes"] = list(self.classes)
-        record["metrics"] = {name: _plain(score) for name, score in self.metrics.items()}
+        record["metrics"] = {name: plain(score) for name, score in self.metrics.items()}
         record["tags"] = {
             t.tag: {
                 "labels": list(t.labels),
                 "positives": t.positives,
-                "ROC-AUC": _plain(t.roc_auc),
-                "PR-AUC": _plain(t.pr_auc),
+                "ROC-AUC": plain(t.roc_auc),
+                "PR-AUC": plain(t.pr_auc),
             }
             for t in self.tags
         }
@@ -151,7 +152,7 @@ class Evaluation:
 
         Every row says model, data, split and number of clips, so that tables can be joined.
         """
-        return table(_csv(self), path)
+        return table(tables.evaluation_csv(self), path)
 
     def plot(self, path: PathLike | None = None) -> "Figure":
         """Draw the tags' scores with their intervals, of single-label corpora the confusion too.
@@ -207,7 +208,8 @@ def evaluate(
     if model.frame_wise:
         from zoo import onset_scores
 
-        result = onset_scores.evaluate(model, corpus, bootstrap, seed, progress)
+        found = onset_scores.hear(model, corpus, progress)
+        result = onset_scores.of_onsets(model, corpus, found, bootstrap, seed)
     else:
         tags = scoring.matched(model.name, model.labels, corpus, shared)
         heard = scoring.hear(model, corpus, batch_size, cache, progress)
@@ -227,13 +229,20 @@ def of_tags(
     """Return the evaluation of what a model made of a corpus; arguments as in `scoring`."""
     scores = scoring.scores(heard, model.labels, corpus, tags)
     counts = scores.draw(bootstrap, seed)
-    each, macro, skipped = tag_scores(scores, tags, counts)
+    each, skipped, rounds = tag_scores(scores, tags, counts)
+    macro = {
+        name: metrics.with_interval(sum(s.value for s in of_tags) / len(each), rounds[name])
+        for name, of_tags in (
+            ("ROC-AUC", [t.roc_auc for t in each]),
+            ("PR-AUC", [t.pr_auc for t in each]),
+        )
+    }
     known = {label for ours, _ in tags.values() for label in ours}
     skipped += [Skipped(x, "the model does not know it") for x in corpus.labels if x not in known]
     confusion = None
     if scores.single_label:
-        answers, confusion = single_label(scores, counts)
-        macro |= answers
+        answers, more, confusion = single_label(scores, counts)
+        macro, rounds = macro | answers, rounds | more
     return Evaluation(
         **record(model, corpus, scores.groups, heard.seconds, counts.shape[1], seed),
         metrics=macro,
@@ -243,13 +252,14 @@ def of_tags(
         confusion=confusion,
         failures=heard.failures,
         scores=scores,
+        rounds=rounds,
     )
 
 
 def tag_scores(
     scores: Scores, tags: dict[str, tuple], counts: np.ndarray
-) -> tuple[list[TagScore], dict[str, Score], list[Skipped]]:
-    """Return each tag's scores, their means, and the tags that have none.
+) -> tuple[list[TagScore], list[Skipped], dict[str, np.ndarray]]:
+    """Return each tag's scores, the tags that have none, and the means of a bootstrap's rounds.
 
     Raises:
         ConfigError: no tag has both clips that have it and clips that do not.
@@ -285,30 +295,24 @@ def tag_scores(
         )
         for j, i in enumerate(left)
     ]
-    macro = {
-        name: metrics.with_interval(sum(s.value for s in scored) / len(scored), rounds.mean(axis=1))
-        for name, scored, rounds in (
-            ("ROC-AUC", [t.roc_auc for t in each], roc_rounds),
-            ("PR-AUC", [t.pr_auc for t in each], pr_rounds),
-        )
-    }
-    return each, macro, skipped
+    rounds = {"ROC-AUC": roc_rounds.mean(axis=1), "PR-AUC": pr_rounds.mean(axis=1)}
+    return each, skipped, rounds
 
 
-def single_label(scores: Scores, counts: np.ndarray) -> tuple[dict[str, Score], np.ndarray]:
-    """Return accuracy and balanced accuracy of the highest score, and the confusion matrix."""
+def single_label(
+    scores: Scores, counts: np.ndarray
+) -> tuple[dict[str, Score], dict[str, np.ndarray], np.ndarray]:
+    """Return accuracies of the highest score, their rounds, and the confusion matrix."""
     from sklearn.metrics import accuracy_score, confusion_matrix
 
     truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
     confusion = confusion_matrix(truth, guess, labels=range(len(scores.tags)))
     present = confusion.sum(axis=1) > 0
     recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
-    accuracy_rounds, balanced_rounds = metrics.accuracy_rounds(truth, guess, counts)
-    answers = {
-        "accuracy": metrics.with_interval(accuracy_score(truth, guess), accuracy_rounds),
-        "balanced accuracy": metrics.with_interval(recall.mean(), balanced_rounds),
-    }
-    return answers, confusion
+    values = {"accuracy": accuracy_score(truth, guess), "balanced accuracy": recall.mean()}
+    rounds = dict(zip(values, metrics.accuracy_rounds(truth, guess, counts), strict=True))
+    answers = {name: metrics.with_interval(values[name], rounds[name]) for name in values}
+    return answers, rounds, confusion
 
 
 def record(
@@ -370,60 +374,6 @@ def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:
         )
 
 
-def _plain(score: Score) -> dict[str, float | None]:
+def plain(score: Score) -> dict[str, float | None]:
+    """Return a score for JSON, which knows no NaN."""
     return {k: None if np.isnan(v) else v for k, v in score._asdict().items()}
-
-
-def _lines(e: Evaluation) -> Iterator[str]:
-    """Yield the lines in which a person reads an evaluation."""
-    name = f"{e.data}/{e.split}" if e.split else e.data
-    yield (
-        f"{e.model} on {name}: {plural(e.clips, 'clip')}, {e.audio / 3600:.2f} h, "
-        f"heard in {e.seconds:.0f} s"
-    )
-    width = max(map(len, e.metrics))
-    yield from (f"  {metric:<{width}}  {score}" for metric, score in e.metrics.items())
-    if e.bootstrap:
-        yield f"  [95 % intervals: {e.bootstrap} resamples of {e.groups} {e.drawn}]"
-    if e.tags:
-        rows = [("tag", "clips", "ROC-AUC", "PR-AUC")]
-        rows += [(t.tag, str(t.positives), str(t.roc_auc), str(t.pr_auc)) for t in e.tags]
-        yield from ("", *columns(rows, right="clips"))
-    if e.onsets:
-        head = ("clip", "onsets", "found", "precision", "recall", "F")
-        lines: list[tuple[str, ...]] = [head]
-        for o in e.onsets:
-            ratios = (f"{r:.3f}" for r in (o.precision, o.recall, o.f_measure))
-            lines.append((o.clip, str(o.onsets), str(o.found), *ratios))
-        yield from ("", *columns(lines, right="onsets found precision recall F"))
-    for title, left in (("not scored", e.skipped), ("not heard", e.failures)):
-        if left:
-            yield from ("", f"{title}: {len(left)}", *(f"  {s.name}: {s.reason}" for s in left))
-
-
-def _csv(e: Evaluation) -> Iterator[list[str]]:
-    """Yield the rows of a table."""
-    head, start = ["model", "data", "split", "clips"], [e.model, e.data, e.split, str(e.clips)]
-    if e.onsets:
-        yield [*head, "clip", "onsets", "found", "right", "F", "precision", "recall"]
-        sums = [str(sum(getattr(o, n) for o in e.onsets)) for n in ("onsets", "found", "right")]
-        yield [*start, "all", *sums, *(f"{score.value:.6f}" for score in e.metrics.values())]
-        for o in e.onsets:
-            ratios = (f"{r:.6f}" for r in (o.f_measure, o.precision, o.recall))
-            yield [*start, o.clip, str(o.onsets), str(o.found), str(o.right), *ratios]
-        return
-    names = list(e.metrics)
-    bounds = [column for name in names for column in (name, f"{name} low", f"{name} high")]
-    yield [*head, "tag", "positives", *bounds, "note"]
-    yield [*start, "all", "", *(c for s in e.metrics.values() for c in _cells(s)), ""]
-    rest = [""] * (3 * (len(names) - 2))
-    for t in e.tags:
-        same = "" if t.labels == (t.tag,) else f"the model's {', '.join(t.labels)}"
-        cells = [*_cells(t.roc_auc), *_cells(t.pr_auc)]
-        yield [*start, t.tag, str(t.positives), *cells, *rest, same]
-    for s in e.skipped:
-        yield [*start, s.name, "", *[""] * len(bounds), s.reason]
-
-
-def _cells(score: Score) -> list[str]:
-    return ["" if np.isnan(v) else f"{v:.6f}" for v in score]

@@ -1,11 +1,12 @@
 """How well a model finds onsets: precision, recall and F of mir_eval."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zoo import metrics, scoring
-from zoo.data.corpus import Corpus
+from zoo import audio, metrics, scoring
+from zoo.data.corpus import Corpus, Skipped
 from zoo.errors import ConfigError, ZooError
 from zoo.evaluation import ClipOnsets, Evaluation, record
 
@@ -16,13 +17,27 @@ if TYPE_CHECKING:
 WINDOW = 0.025
 
 
-def evaluate(
-    model: "AudioModel", corpus: Corpus, bootstrap: int, seed: int, progress: bool = False
-) -> Evaluation:
-    """Find the onsets of every clip and count those that are right; see `zoo.evaluate`.
+class Heard(NamedTuple):
+    """What a model found in a corpus."""
 
-    Precision, recall and F are those of all clips together: their counts are summed first, as in
-    the paper, so that a clip weighs as much as it has onsets.
+    clips: list[ClipOnsets]
+    groups: list[str]  # of each of them
+    seconds: list[float]  # of sound
+    failures: tuple[Skipped, ...]
+
+    def take(self, names: Container[str]) -> "Heard":
+        """Return what was found in some of the clips, by name."""
+        keep = [i for i, clip in enumerate(self.clips) if clip.clip in names]
+        return Heard(
+            [self.clips[i] for i in keep],
+            [self.groups[i] for i in keep],
+            [self.seconds[i] for i in keep],
+            self.failures,
+        )
+
+
+def hear(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Heard:
+    """Find the onsets of every clip and count those that are right.
 
     Raises:
         ConfigError: no clip has `onsets`, or the model finds none of any kind.
@@ -34,30 +49,45 @@ def evaluate(
             "give its clips `onsets`, in seconds."
         )
     found: list[ClipOnsets] = []
-    heard, groups, failures = [], [], []
+    groups, seconds, failures = [], [], []
     with scoring.bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
         for i, (clip, group) in enumerate(zip(corpus.clips, corpus.groups, strict=True), 1):
+            if clip.onsets is None:
+                failures.append(scoring.skip(clip, "nobody says when its onsets are"))
+                continue
             try:
-                if clip.onsets is None:
-                    raise ConfigError("nobody says when its onsets are")
-                sound = scoring.excerpt(clip, model.sample_rate)
+                sound = audio.load(clip.path, model.sample_rate, clip.start, clip.end)
                 times = model.onsets((sound, model.sample_rate)).times
             except (ZooError, OSError) as error:
                 failures.append(scoring.skip(clip, str(error)))
             else:
                 found.append(counted(clip.name, np.array(clip.onsets), times))
-                heard.append(len(sound) / model.sample_rate)
+                seconds.append(len(sound) / model.sample_rate)
                 groups.append(group)
             advance(i)
     if not found:
         reasons = "; ".join(f"{f.name}: {f.reason}" for f in failures[:3])
         raise ZooError(f"{corpus.name}: no clip is left to score. {reasons}")
-    counts = metrics.draw(metrics.units(groups), bootstrap, seed)
+    return Heard(found, groups, seconds, tuple(failures))
+
+
+def of_onsets(
+    model: "AudioModel", corpus: Corpus, heard: Heard, bootstrap: int, seed: int
+) -> Evaluation:
+    """Return the evaluation of what a model found in a corpus; see `zoo.evaluate`.
+
+    Precision, recall and F are those of all clips together: their counts are summed first, so that
+    a clip weighs as much as it has onsets.
+    """
+    counts = metrics.draw(metrics.units(heard.groups), bootstrap, seed)
+    scores, rounds = summed(heard.clips, counts)
+    seconds = np.array(heard.seconds)
     return Evaluation(
-        **record(model, corpus, tuple(groups), np.array(heard), counts.shape[1], seed),
-        metrics=summed(found, counts),
-        onsets=tuple(found),
-        failures=tuple(failures),
+        **record(model, corpus, tuple(heard.groups), seconds, counts.shape[1], seed),
+        metrics=scores,
+        onsets=tuple(heard.clips),
+        failures=heard.failures,
+        rounds=rounds,
     )
 
 
@@ -77,21 +107,21 @@ def counted(name: str, onsets: np.ndarray, found: np.ndarray) -> ClipOnsets:
     return ClipOnsets(name, len(onsets), len(found), len(right))
 
 
-def summed(clips: list[ClipOnsets], counts: np.ndarray) -> dict[str, metrics.Score]:
-    """Return F, precision and recall of all clips together, with their intervals.
+def summed(
+    clips: list[ClipOnsets], counts: np.ndarray
+) -> tuple[dict[str, metrics.Score], dict[str, np.ndarray]]:
+    """Return F, precision and recall of all clips together, with intervals; and a bootstrap's.
 
     Args:
         clips: what was counted of each.
         counts: (clips, rounds), how often each was drawn.
     """
     numbers = np.array([(c.onsets, c.found, c.right) for c in clips], "float64").T
-    every = numbers.sum(axis=1)
-    rounds = numbers @ counts  # (3, rounds)
-    scores = {}
+    every, drawn = numbers.sum(axis=1), numbers @ counts  # (3,), (3, rounds)
+    scores, rounds = {}, {}
     for name, below in (("F", [0.5, 0.5, 0]), ("precision", [0, 1, 0]), ("recall", [1, 0, 0])):
-        weights = np.array(below)
-        total, totals = weights @ every, weights @ rounds
+        total, totals = np.dot(below, every), np.dot(below, drawn)
         value = every[2] / total if total else 0.0
-        ratio = np.divide(rounds[2], totals, out=np.zeros_like(totals), where=totals > 0)
-        scores[name] = metrics.with_interval(value, ratio)
-    return scores
+        rounds[name] = np.divide(drawn[2], totals, out=np.zeros_like(totals), where=totals > 0)
+        scores[name] = metrics.with_interval(value, rounds[name])
+    return scores, rounds

@@ -218,8 +218,8 @@ def _batches(
     waiting: list = []
     for i, clip in enumerate(corpus.clips):
         try:
-            sound = (excerpt(clip, model.sample_rate), model.sample_rate)
-            pieces = list(audio.segments(sound, model.sample_rate, model.segmentation))
+            cut = (model.sample_rate, model.segmentation)
+            pieces = list(audio.segments(clip.path, *cut, start=clip.start, end=clip.end))
         except (ZooError, OSError) as error:
             failures.append(skip(clip, str(error)))
             continue
@@ -234,13 +234,6 @@ def _batches(
 def _stacked(rows: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     samples, clips, fresh = zip(*rows, strict=True)
     return np.stack(samples), np.array(clips), np.array(fresh)
-
-
-def excerpt(clip: "Clip", sample_rate: int) -> np.ndarray:
-    """Return the sound of a clip, (samples,) float32."""
-    sound = audio.load(clip.path, sample_rate)
-    end = None if clip.end is None else round(clip.end * sample_rate)
-    return sound[round(clip.start * sample_rate) : end]
 
 
 def skip(clip: "Clip", reason: str) -> "Skipped":
