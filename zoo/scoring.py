@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zoo import audio, metrics, synonyms
+from zoo import metrics, synonyms
 from zoo.errors import ConfigError, UnknownName, ZooError
 from zoo.files import PathLike, replacing
 
@@ -193,47 +193,32 @@ def hear(
         cache: folder for decoded sound, see `zoo.data.segments`; None to decode.
         progress: show a bar on stderr.
     """
+    from zoo.data import pipeline
+
     values = np.zeros((len(corpus), len(model.labels)))
     seconds = np.zeros(len(corpus))
-    failures: list[Skipped] = []
-    with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
-        for waveform, clip, fresh in _batches(model, corpus, batch_size, failures):
-            answer = np.asarray(model.predict_on_batch(waveform))
-            np.add.at(values, clip, answer * fresh[:, None])
-            np.add.at(seconds, clip, fresh)
-            advance(int(clip.max()) + 1)
+    batches = pipeline.segments(corpus, model, batch_size=batch_size, cache=cache)
+    try:
+        with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
+            for waveform, clips, fresh in batches.as_numpy_iterator():
+                answer = np.asarray(model.predict_on_batch(waveform))
+                np.add.at(values, clips, answer * fresh[:, None])
+                np.add.at(seconds, clips, fresh)
+                advance(int(clips.max()) + 1)
+    except Exception:
+        # If no clip at all can be decoded, the pipeline raises; `scores` will say so.
+        if len(pipeline.failures(batches)) < len(corpus):
+            raise
+    failures = list(pipeline.failures(batches))
+    failed = {failure.name for failure in failures}
     with np.errstate(invalid="ignore"):
         values /= np.where(seconds > 0, seconds, np.nan)[:, None]
-    known = {failure.name for failure in failures}
-    for i in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-        if corpus.clips[i].name not in known:
-            failures.append(skip(corpus.clips[i], "the model's answer is not finite"))
-    return Heard(values.astype("float32"), seconds, tuple(failures))
-
-
-def _batches(
-    model: "AudioModel", corpus: "Corpus", size: int, failures: "list[Skipped]"
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield (waveforms, clip indices, fresh seconds) of every segment, `size` at a time."""
-    waiting: list = []
     for i, clip in enumerate(corpus.clips):
-        try:
-            cut = (model.sample_rate, model.segmentation)
-            pieces = list(audio.segments(clip.path, *cut, start=clip.start, end=clip.end))
-        except (ZooError, OSError) as error:
-            failures.append(skip(clip, str(error)))
-            continue
-        waiting += [(piece.samples, i, piece.fresh) for piece in pieces]
-        while len(waiting) >= size:
-            yield _stacked(waiting[:size])
-            waiting = waiting[size:]
-    if waiting:
-        yield _stacked(waiting)
-
-
-def _stacked(rows: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    samples, clips, fresh = zip(*rows, strict=True)
-    return np.stack(samples), np.array(clips), np.array(fresh)
+        if clip.name in failed:
+            values[i] = np.nan  # also what was heard of it before it failed
+        elif not np.isfinite(values[i]).all():
+            failures.append(skip(clip, "the model's answer is not finite"))
+    return Heard(values.astype("float32"), seconds, tuple(failures))
 
 
 def skip(clip: "Clip", reason: str) -> "Skipped":
