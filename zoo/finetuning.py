@@ -17,23 +17,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import fitting, judging, loading, preparing
+from zoo import feeding, fitting, judging, loading, preparing
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
+from zoo.feeding import Layers, Way
 from zoo.files import PathLike
 from zoo.fitting import Phase
 from zoo.model import HEAD, AudioModel
-from zoo.preparing import Layers, Trained, Way
 from zoo.recipe import Recipe, read
 from zoo.runs import Row, Run
+from zoo.trained import Trained, finished, sizes
 
 logger = logging.getLogger(__name__)
 
 HEAD_ONLY, WHOLE = "head", "whole"
 HEAD_RATE = 1e-3  # Adam's default
 HEAD_PATIENCE = 20
-HEAD_BATCH = 64
+HEAD_BATCH = 4  # times the batch size: embeddings are cheap, and several devices can share it
 HEARD = 24.0  # seconds of a clip, about, that the head learns from
 
 Arrays = dict[str, np.ndarray]
@@ -122,7 +123,7 @@ def finetune(
     if not epochs and not head_epochs:
         raise ConfigError("epochs and head_epochs are both 0; there is nothing to do.")
     train, validation = preparing.parted(train, validation, seed)
-    head = recipe(head_learning_rate, HEAD_BATCH, head_epochs, HEAD_PATIENCE)
+    head = recipe(head_learning_rate, HEAD_BATCH * batch_size, head_epochs, HEAD_PATIENCE)
     tune = recipe(learning_rate, batch_size, epochs, patience)
     with devices.scope(distribute) as count:
         if not isinstance(model, AudioModel):
@@ -143,18 +144,21 @@ def finetune(
             drop_remainder=preparing.whole_batches(model, train, batch_size, count),
             progress=progress,
         )
+        if model.frame_wise:
+            head = head.with_(epochs=0)  # its labels are the same, and so is its head
         asked = preparing.asked(model, train, validation, way, origin=True)
         recipes = {HEAD_ONLY: head.to_dict(), WHOLE: tune.to_dict()}
         run = Run(folder, {"made_by": "zoo.finetune", **asked, "recipes": recipes})
         rows: list[Row] = []
-        if head.epochs and fitting.phase_of(run.state()) != WHOLE:
-            rows = train_head(model, train, validation, head, way, run)
-        if tune.epochs:
-            with norms_at_rest(model):
-                phase = preparing.whole(WHOLE, model, train, validation, tune, way)
-                rows = fitting.fit(phase, run, rows, progress=progress)
-    lesson = f"{before(model)} on {preparing.sizes(train, validation)}"
-    return preparing.finished(Finetuned, model, lesson, rows, run)
+        with feeding.said_once():
+            if head.epochs and fitting.phase_of(run.state()) != WHOLE:
+                rows = train_head(model, train, validation, head, way, run)
+            if tune.epochs:
+                with norms_at_rest(model):
+                    phase = feeding.whole(WHOLE, model, train, validation, tune, way)
+                    rows = fitting.fit(phase, run, rows, progress=progress)
+    lesson = f"{before(model)} on {sizes(train, validation)}"
+    return finished(Finetuned, model, lesson, rows, run)
 
 
 def recipe(rate: float, batch_size: int, epochs: int, patience: int) -> Recipe:
@@ -180,35 +184,38 @@ def train_head(
 ) -> list[Row]:
     """Train the head alone, in place; return the history.
 
-    It sees embeddings whose units have zero mean and a variance of one, so that one learning rate
-    suits all architectures. It starts as the model's own, and in the end the scaling goes into its
-    weights.
+    It sees embeddings whose units have zero mean and a variance near one, so that one learning
+    rate suits all architectures. It starts as the model's own, and in the end the scaling goes into
+    its weights.
     """
     heard = run.once("embeddings", lambda: embeddings(model, train, validation, way))
-    x, y = heard["x"], heard["y"]
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 1e-6, scale, 1)
+    x, y = heard["x"], train.targets[heard["x_clips"]]
+    mean, scale = x.mean(axis=0), scale_of(x)
     x, held = (x - mean) / scale, (heard["held"] - mean) / scale
     weights = judging.class_weights(train, way.class_weight)
-    activation = preparing.activation(model)
-    network = keras.Sequential([keras.Input(x.shape[1:]), head_layer(model)], name=HEAD_ONLY)
-    network.supports_jit = model.supports_jit
     (ours,) = (model.get_layer(name) for name in HEAD)
+    network = keras.Sequential([keras.Input(x.shape[1:]), like(ours, model.activation)])
+    network.supports_jit = model.supports_jit
+    way.compiled(network, model.activation, head)
     kernel, bias = ours.get_weights()
     network.set_weights([kernel * scale[:, None], bias + mean @ kernel])
+    size = head.batch_size if len(x) > head.batch_size else way.batch_size
 
     def feed(epoch: int) -> dict[str, Any]:
         order = np.random.default_rng((way.seed, epoch)).permutation(len(x))
-        fed = {"x": x[order], "y": y[order], "class_weight": weights}
-        return {**fed, "batch_size": min(head.batch_size, len(x))}
+        if way.drop_remainder:
+            order = order[: len(x) // size * size]
+        return {"x": x[order], "y": y[order], "class_weight": weights, "batch_size": size}
 
     def judge() -> dict[str, float]:
-        answers = network.predict_on_batch(held)
-        means = judging.clip_means(answers, heard["clips"], heard["seconds"], len(validation))
-        return judging.measures(means, validation, activation, weights)
+        kernel, bias = network.get_weights()
+        values = probabilities(held, kernel, bias, model.activation)
+        means = judging.clip_means(values, heard["clips"], heard["seconds"], len(validation))
+        return judging.measures(
+            means, validation.targets, validation.single_label, model.activation, weights
+        )
 
-    way.optimised(network, activation, head)
-    phase = Phase(HEAD_ONLY, network, feed, judge, head, steps=-(-len(x) // head.batch_size))
+    phase = Phase(HEAD_ONLY, network, feed, judge, head, steps=-(-len(x) // size))
     rows = fitting.fit(phase, run, [], progress=way.progress)
     kernel, bias = network.get_weights()
     kernel = kernel / scale[:, None]
@@ -216,34 +223,47 @@ def train_head(
     return rows
 
 
-def head_layer(model: AudioModel) -> keras.layers.Layer:
-    """Return a head like the model's."""
-    activation = preparing.activation(model)
-    return keras.layers.Dense(len(model.labels), activation=activation, dtype="float32")
+def scale_of(x: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each unit, raised to a tenth of the typical one.
+
+    A unit that hardly moves on the training clips may well move on others, and must not be blown up
+    out of proportion.
+    """
+    deviation = x.std(axis=0)
+    floor = 0.1 * np.sqrt(np.mean(np.square(deviation)))
+    return np.maximum(deviation, floor if floor > 0 else 1)
+
+
+def like(head: keras.layers.Dense, activation: str) -> keras.layers.Dense:
+    """Return a head of as many labels, with its activation, in float32."""
+    return keras.layers.Dense(head.units, activation=activation, dtype="float32")
+
+
+def probabilities(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, activation: str
+) -> np.ndarray:
+    """Return what a head says: (segments, units) -> (segments, labels)."""
+    logits = (x @ kernel + bias).astype("float64")
+    if activation == "sigmoid":
+        return 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def embeddings(model: AudioModel, train: Corpus, validation: Corpus, way: Way) -> Arrays:
     """Return what the network below the head says of both corpora.
 
     Returns:
-        "x" (segments, units) and "y" (segments, labels) of random segments of the training clips;
-        "held" (segments, units), "clips" (segments,) and "seconds" (segments,) of all segments of
-        the validation clips.
+        Of random segments of the training clips "x" (segments, units) and "x_clips" (segments,),
+        the number of the clip; of all segments of the validation clips "held" (segments, units),
+        "clips" (segments,) and "seconds" (segments,), how much sound each adds.
     """
     below = model.stage(model.stages[model.stages.index(HEAD[0]) - 1])
-    seconds = model.segmentation.segment / model.sample_rate
-    each = max(1, round(HEARD / seconds))
-    targets: list[np.ndarray] = []
-
-    def segments() -> Iterator[tuple]:
-        for waveform, target in way.dataset(train, model, each, epoch=0):
-            targets.append(np.asarray(target))
-            yield waveform, np.zeros(len(target)), np.zeros(len(target))
-
+    each = max(1, round(HEARD * model.sample_rate / model.segmentation.segment))
     logger.info("hearing %d segments each of %d clips", each, len(train))
-    x, _, _ = judging.hear(below, segments(), way.batch_size)
-    held, clips, fresh = way.hear(validation, below, model)
-    return {"x": x, "y": np.concatenate(targets), "held": held, "clips": clips, "seconds": fresh}
+    x, x_clips, _ = judging.hear(below, way.some(train, model, each), way.batch_size)
+    held, clips, seconds = judging.hear(below, way.all(validation, model), way.batch_size)
+    return {"x": x, "x_clips": x_clips, "held": held, "clips": clips, "seconds": seconds}
 
 
 # --- the whole network ---

@@ -43,7 +43,8 @@ def class_weights(corpus: Corpus, how: str | None) -> dict[int, float] | None:
 
 def measures(
     probabilities: np.ndarray,
-    corpus: Corpus,
+    targets: np.ndarray,
+    single_label: bool,
     activation: str,
     weights: dict[int, float] | None,
 ) -> dict[str, float]:
@@ -51,7 +52,8 @@ def measures(
 
     Args:
         probabilities: (clips, labels); NaN for clips that could not be heard, which do not count.
-        corpus: the clips, its labels in the model's order.
+        targets: (clips, labels), 0 or 1.
+        single_label: whether each clip has exactly one label: then accuracy is the score.
         activation: of the model.
         weights: of the classes, as in training.
 
@@ -60,16 +62,16 @@ def measures(
     """
     heard = np.isfinite(probabilities).all(axis=1)
     if not heard.any():
-        raise AudioError(f"{corpus.name}: none of its {len(corpus)} clips could be heard.")
+        raise AudioError("not one clip of the validation could be heard; the log says why.")
     p = np.clip(probabilities[heard].astype("float64"), TINY, 1 - TINY)
-    y = corpus.targets[heard]
+    y = targets[heard]
     if activation == "softmax":
         losses = -(y * np.log(p)).sum(axis=1)
     else:
         losses = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(axis=1)
     if weights is not None:
         losses = losses * np.array([weights[i] for i in y.argmax(axis=1)])
-    if corpus.single_label:
+    if single_label:
         score = {"val_accuracy": float((p.argmax(axis=1) == y.argmax(axis=1)).mean())}
     else:
         areas, _ = auc_rounds(y, p, np.ones((len(y), 1), "float32"))
@@ -77,31 +79,31 @@ def measures(
     return {"val_loss": float(losses.mean()), **score}
 
 
-def hear(
-    network: keras.Model, segments: Iterable, batch_size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def hear(network: keras.Model, batches: Iterable[tuple], batch_size: int) -> tuple[np.ndarray, ...]:
     """Run every segment through a network.
 
     Args:
         network: (batch, samples) -> (batch, ...).
-        segments: as `zoo.data.pipeline.segments` gives them.
+        batches: of (waveform (batch, samples), anything (batch, ...), ...).
         batch_size: the last batch is filled up to it: one shape for all means one compilation, and
             several devices can share it.
 
     Returns:
-        Values (segments, ...), the number of each one's clip and the fresh seconds in it,
-        (segments,).
+        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
+
+    Raises:
+        AudioError: there are no segments.
     """
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for waveform, clips, seconds in segments:
-        waveform, clips, seconds = np.asarray(waveform), np.asarray(clips), np.asarray(seconds)
+    parts: list[tuple[np.ndarray, ...]] = []
+    for waveform, *others in batches:
+        waveform = np.asarray(waveform)
         rest = max(batch_size - len(waveform), 0)
         values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
-        parts.append((np.asarray(values, "float32")[: len(waveform)], clips, seconds))
+        values = np.asarray(values, "float32")[: len(waveform)]
+        parts.append((values, *map(np.asarray, others)))
     if not parts:
         raise AudioError("not one clip could be heard; the log says why.")
-    values, clips, seconds = zip(*parts, strict=True)
-    return np.concatenate(values), np.concatenate(clips), np.concatenate(seconds)
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
 def clip_means(

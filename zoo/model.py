@@ -148,6 +148,11 @@ class AudioModel(keras.Model):
         self._keep.config["card"] = card.to_dict()
 
     @property
+    def activation(self) -> str:
+        """The activation of the output: "sigmoid" or "softmax"."""
+        return self._keep.config["activation"]
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """Names of the stages, from the waveform to the output."""
         return tuple(self._keep.stages)

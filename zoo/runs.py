@@ -47,8 +47,8 @@ class Run:
         self.settings = json.loads(json.dumps({"zoo": __version__, **settings}))
         if self.folder is not None:
             check_free(self.folder)
-            _check_same(self.folder, self.settings)
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._go_on_or_begin()
             self._write(self.settings)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -98,6 +98,25 @@ class Run:
         for path in self.folder.glob("*.npz"):
             path.unlink()
 
+    def _go_on_or_begin(self) -> None:
+        """Raise ConfigError if the folder holds epochs of a run with other settings."""
+        assert self.folder is not None
+        if not (self.folder / SETTINGS).is_file():
+            return
+        try:
+            before = json.loads((self.folder / SETTINGS).read_bytes())
+        except ValueError as error:
+            raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
+        changes = list(_changes(before, self.settings))
+        if changes and (self.folder / STATE).is_file():
+            raise ConfigError(
+                f"{self.folder} holds an interrupted run with other settings, which cannot go on "
+                f"with these: {'; '.join(changes)}. Ask for what it was begun with, or name "
+                "another folder."
+            )
+        for path in self.folder.glob("*.npz") if changes else ():
+            path.unlink()  # of a run that had not come to its first epoch
+
     def _write(self, settings: Mapping[str, Any]) -> None:
         with replacing(self.folder / SETTINGS) as file:  # type: ignore[operator]
             file.write(json.dumps(settings, indent=1, ensure_ascii=False).encode())
@@ -141,22 +160,6 @@ def check_free(folder: Path) -> None:
         raise ConfigError(
             f"{folder} is not empty, and what is in it is no run of training: it has no "
             f"{SETTINGS}. Name another folder."
-        )
-
-
-def _check_same(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Raise ConfigError if a folder holds a run with other settings."""
-    if not (folder / SETTINGS).is_file():
-        return
-    try:
-        before = json.loads((folder / SETTINGS).read_bytes())
-    except ValueError as error:
-        raise ConfigError(f"{folder / SETTINGS} cannot be read: {error}.") from error
-    changes = list(_changes(before, settings))
-    if changes:
-        raise ConfigError(
-            f"{folder} holds an interrupted run with other settings, which cannot go on with "
-            f"these: {'; '.join(changes)}. Ask for what it was begun with, or name another folder."
         )
 
 

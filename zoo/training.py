@@ -10,16 +10,17 @@ For instance:
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import fitting, loading, preparing
+from zoo import feeding, fitting, loading, preparing, registry
 from zoo import recipe as recipes
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
+from zoo.feeding import Layers, Way
 from zoo.files import PathLike
 from zoo.model import AudioModel
-from zoo.preparing import Layers, Trained
 from zoo.recipe import Recipe
 from zoo.runs import Run
+from zoo.trained import Trained, finished, sizes
 
 __all__ = ["Recipe", "Trained", "train"]
 
@@ -92,8 +93,9 @@ def train(
         if isinstance(model, str):
             activation = "softmax" if train.single_label else "sigmoid"
             given = {"activation": activation, "dtype": dtype, **(options or {})}
+            onsets = registry.info(model).architecture.task == "onsets"
             with preparing.seeded(seed):
-                model = loading.build(model, train.labels, **given)
+                model = loading.build(model, ["onset"] if onsets else train.labels, **given)
         elif options or dtype is not None:
             raise ConfigError("options and dtype are for a model that is given by its name.")
         train, validation = preparing.checked(model, train, validation)
@@ -102,7 +104,7 @@ def train(
         )
         if not recipe.epochs:
             raise ConfigError("epochs is 0; training needs at least 1.")
-        way = preparing.Way(
+        way = Way(
             batch_size=recipe.batch_size,
             segments=segments,
             class_weight=class_weight,
@@ -115,7 +117,8 @@ def train(
         )
         settings = preparing.asked(model, train, validation, way, origin=False)
         run = Run(folder, {"made_by": "zoo.train", **settings, "recipe": recipe.to_dict()})
-        phase = preparing.whole("train", model, train, validation, recipe, way)
-        rows = fitting.fit(phase, run, [], progress=progress)
-    lesson = f"trained from nothing on {preparing.sizes(train, validation)}"
-    return preparing.finished(Trained, model, lesson, rows, run)
+        phase = feeding.whole("train", model, train, validation, recipe, way)
+        with feeding.said_once():
+            rows = fitting.fit(phase, run, [], progress=progress)
+    lesson = f"trained from nothing on {sizes(train, validation)}"
+    return finished(Trained, model, lesson, rows, run)

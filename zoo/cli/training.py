@@ -13,7 +13,7 @@ import zoo
 from zoo.cli.common import Command, import_framework
 
 if TYPE_CHECKING:
-    from zoo.preparing import Trained
+    from zoo.trained import Trained
 
 # name on the command line -> layer of `zoo.augmentation`, with its own defaults
 AUGMENTATIONS = {
