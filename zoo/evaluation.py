@@ -295,7 +295,10 @@ def tag_scores(
         )
         for j, i in enumerate(left)
     ]
-    rounds = {"ROC-AUC": roc_rounds.mean(axis=1), "PR-AUC": pr_rounds.mean(axis=1)}
+    rounds = {
+        "ROC-AUC": metrics.macro_rounds(roc_rounds, np.array([t.roc_auc.value for t in each])),
+        "PR-AUC": metrics.macro_rounds(pr_rounds, np.array([t.pr_auc.value for t in each])),
+    }
     return each, skipped, rounds
 
 

@@ -140,6 +140,23 @@ def mean_of_tags(rounds: np.ndarray) -> np.ndarray:
     return np.divide(total, number, out=np.full(len(rounds), np.nan), where=number > 0)
 
 
+def macro_rounds(rounds: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the mean over tags in each round of a bootstrap.
+
+    A resample may lack all clips that have a rare tag. That tag then counts with its value on all
+    clips moved as much as the other tags' values are: left out, an easy or difficult tag would
+    shift the mean by its absence.
+
+    Args:
+        rounds: (rounds, tags), NaN where a tag does not exist.
+        values: (tags,) on all clips.
+
+    Returns:
+        (rounds,); NaN where no tag exists.
+    """
+    return values.mean() + mean_of_tags(rounds - values)
+
+
 def accuracy_rounds(
     truth: np.ndarray, guess: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -151,14 +168,15 @@ def accuracy_rounds(
         counts: (clips, rounds).
 
     Returns:
-        Two arrays (rounds,); balanced accuracy is NaN where a class was not drawn.
+        Two arrays (rounds,).
     """
     right = counts * (truth == guess)[:, None]
     accuracy = right.sum(axis=0) / counts.sum(axis=0)
     classes = np.unique(truth)
-    recalls = np.full((len(classes), counts.shape[1]), np.nan)
-    for one, recall in zip(classes, recalls, strict=True):
+    recalls = np.full((counts.shape[1], len(classes)), np.nan)
+    for i, one in enumerate(classes):
         of_class = truth == one
         present = counts[of_class].sum(axis=0)
-        np.divide(right[of_class].sum(axis=0), present, out=recall, where=present > 0)
-    return accuracy, recalls.mean(axis=0)
+        np.divide(right[of_class].sum(axis=0), present, out=recalls[:, i], where=present > 0)
+    recall = np.array([(guess == truth)[truth == one].mean() for one in classes])
+    return accuracy, macro_rounds(recalls, recall)

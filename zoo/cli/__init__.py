@@ -9,7 +9,7 @@ import warnings
 import click
 
 import zoo
-from zoo.cli import hearing, listing, training, weights
+from zoo.cli import evaluation, hearing, listing, training, weights
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +29,8 @@ for command in (
     hearing.onsets_command,
     training.finetune_command,
     training.train_command,
+    evaluation.evaluate_command,
+    evaluation.compare_command,
     weights.fetch_command,
     weights.push_command,
 ):
