@@ -1,0 +1,246 @@
+"""Augmentation: what each layer does in numbers, when it does not, on every backend."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from augmentation_effects import decibels, features, sounds, to_numpy
+
+import zoo
+from zoo.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
+
+SCRIPT = Path(__file__).parent / "augmentation_effects.py"
+WAVEFORM = [Gain, Noise]
+FEATURES = [TimeMask, FrequencyMask]
+
+
+def given(layer) -> np.ndarray:
+    return sounds(4) if layer in WAVEFORM else features(4)
+
+
+@pytest.fixture(scope="module")
+def effects(tmp_path_factory):
+    """What augmentation_effects.py measured, by backend; each runs once."""
+    folder, results = tmp_path_factory.mktemp("effects"), {}
+
+    def result(backend: str) -> dict:
+        if backend not in results:
+            pytest.importorskip(backend)
+            path = folder / f"{backend}.json"
+            done = subprocess.run(
+                [sys.executable, str(SCRIPT), str(path)],
+                env={**os.environ, "KERAS_BACKEND": backend},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+            results[backend] = json.loads(path.read_text())
+        return results[backend]
+
+    return result
+
+
+backends = pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+
+
+@backends
+def test_gain_changes_levels_by_decibels_of_its_range(effects, backend):
+    gains = np.array(effects(backend)["gain"])
+    assert gains.min() > -6.001
+    assert gains.max() < 3.001
+    assert gains.min() < -4.5
+    assert gains.max() > 1.5  # of 64 sounds, each with its own
+
+
+@backends
+def test_noise_has_a_ratio_of_its_range(effects, backend):
+    ratios = np.array(effects(backend)["ratio"])
+    assert ratios.min() > 10 - 0.2  # 16,000 samples of noise have their power to 0.05 dB
+    assert ratios.max() < 30 + 0.2
+    assert ratios.std() > 4  # uniform over 20 dB: 5.8
+
+
+@backends
+def test_masks_are_single_spans_of_at_most_their_width(effects, backend):
+    result = effects(backend)
+    frames, bands = np.array(result["frames"]), np.array(result["bands"])
+    assert (frames.min(), frames.max()) == (0, 20)  # a fifth of 100 frames, less than 30
+    assert (bands.min(), bands.max()) == (0, 10)
+    assert abs(frames.mean() - 10) < 1.5  # each width from 0 to 20 equally likely
+    assert abs(bands.mean() - 5) < 0.8
+    assert max(result["runs"]) <= 2  # a span has one beginning and one end
+
+
+@backends
+def test_augmented_network_trains_the_model_and_says_the_same(effects, backend):
+    result = effects(backend)
+    assert result["inference"] == 0
+    assert result["change"] > 1e-4
+    assert np.isfinite(result["loss"])
+
+
+@backends
+def test_mixup_works_in_a_data_set_of_every_backend(effects, backend):
+    targets = np.array(effects(backend)["targets"])
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    assert ((targets > 0.02) & (targets < 0.98)).any()
+
+
+@pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
+def test_nothing_happens_in_inference(layer):
+    x = given(layer)
+    np.testing.assert_array_equal(to_numpy(layer()(x)), x)
+    np.testing.assert_array_equal(to_numpy(layer()(x, training=False)), x)
+
+
+@pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
+def test_same_seed_draws_the_same_numbers_one_after_the_other(layer):
+    x, one, other = given(layer), layer(seed=5), layer(seed=5)
+    first, second = (to_numpy(one(x, training=True)) for _ in range(2))
+    np.testing.assert_array_equal(to_numpy(other(x, training=True)), first)
+    np.testing.assert_array_equal(to_numpy(other(x, training=True)), second)
+    assert (first != second).any()
+
+
+@pytest.mark.parametrize("layer", [*WAVEFORM, *FEATURES, Mixup])
+def test_layer_comes_back_from_its_configuration(layer):
+    options = {
+        Gain: {"min_db": -1.0, "max_db": 2.0},
+        Noise: {"min_snr": 3.0, "max_snr": 4.0},
+        TimeMask: {"masks": 3, "width": 5, "fraction": 0.5},
+        FrequencyMask: {"masks": 3, "width": 5},
+        Mixup: {"alpha": 0.7},
+    }[layer]
+    saved = keras.saving.serialize_keras_object(layer(**options, seed=9))
+    config = keras.saving.deserialize_keras_object(saved).get_config()
+    assert options.items() <= config.items()
+    assert config["seed"] == 9
+
+
+@pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
+def test_half_precision_keeps_its_type_and_computes_in_float32(layer):
+    mixed = layer(seed=1, dtype="mixed_bfloat16")
+    whole = to_numpy(mixed(given(layer), training=True))
+    np.testing.assert_array_equal(to_numpy(layer(seed=1)(given(layer), training=True)), whole)
+    half = mixed(keras.ops.cast(given(layer), "bfloat16"), training=True)
+    assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
+
+
+def test_noise_leaves_silence_silent():
+    silence = np.zeros((2, 100), "float32")
+    np.testing.assert_array_equal(to_numpy(Noise()(silence, training=True)), silence)
+
+
+def test_masks_keep_channels_together():
+    x = np.stack([features(4), features(4)], axis=3)
+    y = to_numpy(TimeMask(2, width=30, seed=1)(x, training=True))
+    np.testing.assert_array_equal(y[..., 0], y[..., 1])
+
+
+def test_mixup_mixes_sounds_and_targets_by_the_same_share():
+    x, y = np.eye(8, dtype="float32"), np.eye(8, dtype="float32")
+    mixed, targets = (to_numpy(part) for part in Mixup(1.0, seed=2)(x, y))
+    np.testing.assert_allclose(mixed, targets, atol=1e-6)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    assert (np.count_nonzero(targets > 1e-4, axis=1) == 2).sum() > 4  # its own and another's
+
+
+def test_mixup_of_a_data_set_repeats_itself_with_a_seed():
+    data = tf.data.Dataset.from_tensor_slices((sounds(8), np.eye(8, dtype="float32"))).batch(4)
+    one, other = (np.stack([y for _, y in data.map(Mixup(1.0, seed=3))]) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
+def test_layer_compiles_with_xla(layer):
+    x, compiled = given(layer), layer(seed=1)
+    compiled.build(x.shape)
+    heard = tf.function(lambda x: compiled(x, training=True), jit_compile=True)(x)
+    assert np.isfinite(heard).all()
+    assert (to_numpy(heard) != x).any()
+
+
+def test_augmented_network_trains_in_half_precision():
+    model = zoo.build("pons2016", ["a", "b"], variant="frequency", dtype="mixed_bfloat16")
+    network = zoo.augment(model, [Gain(), Noise()], [TimeMask(), FrequencyMask()])
+    network.compile("adam", "binary_crossentropy", run_eagerly=True)
+    x = np.random.default_rng(0).normal(0, 0.1, (2, model.segmentation.segment))
+    assert np.isfinite(network.train_on_batch(x.astype("float32"), np.eye(2, dtype="float32")))
+
+
+@pytest.mark.parametrize("architecture", zoo.list_models(trained=False))
+def test_every_architecture_can_be_augmented(architecture):
+    model = zoo.build(architecture, ["a", "b"])
+    masks = [TimeMask(), FrequencyMask()] if "features" in model.stages else []
+    network = zoo.augment(model, [Gain()], masks)
+    assert network.output_shape == model.output_shape
+    own = {id(variable) for variable in network.trainable_variables}
+    assert own == {id(variable) for variable in model.trainable_variables}
+
+
+def test_augmentation_is_heard_in_training_only():
+    model = zoo.build("dieleman2014", ["a", "b"], window_length=1024, hop_length=1024)
+    network = zoo.augment(model, [Gain(6, 6)], [FrequencyMask(width=30)])
+    x = sounds(3).repeat(3, axis=1)
+    plain = to_numpy(model(x))
+    np.testing.assert_array_equal(to_numpy(network(x, training=False)), plain)
+    assert np.abs(to_numpy(network(x, training=True)) - plain).max() > 1e-4
+
+
+# --- what is refused ---
+
+
+def test_network_without_features_says_that_there_is_nothing_to_mask():
+    model = zoo.build("lee2017", ["a", "b"], n=5)
+    with pytest.raises(zoo.ConfigError, match='lee2017 has no stage "features" to mask'):
+        zoo.augment(model, features=[TimeMask()])
+
+
+def test_mixup_inside_of_a_network_is_refused():
+    model = zoo.build("pons2016", ["a", "b"])
+    with pytest.raises(zoo.ConfigError, match=r"dataset.map\(Mixup\(\)\)"):
+        zoo.augment(model, waveform=[Mixup()])
+
+
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(zoo.ConfigError, match=r"class .*Gain.* is no layer"):
+        zoo.augment(zoo.build("pons2016", ["a", "b"]), waveform=[Gain])
+
+
+def test_mask_of_a_waveform_is_refused():
+    with pytest.raises(zoo.ConfigError, match=r"TimeMask takes features .* not of waveform"):
+        zoo.augment(zoo.build("pons2016", ["a", "b"]), waveform=[TimeMask()])
+
+
+def test_mask_wider_than_all_bands_is_refused():
+    with pytest.raises(zoo.ConfigError, match="width is 51, more than the 50 bands"):
+        FrequencyMask(width=51)(features(1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "message"),
+    [
+        (Gain, {"min_db": 3, "max_db": -3}, "min_db is 3 and max_db is -3"),
+        (Gain, {"max_db": float("inf")}, "max_db is inf"),
+        (Noise, {"min_snr": "loud"}, "min_snr is 'loud'"),
+        (Noise, {"max_snr": float("nan")}, "max_snr is nan"),
+        (TimeMask, {"masks": 0}, "masks is 0; it must be a whole number"),
+        (TimeMask, {"fraction": 1.5}, "fraction is 1.5; it must be above 0 and at most 1"),
+        (FrequencyMask, {"width": 2.5}, "width is 2.5"),
+        (Mixup, {"alpha": 0}, "alpha is 0; it must be a number above 0"),
+        (Mixup, {"alpha": True}, "alpha is True"),
+    ],
+)
+def test_argument_out_of_range_is_refused(layer, options, message):
+    with pytest.raises(zoo.ConfigError, match=message):
+        layer(**options)
+
+
+def test_levels_are_measured_in_decibels():
+    np.testing.assert_allclose(decibels(sounds(2)), -20, atol=0.01)
