@@ -10,8 +10,9 @@ FOLDER/scores, so that a second run goes on where the first one stopped.
 A track's score is the mean over its segments; ROC-AUC and PR-AUC (average precision) are counted
 for each genre against all other tracks, and their mean is taken over genres. "Accuracy" asks
 whether the right genre has the highest of the scores as they are: nobody calibrated them for that.
-Intervals are 95 % of 1,000 bootstrap resamples of the artists, not of the tracks; a resample
-without a track of the genre, or for a mean of one of its genres, does not count.
+Intervals are 95 % of 1,000 bootstrap resamples of the artists, not of the tracks. A resample
+without a track of a genre does not count for that genre; `zoo.metrics.macro_rounds` says what it
+means for a mean.
 
 The tags of the Million Song Dataset do not have "classical". So there are two means, over all five
 genres and over the four that every checkpoint knows. Each genre is scored on all 80 tracks in both;

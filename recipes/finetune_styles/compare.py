@@ -1,0 +1,257 @@
+"""Is a fine-tuned network better than one trained from nothing, and than MFCCs?
+
+    python recipes/finetune_styles/data.py FOLDER
+    python recipes/finetune_styles/compare.py FOLDER
+
+Three classifiers learn the six styles of `data.py` from the same 384 clips and are chosen on the
+same 96 others:
+
+    fine-tuned       zoo finetune pons2017 --data FOLDER/clips.csv -o FOLDER/finetuned
+                     --cache FOLDER/cache
+    from nothing     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_nothing
+                     --cache FOLDER/cache --epochs 60 --patience 12
+    MFCC             20 MFCCs and their differences, mean and standard deviation over each clip
+                     (librosa's defaults), standardised; logistic regression, its C chosen by the
+                     validation loss
+
+"From nothing" is the same network with the recipe of its model file, twice the patience and twice
+the epochs of fine-tuning. Both networks keep the weights of the epoch with the lowest validation
+loss. All three are then heard once on the test: style files and a soundfont that none of them met.
+
+It writes `results/finetune_styles.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
+of the test's style files, the same ones for all three, so that differences have an interval too.
+Stopped and started again, it goes on where it was; about 25 minutes on two cores.
+"""
+
+import argparse
+import csv
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import librosa
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.progress import track
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import zoo
+from zoo import metrics, plot
+from zoo.data import from_table
+from zoo.data.corpus import Corpus
+from zoo.files import table
+from zoo.metrics import Score
+from zoo.scoring import Scores
+
+RESULTS = Path(__file__).parents[2] / "results"
+RUNS = {
+    "fine-tuned": ("finetune", "finetuned", ()),
+    "from nothing": ("train", "from_nothing", ("--epochs", "60", "--patience", "12")),
+}
+COLOURS = {"fine-tuned": plot.COLOUR, "from nothing": plot.ACCENT, "MFCC": "0.55"}
+MEASURES = ("accuracy", "balanced accuracy", "ROC-AUC", "PR-AUC")
+ROUNDS = 1000
+
+
+def command(kind: str, output: str, options: Sequence[str], folder: Path) -> list[str]:
+    """Return the command line that trains a network."""
+    places = ["--data", folder / "clips.csv", "-o", folder / output, "--cache", folder / "cache"]
+    return ["zoo", kind, "pons2017", *map(str, places), *options]
+
+
+def train(words: list[str]) -> None:
+    """Run a command of ours, unless what it makes is there; it resumes by itself."""
+    print("$", " ".join(words))
+    if not (Path(words[words.index("-o") + 1]) / "model.keras").is_file():
+        subprocess.run([sys.executable, "-m", *words], check=True)
+
+
+def of_network(model: zoo.AudioModel, test: Corpus) -> Scores:
+    """Return what a network says of the test clips."""
+    result = zoo.evaluate(model, test.with_labels(model.labels), bootstrap=0)
+    return result.scores
+
+
+def of_mfcc(corpus: Corpus, folder: Path) -> tuple[Scores, float]:
+    """Train the logistic regression; return what it says of the test clips, and its C."""
+    x = features(corpus, folder / "mfcc.npy")
+    y = corpus.targets.argmax(axis=1)
+    learn, choose, judge = (list(corpus.splits[s]) for s in ("train", "validation", "test"))
+
+    def fitted(c: float):
+        regression = LogisticRegression(C=c, max_iter=5000)
+        return make_pipeline(StandardScaler(), regression).fit(x[learn], y[learn])
+
+    every = 10.0 ** np.arange(-4, 3)
+    losses = [log_loss(y[choose], fitted(c).predict_proba(x[choose])) for c in every]
+    best = float(every[np.argmin(losses)])
+    test = corpus.split("test")
+    answers = fitted(best).predict_proba(x[judge]).astype("float32")
+    clips = tuple(clip.name for clip in test.clips)
+    return Scores(clips, tuple(test.groups), test.labels, answers, test.targets, True), best
+
+
+def features(corpus: Corpus, kept: Path) -> np.ndarray:
+    """Return (clips, 80): mean and deviation of 20 MFCCs and of their differences."""
+    if not kept.is_file():
+        rows = []
+        for clip in track(corpus.clips, "MFCCs"):
+            mfcc = librosa.feature.mfcc(y=librosa.load(clip.path)[0], n_mfcc=20)
+            both = np.concatenate([mfcc, librosa.feature.delta(mfcc)])
+            rows.append(np.concatenate([both.mean(axis=1), both.std(axis=1)]))
+        np.save(kept, np.stack(rows))
+    return np.load(kept)
+
+
+def measured(scores: Scores, counts: np.ndarray) -> dict[str, tuple[Score, np.ndarray]]:
+    """Return each measure with its interval, and its value in every resample."""
+    once = np.ones((len(scores.clips), 1), counts.dtype)  # every clip once: the value itself
+    truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
+    whole = metrics.auc_rounds(scores.targets, scores.values, once)
+    areas = metrics.auc_rounds(scores.targets, scores.values, counts)
+    values = [*metrics.accuracy_rounds(truth, guess, once), *(area.mean(axis=1) for area in whole)]
+    rounds = [
+        *metrics.accuracy_rounds(truth, guess, counts),
+        *(metrics.macro_rounds(area, one[0]) for area, one in zip(areas, whole, strict=True)),
+    ]
+    return {
+        measure: (metrics.with_interval(float(value[0]), spread), spread)
+        for measure, value, spread in zip(MEASURES, values, rounds, strict=True)
+    }
+
+
+def lines(found: dict[str, dict], commands: dict[str, str], test: Corpus) -> list[list[str]]:
+    """Return the rows of the table: the classifiers, then how much better the first one is."""
+    bounds = [f"{m}{end}" for m in MEASURES for end in ("", " low", " high")]
+    size = [str(len(test)), str(len(set(test.groups)))]
+    rows = [["classifier", "clips", "groups", *bounds, "how"]]
+    for name, scores in found.items():
+        numbers = [f"{v:.4f}" for m in MEASURES for v in scores[m][0]]
+        rows.append([name, *size, *numbers, commands[name]])
+    best, *others = found
+    for name in others:
+        numbers = []
+        for m in MEASURES:
+            value = found[best][m][0].value - found[name][m][0].value
+            difference = metrics.with_interval(value, found[best][m][1] - found[name][m][1])
+            numbers += [f"{v:.4f}" for v in difference]
+        rows.append([f"{best} - {name}", *size, *numbers, "difference, resampled in pairs"])
+    return rows
+
+
+# --- the picture ---
+
+
+def draw(found: dict, answers: dict[str, Scores], histories: dict, path: Path) -> None:
+    """Draw the measures, the two trainings, and what the fine-tuned network confuses."""
+    figure = Figure((13, 4.2), layout="constrained")
+    measures, curves, confusion = figure.subplots(1, 3, width_ratios=(1.1, 1, 1))
+    draw_measures(measures, found)
+    draw_curves(curves, histories)
+    draw_confusion(confusion, answers["fine-tuned"])
+    clips = answers["fine-tuned"]
+    figure.suptitle(
+        f"Six styles, rendered: {len(clips.clips)} test clips of {len(set(clips.groups))} style "
+        "files and a soundfont that no classifier has heard",
+        fontsize=12,
+    )
+    figure.savefig(path, dpi=120)
+
+
+def draw_measures(axes: Axes, found: dict) -> None:
+    """Draw each classifier's measures as bars with their intervals."""
+    shown = MEASURES[1:3]
+    width = 0.8 / len(found)
+    for i, (name, scores) in enumerate(found.items()):
+        value, low, high = np.array([scores[m][0] for m in shown]).T
+        places = np.arange(len(shown)) + (i - (len(found) - 1) / 2) * width
+        axes.bar(places, value, width * 0.92, color=COLOURS[name], label=name)
+        spread = [value - low, high - value]
+        axes.errorbar(places, value, yerr=spread, fmt="none", ecolor="black", capsize=3, lw=1)
+        for place, number in zip(places, value, strict=True):
+            axes.text(place, 0.02, f"{number:.2f}", ha="center", color="white", fontsize=9)
+    axes.hlines([1 / 6, 0.5], [-0.45, 0.55], [0.45, 1.45], color="black", linestyle=":", lw=1)
+    axes.text(-0.45, 1 / 6 + 0.01, "chance", fontsize=8)
+    axes.set_xticks(range(len(shown)), ["balanced accuracy", "mean ROC-AUC"])
+    axes.set(ylim=(0, 1.12), title="test, with 95 % intervals over style files")
+    axes.set_yticks(np.arange(0, 1.01, 0.2))
+    axes.legend(frameon=False, ncols=3, loc="upper left", fontsize=8.5, columnspacing=1)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_curves(axes: Axes, histories: dict[str, list[dict]]) -> None:
+    """Draw the validation accuracy of the whole networks by epoch, and where each was best."""
+    for name, rows in histories.items():
+        head = [row for row in rows if row["phase"] == "head"]
+        rows = [row for row in rows if row["phase"] != "head"]
+        accuracy = [float(row["val_accuracy"]) for row in rows]
+        losses = [float(row["val_loss"]) for row in rows]
+        epochs = np.arange(1, 1 + len(rows))
+        if head:  # where the whole network starts: the best of the head alone
+            start = min(head, key=lambda row: float(row["val_loss"]))
+            accuracy = [float(start["val_accuracy"]), *accuracy]
+            losses, epochs = [float(start["val_loss"]), *losses], np.append(0, epochs)
+        axes.plot(epochs, accuracy, color=COLOURS[name], label=name)
+        best = int(np.argmin(losses))
+        axes.plot(epochs[best], accuracy[best], "o", color=COLOURS[name])
+    axes.axhline(1 / 6, color="black", linestyle=":", lw=1)
+    axes.set(xlabel="epoch of the whole network", ylim=(0, 1), title="validation accuracy")
+    axes.text(0.98, 0.03, "dots: lowest validation loss; epoch 0: head alone",
+              transform=axes.transAxes, ha="right", fontsize=8)  # fmt: skip
+    axes.legend(frameon=False, fontsize=8.5)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_confusion(axes: Axes, scores: Scores) -> None:
+    """Draw how often the fine-tuned network gives which answer."""
+    classes = range(len(scores.tags))
+    truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
+    confusion = confusion_matrix(truth, guess, labels=classes)
+    axes.imshow(confusion, cmap="magma_r", vmin=0)
+    for (row, column), number in np.ndenumerate(confusion):
+        colour = "white" if number > confusion.max() / 2 else "black"
+        axes.text(column, row, number or "", ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(classes, scores.tags, rotation=40, ha="right")
+    axes.set_yticks(classes, scores.tags)
+    axes.set(xlabel="answer", ylabel="truth", title="fine-tuned: test clips")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="that data.py filled")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    folder = arguments.folder
+    logging.getLogger("zoo").setLevel(logging.ERROR)
+    corpus = from_table(folder / "clips.csv")
+    test = corpus.split("test")
+    print(corpus)
+    answers, how, histories = {}, {}, {}
+    for name, (kind, output, options) in RUNS.items():
+        words = command(kind, output, options, folder)
+        train(words)
+        answers[name] = of_network(zoo.load(folder / output), test)
+        how[name] = " ".join(words).replace(str(folder), "FOLDER")
+        with (folder / output / "history.csv").open(newline="") as file:
+            histories[name] = list(csv.DictReader(file))
+    answers["MFCC"], c = of_mfcc(corpus, folder)
+    how["MFCC"] = f"logistic regression on 80 statistics of MFCCs, C = {c:g}"
+    counts = answers["MFCC"].draw(ROUNDS, seed=0)
+    found = {name: measured(scores, counts) for name, scores in answers.items()}
+    for name, scores in found.items():
+        print(f"{name:13}", "  ".join(f"{m} {scores[m][0]}" for m in MEASURES))
+    arguments.results.mkdir(exist_ok=True)
+    table(lines(found, how, test), arguments.results / "finetune_styles.csv")
+    draw(found, answers, histories, arguments.results / "finetune_styles.png")
+
+
+if __name__ == "__main__":
+    main()
