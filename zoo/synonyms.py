@@ -134,7 +134,8 @@ def shared(*vocabularies: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...
             found |= {label: ((label,),) * len(labels) for label in first}
         else:
             found[first[0] if len(first) == 1 else concept] = tuple(labels)
-    return found
+    place = {label: i for i, label in enumerate(vocabularies[0])}
+    return dict(sorted(found.items(), key=lambda item: place[item[1][0][0]]))
 
 
 def by_concept(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
