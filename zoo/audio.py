@@ -18,7 +18,7 @@ import numpy as np
 import soxr
 
 from zoo import arrays
-from zoo.decode import Frames, decode, duration
+from zoo.decode import Frames, announced, decode, duration
 from zoo.errors import AudioError, AudioWarning, ConfigError
 from zoo.excerpt import Excerpt
 from zoo.paths import AUDIO_SUFFIXES, find
@@ -28,6 +28,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "Source",
+    "announced",
     "duration",
     "find",
     "load",

@@ -74,16 +74,25 @@ def decode(path: str | os.PathLike[str], part: Frames = _all) -> Iterator[tuple[
             yield from _sndfile_blocks(sound, path, part)
 
 
-def duration(path: str | os.PathLike[str]) -> float:
-    """Return the length of a file in seconds, from its header where that tells it.
+def announced(path: str | os.PathLike[str]) -> float | None:
+    """Return the length of a file in seconds by its header, or None if that does not tell it.
 
-    MP3s without a Xing header, FLAC streams of unknown length, and what FFmpeg reads are decoded to
-    find it. Of a file that is cut off, this is what it announces. Raises what `decode` raises.
+    It is unknown of MP3s without a Xing header, of FLAC streams that say so, and of what FFmpeg
+    reads. Raises what `decode` raises of files that cannot be opened.
     """
-    path = Path(path)
-    with _opened(path) as sound:
-        if sound is not None and sound.frames < _UNKNOWN:
-            return sound.frames / sound.samplerate
+    with _opened(Path(path)) as sound:
+        known = sound is not None and sound.frames < _UNKNOWN
+        return sound.frames / sound.samplerate if known else None
+
+
+def duration(path: str | os.PathLike[str]) -> float:
+    """Return the length of a file in seconds: by its header, or else by decoding it.
+
+    Of a file that is cut off, this is what it announces. Raises what `decode` raises.
+    """
+    seconds = announced(path)
+    if seconds is not None:
+        return seconds
     return sum(len(block) / rate for block, rate in decode(path))
 
 
@@ -155,8 +164,8 @@ def _head(path: Path) -> tuple[bytes, int, int]:
 def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float]]:
     rate = sound.samplerate
     check_rate(str(path), rate)
-    announced = sound.frames / rate if sound.frames < _UNKNOWN else None
-    first, stop = part(rate, announced)
+    seconds = sound.frames / rate if sound.frames < _UNKNOWN else None
+    first, stop = part(rate, seconds)
     at, damage = _seek(sound, first)
     size = max(BLOCK // sound.channels, 1)
     ended = damage is not None
@@ -174,11 +183,11 @@ def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.n
         if len(heard):
             yield mix_down(heard), rate
         ended = read < wanted or damage is not None
-    if announced is None and damage and "seek" in damage:
+    if seconds is None and damage and "seek" in damage:
         damage = None  # how soundfile finds the end of a FLAC stream of unknown length
-    if announced is None and ended and not (first == 0 and stop is None):
+    if seconds is None and ended and not (first == 0 and stop is None):
         part(rate, duration(path))  # says so if the sound does not hold the part
-    _check_whole(path, at, rate, part, announced, damage)
+    _check_whole(path, at, rate, part, seconds, damage)
 
 
 class _Forward(soundfile.SoundFile):

@@ -10,36 +10,26 @@ Training takes random segments of each clip, others in every epoch; evaluation t
 as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by several workers.
 """
 
-import functools
-import logging
-import math
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from zoo import audio
 from zoo.audio import Segmentation
-from zoo.data.corpus import Clip, Corpus, Skipped
-from zoo.errors import AudioError, ConfigError
-from zoo.excerpt import Excerpt
+from zoo.data import cutting, decoding
+from zoo.data.corpus import Corpus, Skipped
+from zoo.data.cutting import Piece, graph
+from zoo.errors import ConfigError
 from zoo.files import PathLike
 from zoo.graph import import_architecture
 
 if TYPE_CHECKING:
     from zoo.model import AudioModel
 
-logger = logging.getLogger(__name__)
-
 DECODERS = {"soundfile": None, "tensorflow-io": "zoo.data.tfio"}
 """Name of a decoder -> module with its graph function `waveform`; None for our own."""
-
-_graph = tf.autograph.experimental.do_not_convert  # graph functions here need no rewriting
-
-_TOGETHER = 16  # segments that a worker hands over at once
 
 
 def dataset(
@@ -88,10 +78,11 @@ def dataset(
     corpus = corpus.with_labels(model.labels)
     label = _labeller(corpus, model)
     pieces = _pieces(
-        corpus, model, training, segments, hop, seed, cache, decoder, workers, batch_size
+        corpus, model, training, batch_size, segments, hop, seed, cache, decoder, workers
     )
-    finished = pieces.data.map(_graph(lambda piece: (piece["waveform"], label(piece))))
-    return pieces.batches(finished, batch_size, drop_remainder)
+    return pieces.batches(
+        lambda piece: (piece["waveform"], label(piece)), batch_size, drop_remainder
+    )
 
 
 def segments(
@@ -119,12 +110,13 @@ def segments(
         in training, the seconds of the segment).
     """
     pieces = _pieces(
-        corpus, model, training, segments, hop, seed, cache, decoder, workers, batch_size
+        corpus, model, training, batch_size, segments, hop, seed, cache, decoder, workers
     )
-    finished = pieces.data.map(
-        _graph(lambda piece: (piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]))
+    return pieces.batches(
+        lambda piece: (piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]),
+        batch_size,
+        drop_remainder,
     )
-    return pieces.batches(finished, batch_size, drop_remainder)
 
 
 def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
@@ -149,18 +141,24 @@ def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
 
 
 class _Pieces(NamedTuple):
-    """Segments one by one: dicts of waveform, clip, fresh, first, period."""
+    """Segments one by one, as `zoo.data.cutting` describes them; how many, if that is known."""
 
     data: tf.data.Dataset
     size: int | None
     failed: dict[int, Skipped]
 
     def batches(
-        self, finished: tf.data.Dataset, batch_size: int, drop_remainder: bool
+        self, finish: Callable[[Piece], tuple], batch_size: int, drop_remainder: bool
     ) -> tf.data.Dataset:
         """Batch, prefetch, and remember what failed."""
-        batches = finished.batch(batch_size, drop_remainder).prefetch(2)
+        batches = self.data.map(graph(finish)).batch(batch_size, drop_remainder).prefetch(2)
         batches._zoo_failures = self.failed
+        if self.size is not None and batches.cardinality() < 0:
+            # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
+            # holds unless a file turns out to be cut off or damaged.
+            whole, rest = divmod(self.size, batch_size)
+            steps = tf.constant(whole + (rest > 0 and not drop_remainder), tf.int64)
+            batches.cardinality = lambda: steps
         return batches
 
 
@@ -168,26 +166,52 @@ def _pieces(
     corpus: Corpus,
     model: "AudioModel",
     training: bool,
+    batch_size: int,
     segments: int,
     hop: float | None,
     seed: int | None,
     cache: PathLike | None,
     decoder: str,
     workers: int | None,
-    batch_size: int,
 ) -> _Pieces:
-    _check(corpus, training, segments, hop, decoder, workers, batch_size)
-    cut = _cut(model, hop)
+    _check(corpus, training, segments, hop, cache, decoder, workers, batch_size)
+    rate, cut = model.sample_rate, _cut(model, hop)
+    workers = workers or len(os.sched_getaffinity(0))
+    module = DECODERS[decoder]
+    source: decoding.Decoder
     if cache is not None:
         raise ConfigError("cache= is not here yet.")
-    if decoder != "soundfile":
-        raise ConfigError(f"decoder={decoder!r} is not here yet.")
-    ear = _Ear(corpus, model.sample_rate, cut)
-    workers = workers or len(os.sched_getaffinity(0))
+    elif module is not None:
+        source = decoding.GraphDecoder(corpus, rate, module)
+    else:
+        source = decoding.Decoder(corpus, rate)
+    clips = len(corpus)
     if training:
-        data = _drawn(ear, len(corpus), segments, seed, workers)
-        return _Pieces(data, len(corpus) * segments, ear.failed)
-    return _Pieces(_in_order(ear, len(corpus), workers), None, ear.failed)
+        data = plan(clips, segments, seed).map(
+            graph(lambda clip, chance: cutting.random_segment(clip, chance, source, cut, rate)),
+            num_parallel_calls=workers,
+            deterministic=True,
+        )
+        data = data.filter(graph(lambda piece: piece["clip"] >= 0))
+        # Again from the start, in another order, if clips failed: the number of steps stays.
+        return _Pieces(data.repeat().take(clips * segments), clips * segments, source.failed)
+    everything = tf.constant([0, -1], tf.int64)
+    data = tf.data.Dataset.range(clips).map(
+        graph(lambda clip: (clip, source.sound(clip, everything[0], everything[1]))),
+        num_parallel_calls=workers,
+        deterministic=True,
+    )
+    data = data.filter(graph(lambda clip, sound: tf.size(sound) > 0))
+    data = data.flat_map(graph(lambda clip, sound: cutting.all_segments(clip, sound, cut, rate)))
+    return _Pieces(data, _size(source.totals(workers), cut), source.failed)
+
+
+def _size(totals: list[int | None], cut: Segmentation) -> int | None:
+    """Return how many segments clips of so many samples have together, if all are known."""
+    known = [total for total in totals if total is not None]
+    if len(known) < len(totals):
+        return None
+    return sum(cutting.count(total, cut) for total in known if total > 0)
 
 
 def _check(
@@ -195,15 +219,22 @@ def _check(
     training: bool,
     segments: int,
     hop: float | None,
+    cache: PathLike | None,
     decoder: str,
     workers: int | None,
     batch_size: int,
 ) -> None:
     for name, value in (("segments", segments), ("batch_size", batch_size), ("workers", workers)):
-        if value is not None and (not isinstance(value, int | np.integer) or value < 1):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if value is not None and not (whole and value >= 1):
             raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
     if decoder not in DECODERS:
         raise ConfigError(f"decoder is {decoder!r}; it is one of {', '.join(DECODERS)}.")
+    if cache is not None and decoder != "soundfile":
+        raise ConfigError(
+            f"decoder={decoder!r} with cache=: what is cached is decoded once, by soundfile. Leave "
+            "one of them out."
+        )
     if len(corpus) == 0:
         raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
     if training and hop is not None:
@@ -225,191 +256,31 @@ def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
     return Segmentation(cut.segment, round(hop * model.sample_rate), cut.pad)
 
 
-class _Ear:
-    """Decodes segments of clips; what cannot be decoded is logged and left out from then on."""
-
-    def __init__(self, corpus: Corpus, sample_rate: int, cut: Segmentation):
-        self.corpus, self.sample_rate, self.cut = corpus, sample_rate, cut
-        self.failed: dict[int, Skipped] = {}
-
-    def draw(self, index: int, chance: float) -> tuple:
-        """Return one segment of a clip: waveform, first sample, period, whether it worked.
-
-        Args:
-            index: of the clip.
-            chance: in [0, 1), where the segment lies.
-        """
-        nothing = np.zeros(self.cut.segment, np.float32), 0, 0, False
-        return self._try(index, lambda clip: (*self._segment(clip, chance), True), nothing)
-
-    def cut_up(self, index: int):
-        """Yield all segments of a clip: waveforms, first samples, fresh seconds, period."""
-        pieces = self._try(index, self._segments, [])
-        for i in range(0, len(pieces), _TOGETHER):
-            starts, fresh, waveforms = zip(*pieces[i : i + _TOGETHER], strict=True)
-            inner = self.cut.segment - 2 * self.cut.pad
-            length = round(sum(fresh) * self.sample_rate)
-            period = length if len(pieces) == 1 and length < inner else 0
-            first = np.round(np.array(starts) * self.sample_rate).astype(np.int64) - self.cut.pad
-            yield np.stack(waveforms), first, np.array(fresh, np.float32), [period] * len(first)
-
-    def _try(self, index: int, work: Callable[[Clip], Any], instead: Any) -> Any:
-        if index in self.failed:
-            return instead
-        clip = self.corpus.clips[index]
-        try:
-            return work(clip)
-        except Exception as error:  # whatever a sound does, the next one gets its turn
-            reason = str(error).removeprefix(f"{clip.path}: ")
-            if self.failed.setdefault(index, skipped := Skipped(clip.name, reason)) is skipped:
-                logger.warning("%s is left out: %s", clip.name, reason)
-        if len(self.failed) == len(self.corpus):
-            raise AudioError(
-                f"not one of the {len(self.corpus)} clips of {self.corpus.name} could be decoded. "
-                f"The last of them, {clip.name}: {reason}"
-            )
-        return instead
-
-    def _segments(self, clip: Clip) -> list[audio.Segment]:
-        # All of a clip before any of it is handed on: it may fail at its end.
-        return list(
-            audio.segments(clip.path, self.sample_rate, self.cut, start=clip.start, end=clip.end)
-        )
-
-    def _segment(self, clip: Clip, chance: float) -> tuple[np.ndarray, int, int]:
-        length, pad = self.cut.segment, self.cut.pad
-        begin, total = extent(clip, self.sample_rate)
-        inner = length - 2 * pad
-        if total < inner:
-            sound = audio.load(clip.path, self.sample_rate, clip.start, clip.end)
-            return np.pad(np.resize(sound, inner), pad), -pad, len(sound)
-        first = math.floor(chance * (total - inner + 1)) - pad
-        left, right = max(first, 0), min(first + length, total)
-        sound = audio.load(
-            clip.path,
-            self.sample_rate,
-            (begin + left) / self.sample_rate,
-            (begin + right) / self.sample_rate,
-        )
-        waveform = np.zeros(length, np.float32)
-        waveform[left - first : left - first + len(sound)] = sound
-        return waveform, first, 0
-
-
-def extent(clip: Clip, sample_rate: int) -> tuple[int, int]:
-    """Return a clip's first sample in its file, and its length, in samples of a sample rate."""
-    stat = os.stat(clip.path) if os.path.exists(clip.path) else None
-    seconds = (
-        _seconds(clip.path, stat.st_size, stat.st_mtime_ns) if stat else audio.duration(clip.path)
-    )
-    Excerpt(str(clip.path), sample_rate, clip.start, clip.end).check_within(seconds)
-    begin = round(clip.start * sample_rate)
-    end = seconds if clip.end is None else min(clip.end, seconds)
-    return begin, max(round(end * sample_rate) - begin, 1)
-
-
-@functools.lru_cache(2**16)
-def _seconds(path: Path, size: int, changed: int) -> float:
-    """Length of a file, asked once: some MP3s must be decoded to know it."""
-    return audio.duration(path)
-
-
-def _drawn(ear: _Ear, clips: int, each: int, seed: int | None, workers: int) -> tf.data.Dataset:
-    """Random segments in random order; a known number of them, even if some clips fail."""
-    length = ear.cut.segment
-
-    @_graph
-    def decode(clip, chance):
-        waveform, first, period, worked = tf.numpy_function(
-            lambda i, c: _typed(*ear.draw(int(i), float(c))),
-            (clip, chance),
-            (tf.float32, tf.int64, tf.int64, tf.bool),
-        )
-        waveform = tf.ensure_shape(waveform, (length,))
-        first, period = tf.ensure_shape(first, ()), tf.ensure_shape(period, ())
-        fresh = tf.constant(length / ear.sample_rate, tf.float32)
-        piece = {
-            "waveform": waveform,
-            "clip": clip,
-            "fresh": fresh,
-            "first": first,
-            "period": period,
-        }
-        return piece, tf.ensure_shape(worked, ())
-
-    data = plan(clips, each, seed).map(decode, num_parallel_calls=workers, deterministic=True)
-    data = data.filter(_graph(lambda piece, worked: worked))
-    data = data.map(_graph(lambda piece, worked: piece))
-    return data.repeat().take(clips * each)
-
-
-def _typed(waveform: np.ndarray, first: int, period: int, worked: bool) -> tuple:
-    return waveform, np.int64(first), np.int64(period), np.bool_(worked)
-
-
 def plan(clips: int, each: int, seed: int | None) -> tf.data.Dataset:
     """Return (clip, chance in [0, 1)) in random order, `each` times each clip; others every epoch.
 
     Nothing is kept in memory: an index is shuffled by arithmetic.
     """
-    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
-    @_graph
-    def epoch(draw):
+    @graph
+    def epoch(draw: tf.Tensor) -> tf.data.Dataset:
         key = tf.bitcast(draw, tf.int32)  # (2,)
 
-        @_graph
-        def item(i):
+        @graph
+        def item(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             i = tf.random.experimental.index_shuffle(i, key, clips * each - 1)
-            key_of_item = key + tf.stack([0, tf.cast(i, tf.int32) + 1])
-            return i // each, tf.random.stateless_uniform((), key_of_item, dtype=tf.float64)
+            own = key + tf.stack([0, tf.cast(i, tf.int32) + 1])
+            return i // each, tf.random.stateless_uniform((), own, dtype=tf.float64)
 
         return tf.data.Dataset.range(clips * each).map(item)
 
-    return draws.take(1).flat_map(epoch)
-
-
-def _in_order(ear: _Ear, clips: int, workers: int) -> tf.data.Dataset:
-    """Every segment of every clip, in order."""
-    signature = {
-        "waveform": tf.TensorSpec((None, ear.cut.segment), tf.float32),
-        "first": tf.TensorSpec((None,), tf.int64),
-        "fresh": tf.TensorSpec((None,), tf.float32),
-        "period": tf.TensorSpec((None,), tf.int64),
-        "clip": tf.TensorSpec((None,), tf.int64),
-    }
-
-    def heard(index):
-        for waveform, first, fresh, period in ear.cut_up(int(index)):
-            yield {
-                "waveform": waveform,
-                "first": first,
-                "fresh": fresh,
-                "period": period,
-                "clip": np.full(len(first), index, np.int64),
-            }
-
-    return (
-        tf.data.Dataset.range(clips)
-        .interleave(
-            _graph(
-                lambda i: tf.data.Dataset.from_generator(
-                    heard, args=(i,), output_signature=signature
-                )
-            ),
-            cycle_length=workers,
-            block_length=2**31,  # one clip after the other, while the next are being decoded
-            num_parallel_calls=workers,
-            deterministic=True,
-        )
-        .unbatch()
-    )
+    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
 
 
 # --- targets ---
 
 
-def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[dict], tf.Tensor]:
+def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[Piece], tf.Tensor]:
     """Return a graph function from a segment to its targets."""
     if not model.frame_wise:
         targets = tf.constant(corpus.targets)
@@ -427,7 +298,7 @@ def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[dict], tf.Tensor
     frames = model.compute_output_shape((1, model.segmentation.segment))[1]
     length = model.segmentation.segment
 
-    def label(piece: dict) -> tf.Tensor:
+    def label(piece: Piece) -> tf.Tensor:
         samples = times[piece["clip"]] * model.sample_rate
         again = tf.range(0, length, tf.where(piece["period"] > 0, piece["period"], length))
         samples = samples[None] + tf.cast(again[:, None], tf.float64)  # where the clip is repeated
