@@ -12,7 +12,7 @@ What tensorflow-io does not do, and what is done about it here:
   `decode_*` operations are used, and the rate is read from the file's header here.
 - The decoders' errors do not name the file. What can be seen before decoding is checked before.
 - The FLAC decoder must be told the bit depth, gives nothing for a stream of unknown length, and
-  never returns from a file that is cut off between two frames: see `_flac`.
+  never returns from a file that is cut off between two frames: see `zoo.data.headers.flac`.
 - The Vorbis decoder is exact, on every file that its encoder finished. Of one that holds headers
   and no sound it says "seek failed: -129"; libsndfile leaves such a file, and dies, when it is
   given about a minute to encode in one call. In a chain of streams with different numbers of
