@@ -92,6 +92,21 @@ CARD = {
     "notes": "padding, width of the first layer and length of a segment are not in the paper",
 }
 
+# The paper: minibatch gradient descent, batches of 10, about 5 million updates, the weights of the
+# best validation. It does not say what a batch holds; with one segment of each of the 18,706 clips
+# an epoch, 5 million updates of 10 are 2,673 epochs. Rate and momentum: those with which a student
+# re-implementation (Bristol, see above) learned; that the rate stays and when to stop is ours.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.0075,
+    momentum=0.95,
+    batch_size=10,
+    epochs=2673,
+    schedule=None,
+    patience=100,
+    chosen=("learning_rate", "momentum", "epochs", "schedule", "patience"),
+)
+
 INPUTS = ("waveform", "spectrogram")
 SETTINGS = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))  # Table 1
 POOLINGS = (None, "max", "l2")

@@ -88,6 +88,30 @@ CARD = {
     "are from memory",
 }
 
+# The paper trains the two layers without labels (`zoo.cdbn.pretrain` has the demo's numbers) and
+# puts a simple classifier on top. Training all of it on labels is another thing, and ours. Call
+# `pretrain` before to start from the paper's filters.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=16,
+    epochs=200,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=10,
+    patience=30,
+    chosen=(
+        "optimizer",
+        "learning_rate",
+        "batch_size",
+        "epochs",
+        "schedule",
+        "plateau_factor",
+        "plateau_patience",
+        "patience",
+    ),
+)
+
 SAMPLE_RATE = 16000
 SIGMA = 0.2  # standard deviation of the visible units (demo)
 OFFSET = 3.0  # added to every eigenvalue (demo, sigmaPC)

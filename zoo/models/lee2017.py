@@ -86,6 +86,26 @@ CARD = {
     "notes": "m and n choose another depth; widths beside those of 3^9 and 2^13 are by our rule",
 }
 
+# The authors' code (github.com/jongpillee/sampleCNN): SGD with Nesterov momentum, batches of 23,
+# five rates from .01 down to .000016, each a fifth of the one before and kept until the validation
+# loss has not improved for 3 epochs. Three things differ there: an epoch holds all 10 segments of a
+# clip (`zoo.train(..., segments=10)`), each stage starts from the best weights so far, and the
+# rate is also divided by 1 + updates / 1,000,000. Five stages without any gain are 15 epochs: our
+# patience.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.01,
+    momentum=0.9,
+    nesterov=True,
+    batch_size=23,
+    epochs=200,
+    schedule="plateau",
+    plateau_factor=0.2,
+    plateau_patience=3,
+    patience=15,
+    chosen=("epochs", "patience"),
+)
+
 FRAME = 2205  # samples, 0.1 s at 22,050 Hz: what a frame of the front-end may at most cover
 
 # Keras 1.1.0 under Theano, as the authors' architecture file has it.

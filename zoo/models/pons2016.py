@@ -91,6 +91,22 @@ CARD = {
     },
 }
 
+# The authors' code (github.com/jordipons/CBMI2016): SGD at .01 with a momentum of 0, batches of 10,
+# at most 2,000 epochs; the rate is halved after more than 20 epochs whose loss rose, and training
+# ends after more than 40. Those are counted over the whole training; ours counts from the best
+# epoch on. Best there means validation accuracy, here validation loss.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.01,
+    batch_size=10,
+    epochs=2000,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=20,
+    patience=40,
+    chosen=("plateau_patience", "patience"),
+)
+
 VARIANTS = ("black_box", "time", "frequency", "time_frequency")
 
 FRAMES, N_FFT, HOP_LENGTH = 80, 2048, 1024  # at 44.1 kHz

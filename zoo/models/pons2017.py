@@ -116,6 +116,27 @@ CARD = {
     },
 }
 
+# "musicnn", as its author trained it (github.com/jordipons/musicnn-training): Adam at 1e-3, batches
+# of 32, a random segment of each clip an epoch, the rate halved after 75 epochs without a better
+# validation loss; the released network of MagnaTagATune took 600 epochs. There the loss has 1e-5
+# times half the squared kernels as well; a recipe's weight decay is another thing, so there is
+# none. When to stop is ours. How the networks of the 2017 paper were trained could not be
+# confirmed. "won2020" (their code): Adam at 1e-4 with an L2 penalty of 1e-4, batches of 16, for 80
+# epochs, then SGD with a Nesterov momentum of .9 at 1e-3, after 20 epochs 1e-4, after 20 more 1e-5;
+# 200 epochs in all.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    batch_size=32,
+    epochs=600,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=75,
+    patience=200,
+    chosen=("weight_decay", "patience"),
+)
+
 VARIANTS = ("musicnn", "spectrogram", "waveform", "won2020")
 
 # TensorFlow 1's defaults, under which Pons' three networks were trained, and PyTorch's.
