@@ -1,6 +1,7 @@
 """How sounds get to a network in training and validation, and the phase that trains all of it."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from zoo import fitting, judging
 from zoo.data.corpus import Corpus
+from zoo.errors import AudioError, ZooError
 from zoo.files import PathLike
 from zoo.fitting import Phase
 from zoo.model import AudioModel
@@ -117,10 +119,10 @@ def clip_judge(
     model: AudioModel, validation: Corpus, weights: dict[int, float] | None, way: Way
 ) -> Judge:
     """Return what scores whole clips with the model as it is."""
-    network = model.stage("probabilities")
+    network, data = model.stage("probabilities"), way.all(validation, model)
 
     def judge() -> dict[str, float]:
-        values, clips, seconds = judging.hear(network, way.all(validation, model), way.batch_size)
+        values, clips, seconds = judging.hear(network, data, way.batch_size)
         means = judging.clip_means(values, clips, seconds, len(validation))
         return judging.measures(
             means, validation.targets, validation.single_label, model.activation, weights
@@ -133,10 +135,10 @@ def frame_judge(
     model: AudioModel, validation: Corpus, weights: dict[int, float] | None, way: Way
 ) -> Judge:
     """Return what scores frames, each by itself, with the model as it is."""
-    network = model.stage("probabilities")
+    network, data = model.stage("probabilities"), way.frames(validation, model)
 
     def judge() -> dict[str, float]:
-        values, targets = judging.hear(network, way.frames(validation, model), way.batch_size)
+        values, targets = judging.hear(network, data, way.batch_size)
         flat = (values.reshape(-1, values.shape[-1]), targets.reshape(-1, values.shape[-1]))
         return judging.measures(*flat, False, model.activation, None)
 
@@ -166,12 +168,15 @@ def is_mixup(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.MixUp)
 
 
-# --- logs ---
+# --- what the data have to say ---
 
 
 @contextmanager
-def said_once() -> Iterator[None]:
-    """Log the same words about the data once, although each epoch has a data set of its own."""
+def plainly() -> Iterator[None]:
+    """Log the same words about the data once, and raise what tf.data wraps in its own errors.
+
+    Each epoch has a data set of its own, which would name a broken file again.
+    """
     logger, said = logging.getLogger("zoo.data.pipeline"), set[str]()
 
     def fresh(record: logging.LogRecord) -> bool:
@@ -182,5 +187,10 @@ def said_once() -> Iterator[None]:
     logger.addFilter(fresh)
     try:
         yield
+    except Exception as error:
+        wrapped = re.search(r"zoo\.errors\.AudioError: (.+)", str(error))
+        if wrapped is None or isinstance(error, ZooError):
+            raise
+        raise AudioError(wrapped[1]) from error
     finally:
         logger.removeFilter(fresh)

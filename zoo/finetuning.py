@@ -150,7 +150,7 @@ def finetune(
         recipes = {HEAD_ONLY: head.to_dict(), WHOLE: tune.to_dict()}
         run = Run(folder, {"made_by": "zoo.finetune", **asked, "recipes": recipes})
         rows: list[Row] = []
-        with feeding.said_once():
+        with feeding.plainly():
             if head.epochs and fitting.phase_of(run.state()) != WHOLE:
                 rows = train_head(model, train, validation, head, way, run)
             if tune.epochs:

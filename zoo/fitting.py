@@ -64,7 +64,7 @@ def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> li
     """
     network, recipe = phase.network, phase.recipe
     network.optimizer.build(network.trainable_variables)
-    rows, best = list(rows), _values(network.variables)
+    rows, best = list(rows), values_of(network.variables)
     state = run.state()
     if phase_of(state) == phase.name:
         rows, best = json.loads(str(state["rows"])), _restore(network, state)
@@ -79,10 +79,10 @@ def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> li
             row |= {"loss": _checked(loss, row), **phase.judge()}
             rows.append(row)
             if best_of(rows) is row:
-                best = _values(network.variables)
+                best = values_of(network.variables)
             run.keep(_state(phase.name, network, best, rows), rows)
             bar.end(row)
-    _assign(network.variables, best)
+    assign(network.variables, best)
     return rows
 
 
@@ -136,8 +136,8 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 def _state(phase: str, network: keras.Model, best: list[np.ndarray], rows: list[Row]) -> dict:
     arrays: dict[str, Any] = {"phase": phase, "rows": json.dumps(rows)}
     for kind, values in (
-        ("variable", _values(network.variables)),
-        ("optimizer", _values(network.optimizer.variables)),
+        ("variable", values_of(network.variables)),
+        ("optimizer", values_of(network.optimizer.variables)),
         ("best", best),
     ):
         arrays |= {f"{kind}{i}": value for i, value in enumerate(values)}
@@ -147,19 +147,20 @@ def _state(phase: str, network: keras.Model, best: list[np.ndarray], rows: list[
 def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> list[np.ndarray]:
     """Put a kept state into a network and its optimiser; return the best weights so far."""
     size = len(network.variables)
-    _assign(network.variables, [state.get(f"variable{i}") for i in range(size)])
+    assign(network.variables, [state.get(f"variable{i}") for i in range(size)])
     optimizer = network.optimizer.variables
-    _assign(optimizer, [state.get(f"optimizer{i}") for i in range(len(optimizer))])
+    assign(optimizer, [state.get(f"optimizer{i}") for i in range(len(optimizer))])
     return [state[f"best{i}"] for i in range(size)]
 
 
-def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+def values_of(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
     """Return variables as NumPy knows them; bfloat16, which it does not, as float32."""
     values = [np.asarray(ops.convert_to_numpy(v)) for v in variables]
     return [v.copy() if v.dtype.isbuiltin == 1 else v.astype("float32") for v in values]
 
 
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray | None]) -> None:
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray | None]) -> None:
+    """Put values into variables; raise ConfigError where one is missing or of another shape."""
     for variable, value in zip(variables, values, strict=True):
         if value is None or tuple(variable.shape) != value.shape:
             raise ConfigError(

@@ -118,7 +118,7 @@ def train(
         settings = preparing.asked(model, train, validation, way, origin=False)
         run = Run(folder, {"made_by": "zoo.train", **settings, "recipe": recipe.to_dict()})
         phase = feeding.whole("train", model, train, validation, recipe, way)
-        with feeding.said_once():
+        with feeding.plainly():
             rows = fitting.fit(phase, run, [], progress=progress)
     lesson = f"trained from nothing on {sizes(train, validation)}"
     return finished(Trained, model, lesson, rows, run)
