@@ -26,7 +26,8 @@ DOCUMENTS = [p for p in (README, *sorted((CHECKOUT / "docs").rglob("*.md"))) if 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
-    shutil.copytree(CHECKOUT / "examples" / "audio", tmp_path / "examples" / "audio")
+    for folder in ("audio", "clips"):
+        shutil.copytree(CHECKOUT / "examples" / folder, tmp_path / "examples" / folder)
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in snippets(path):
