@@ -7,9 +7,8 @@ Three classifiers learn the six styles of `data.py` from the same 384 clips and 
 same 96 others:
 
     fine-tuned       zoo finetune pons2017 --data FOLDER/clips.csv -o FOLDER/finetuned
-                     --cache FOLDER/cache
     from nothing     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_nothing
-                     --cache FOLDER/cache --epochs 60 --patience 12
+                     --epochs 60 --patience 12
     MFCC             20 MFCCs and their differences, mean and standard deviation over each clip
                      (librosa's defaults), standardised; logistic regression, its C chosen by the
                      validation loss
@@ -61,7 +60,7 @@ ROUNDS = 1000
 
 def command(kind: str, output: str, options: Sequence[str], folder: Path) -> list[str]:
     """Return the command line that trains a network."""
-    places = ["--data", folder / "clips.csv", "-o", folder / output, "--cache", folder / "cache"]
+    places = ["--data", folder / "clips.csv", "-o", folder / output]
     return ["zoo", kind, "pons2017", *map(str, places), *options]
 
 
