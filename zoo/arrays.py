@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.errors import AudioError
 
-BLOCK = 2**18  # samples of all channels together in one block: 3 s of a stereo CD, 1 MiB
+BLOCK = 2**15  # samples of all channels together in one block: 128 KiB, which caches hold
 HOW = "Give it as a pair with its sample rate in Hz: (array, 44100)."
 
 _LOWEST_RATE = 100.0  # Hz; whoever gives less means kHz

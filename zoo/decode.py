@@ -168,10 +168,12 @@ def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.n
     first, stop = part(rate, seconds)
     at, damage = _seek(sound, first)
     size = max(BLOCK // sound.channels, 1)
+    buffer = np.empty((size if stop is None else min(size, stop - at), sound.channels), np.float32)
     ended = damage is not None
     while not ended and (stop is None or at < stop):
         wanted = size if stop is None else min(size, stop - at)
-        block = np.full((wanted, sound.channels), np.nan, np.float32)
+        block = buffer[:wanted]
+        block.fill(np.nan)
         try:
             read = len(sound.read(wanted, out=block))
         except soundfile.SoundFileError as error:
@@ -181,7 +183,8 @@ def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.n
         heard = block[max(first - at, 0) : read]
         at += read
         if len(heard):
-            yield mix_down(heard), rate
+            mono = mix_down(heard)
+            yield mono if sound.channels > 1 else mono.copy(), rate  # the buffer is used again
         ended = read < wanted or damage is not None
     if seconds is None and damage and "seek" in damage:
         damage = None  # how soundfile finds the end of a FLAC stream of unknown length
