@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.audio import Segmentation
-from zoo.data import cutting, decoding
+from zoo.data import cutting, decoding, shards
 from zoo.data.corpus import Corpus, Skipped
 from zoo.data.cutting import Piece, graph
 from zoo.errors import ConfigError
@@ -178,9 +178,9 @@ def _pieces(
     rate, cut = model.sample_rate, _cut(model, hop)
     workers = workers or len(os.sched_getaffinity(0))
     module = DECODERS[decoder]
-    source: decoding.Decoder
+    source: decoding.Decoder | shards.Shards
     if cache is not None:
-        raise ConfigError("cache= is not here yet.")
+        source = shards.Shards(corpus, rate, cache, workers)
     elif module is not None:
         source = decoding.GraphDecoder(corpus, rate, module)
     else:
@@ -261,20 +261,23 @@ def plan(clips: int, each: int, seed: int | None) -> tf.data.Dataset:
 
     Nothing is kept in memory: an index is shuffled by arithmetic.
     """
+    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    # The first draw of an epoch is kept all through it.
+    keys = draws.scan(tf.constant(-1, tf.int64), graph(_first))
 
     @graph
-    def epoch(draw: tf.Tensor) -> tf.data.Dataset:
-        key = tf.bitcast(draw, tf.int32)  # (2,)
+    def item(i: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        key = tf.bitcast(key, tf.int32)  # (2,)
+        i = tf.random.experimental.index_shuffle(i, key, clips * each - 1)
+        own = key + tf.stack([0, tf.cast(i, tf.int32) + 1])
+        return i // each, tf.random.stateless_uniform((), own, dtype=tf.float64)
 
-        @graph
-        def item(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            i = tf.random.experimental.index_shuffle(i, key, clips * each - 1)
-            own = key + tf.stack([0, tf.cast(i, tf.int32) + 1])
-            return i // each, tf.random.stateless_uniform((), own, dtype=tf.float64)
+    return tf.data.Dataset.zip((tf.data.Dataset.range(clips * each), keys)).map(item)
 
-        return tf.data.Dataset.range(clips * each).map(item)
 
-    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
+def _first(kept: tf.Tensor, draw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    kept = tf.where(kept < 0, draw, kept)
+    return kept, kept
 
 
 # --- targets ---
