@@ -72,7 +72,12 @@ def bars(
     axes.axvline(mean.value, color=GREY, lw=1, ls=(0, (4, 3)), zorder=0)
     axes.set_ylim(len(scores) - 0.4, -0.6)
     axes.set_title(f"{metric}: mean {mean.value:.3f}", loc="left", fontsize=10)
-    axes.set_xlabel("bars start where guessing does", fontsize=9, color="0.35")
+    note = (
+        "in brackets: clips with the tag"
+        if metric == "PR-AUC"
+        else "bars start where guessing does"
+    )
+    axes.set_xlabel(note, fontsize=9, color="0.35")
     axes.grid(axis="x", color="0.9", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -155,7 +160,7 @@ def comparison(c: "Comparison", path: PathLike | None = None) -> Figure:
         raise ConfigError(f"{len(c.entries)} models do not fit in a picture; draw fewer.")
     dense = len(tags) * len(c.entries) > MOST_BARS
     height = 0.03 if dense else 0.17  # inches for each model
-    band = height * len(c.entries) + 0.14  # and for each tag
+    band = height * len(c.entries) + 0.2  # and for each tag
     lower = band * len(tags) + 0.7 if tags else 0.0
     upper = max(4.0, 0.42 * len(c.entries) + 1.2)
     figure = Picture(figsize=(10, upper + lower + 0.6), layout="constrained")
@@ -199,7 +204,7 @@ def bubbles(axes: Axes, c: "Comparison") -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("speed of the network: seconds of sound a second")
+    axes.set_xlabel("speed of the network: seconds of sound a second; area: bytes on the disk")
     axes.set_ylabel(metric if not c.tags else f"{metric}, mean over tags")
     axes.grid(color="0.9", lw=0.8)
     axes.set_axisbelow(True)
@@ -293,7 +298,8 @@ def grouped(axes: Axes, c: "Comparison", tags: Sequence[str], step: float) -> No
     axes.hlines(np.arange(1, len(tags)) - 0.5, *axes.get_xlim(), color="0.92", lw=0.8, zorder=0)
     positives = [t.positives for t in c.entries[0].evaluation.tags]
     name_rows(axes, [f"{tags[j]} ({positives[j]:,})" for j in order], at=0)
-    axes.set_xlabel("ROC-AUC; .5 is what guessing gives" + "; without intervals" * dense)
+    note = " (no intervals)" * dense
+    axes.set_xlabel(f"ROC-AUC{note}; .5 is what guessing gives; in brackets: clips with the tag")
     axes.grid(axis="x", color="0.9", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

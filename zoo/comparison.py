@@ -298,7 +298,7 @@ def shared_tags(
     for concept, labels in own.items():
         without = [name for name, known in concepts.items() if concept not in known]
         if without:
-            reason = f"{corpus.name} has them, but not {' and '.join(without)}"
+            reason = f"in {corpus.name}, but not known to {' and '.join(without)}"
             left_out[reason] = left_out.get(reason, ()) + labels
     knowing: dict[tuple[str, ...], list[str]] = {}  # labels -> models that have them in vain
     for name, known in concepts.items():
@@ -306,7 +306,7 @@ def shared_tags(
         if vain:
             knowing.setdefault(vain, []).append(name)
     for vain, names in knowing.items():
-        left_out[f"{' and '.join(names)} know them, but not {corpus.name}"] = vain
+        left_out[f"known to {' and '.join(names)}, but not in {corpus.name}"] = vain
     return tags, left_out
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import audio
-from zoo.errors import ZooError
+from zoo.errors import AudioWarning, ZooError
 from zoo.weights import fetch, manifest
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def size(model: "AudioModel", source: Any) -> int:
         return fetch.path(source).stat().st_size
     if isinstance(source, str | Path) and Path(source).is_file():
         return Path(source).stat().st_size
-    return sum(int(v.nbytes) for v in model.variables)
+    return sum(np.asarray(v).nbytes for v in model.variables)
 
 
 def speeds(models: "Sequence[AudioModel]", corpus: "Corpus", batch_size: int) -> list[float]:
@@ -52,7 +53,9 @@ def speeds(models: "Sequence[AudioModel]", corpus: "Corpus", batch_size: int) ->
         corpus: its first clips are joined, or repeated, to `SOUND` seconds.
         batch_size: segments that go through a network at once.
     """
-    runs = [work(m, excerpt(corpus, m.sample_rate), batch_size) for m in models]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)  # given when the clips were scored
+        runs = [work(m, excerpt(corpus, m.sample_rate), batch_size) for m in models]
     for run in runs:
         run()
     times: list[list[float]] = [[] for _ in models]
