@@ -1,0 +1,278 @@
+import importlib.util
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import songs
+from test_training import SMALL, StopAfter
+
+import zoo
+from zoo import augmentation, finetuning, judging, loading
+from zoo.data import Corpus
+
+QUICK = {"epochs": 2, "head_epochs": 3, "learning_rate": 1e-3, "batch_size": 8}
+SCRIPT = Path(__file__).parent / "finetuning_answers.py"
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    return [songs.make(folder / name, n) for name, n in (("train", 8), ("validation", 4))]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A network whose batch normalisations have seen something, saved."""
+    with finetuning.preparing.seeded(1):
+        model = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        if "moving_mean" in variable.path:
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    path = tmp_path_factory.mktemp("start") / "start.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(start, corpora, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "out"
+    return zoo.finetune(zoo.load(start), *corpora, folder=folder, **QUICK)
+
+
+def norms(model) -> dict[str, np.ndarray]:
+    layers = [x for x in model._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
+    assert layers
+    return {v.path: keras.ops.convert_to_numpy(v) for layer in layers for v in layer.variables}
+
+
+def losses(model, corpus) -> dict[str, float]:
+    """What the model's own tags score."""
+    probabilities = np.array([model.tag(clip.path).scores for clip in corpus.clips])
+    return judging.measures(probabilities, corpus.targets, True, model.activation, None)
+
+
+# --- what is trained ---
+
+
+def test_head_comes_first_then_the_whole_network(tuned):
+    assert [row["phase"] for row in tuned.history] == ["head"] * 3 + ["whole"] * 2
+    assert {row["learning_rate"] for row in tuned.history} == {1e-3}
+    assert isinstance(tuned, finetuning.Finetuned)
+    assert "Finetuned(zhu2016, 5 epochs; best: whole" in repr(tuned)
+    assert not tuned.head_only
+
+
+def test_model_scores_what_the_history_says(tuned, corpora):
+    assert losses(tuned.model, corpora[1])["val_loss"] == pytest.approx(
+        tuned.best["val_loss"], rel=1e-4
+    )
+
+
+def test_batch_normalisations_stay_as_they_were_and_can_be_trained_again(tuned, start):
+    before, after = zoo.load(start), tuned.model
+    for path, value in norms(before).items():
+        np.testing.assert_array_equal(norms(after)[path], value, err_msg=path)
+    changed = {
+        old.path
+        for old, new in zip(before.trainable_variables, after.trainable_variables, strict=True)
+        if not np.array_equal(old, new)
+    }
+    assert len(before.trainable_variables) == len(after.trainable_variables)
+    assert changed == {v.path for v in before.trainable_variables} - norms(before).keys()
+
+
+def test_batch_normalisations_inside_of_other_layers_rest_too():
+    model = zoo.build("pons2017", ["a"], segment=0.3)
+    inside = model.get_layer("timbral_38").norm
+    with finetuning.norms_at_rest(model):
+        assert not inside.trainable
+        assert inside.gamma.path not in {v.path for v in model.trainable_variables}
+    assert inside.trainable
+
+
+def test_head_alone_leaves_the_rest_untouched(start, corpora):
+    model = zoo.load(start)
+    tuned = zoo.finetune(model, *corpora, **{**QUICK, "epochs": 0})
+    assert tuned.head_only
+    assert losses(model, corpora[1])["val_loss"] == pytest.approx(tuned.best["val_loss"], rel=1e-4)
+    before = loading.variables(zoo.load(start))
+    for path, value in loading.variables(model).items():
+        assert np.array_equal(value, before[path]) == ("logits" not in path), path
+
+
+def test_head_goes_on_from_where_it_was(start, corpora):
+    model = zoo.load(start)
+    first = zoo.finetune(model, *corpora, epochs=0, head_epochs=30, head_learning_rate=0.01)
+    again = zoo.finetune(model, *corpora, epochs=0, head_epochs=1, head_learning_rate=1e-5)
+    assert again.best["val_loss"] == pytest.approx(first.best["val_loss"], rel=0.02)
+    assert first.best["val_loss"] < 0.8 * first.history[0]["val_loss"]
+
+
+def test_head_alone_is_kept_where_the_whole_network_does_no_better(start, corpora):
+    model = zoo.load(start)
+    tuned = zoo.finetune(model, *corpora, **{**QUICK, "learning_rate": 10.0})
+    assert tuned.head_only
+    assert [row["phase"] for row in tuned.history][-1] == "whole"
+    assert losses(model, corpora[1])["val_loss"] == pytest.approx(tuned.best["val_loss"], rel=1e-4)
+
+
+def test_without_a_head_phase_the_whole_network_begins(start, corpora):
+    tuned = zoo.finetune(zoo.load(start), *corpora, **{**QUICK, "head_epochs": 0, "epochs": 1})
+    assert [row["phase"] for row in tuned.history] == ["whole"]
+
+
+def test_units_that_hardly_move_are_not_blown_up():
+    x = np.random.default_rng(0).normal(0, [1, 1, 1e-6, 0], (50, 4))
+    scale = finetuning.scale_of(x)
+    assert scale[0] == pytest.approx(1, abs=0.3)
+    assert scale[2] == scale[3] == pytest.approx(0.07, abs=0.02)
+    assert (finetuning.scale_of(np.zeros((5, 2))) == 1).all()
+
+
+def test_several_tags_a_clip_with_augmentation(start, tmp_path):
+    corpus = songs.make(tmp_path / "songs", 3, kinds=("noise", "tone", "both"))
+    tags = {"noise": ("noise",), "tone": ("tone",), "both": ("noise", "tone")}
+    clips = tuple(clip._replace(tags=tags[clip.tags[0]]) for clip in corpus.clips)
+    several = Corpus("several", clips, ("noise", "tone"))
+    layers = [augmentation.Gain(), augmentation.Noise(), augmentation.Mixup()]
+    tuned = zoo.finetune(start, several, several, **QUICK, augment=layers)
+    assert tuned.model.activation == "sigmoid"
+    assert set(tuned.best) >= {"val_loss", "val_roc_auc"}
+    with pytest.raises(zoo.ConfigError, match=r'has no stage "features" to mask'):
+        zoo.finetune(start, several, several, **QUICK, augment=[augmentation.TimeMask()])
+
+
+def test_same_seed_gives_the_same_history(start, corpora, tuned):
+    layers = [augmentation.Gain(), augmentation.Mixup()]
+    runs = [
+        zoo.finetune(zoo.load(start), *corpora, **QUICK, seed=seed, augment=layers).history
+        for seed in (3, 3, 4)
+    ]
+    for ours, theirs in zip(runs[0], runs[1], strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
+    assert runs[0][0]["loss"] != pytest.approx(runs[2][0]["loss"], rel=1e-4)
+
+
+# --- what is said of it ---
+
+
+def test_card_keeps_the_origin_and_its_licence_but_not_its_scores(pons, corpora, tmp_path):
+    model = zoo.AudioModel(**{**pons.get_config(), "labels": ["noise", "tone"]})
+    assert next(iter(model.card.checkpoints.values())).metrics
+    model.record(f"{finetuning.before(model)} on something")
+    model.save(tmp_path / "tuned.keras")
+    card = zoo.load(tmp_path / "tuned.keras").card
+    assert card.trained == "fine-tuned from pons2017.mtt on something"
+    assert card.checkpoints["pons2017.mtt"].licence.weights == "ISC"
+    assert card.checkpoints["pons2017.mtt"].metrics == ()
+    assert "fine-tuned from pons2017.mtt on something" in str(card)
+    assert finetuning.before(model).endswith("on something; then fine-tuned")
+
+
+# --- interruption ---
+
+
+@pytest.mark.parametrize(("phase", "epoch"), [("head", 2), ("head", 3), ("whole", 1)])
+def test_interrupted_fine_tuning_goes_on_without_hearing_all_again(
+    start, corpora, tuned, tmp_path, caplog, phase, epoch
+):
+    out = tmp_path / "out"
+    with StopAfter(phase, epoch), pytest.raises(KeyboardInterrupt):
+        zoo.finetune(zoo.load(start), *corpora, folder=out, **QUICK)
+    assert {path.name for path in out.iterdir()} == {
+        "settings.json",
+        "state.npz",
+        "history.csv",
+        "embeddings.npz",
+    }
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "zoo"):
+        resumed = zoo.finetune(zoo.load(start), *corpora, folder=out, **QUICK)
+    assert "hearing" not in caplog.text
+    assert len(resumed.history) == len(tuned.history)
+    for ours, theirs in zip(resumed.history, tuned.history, strict=True):
+        assert ours.pop("phase") == theirs["phase"]
+        assert ours == pytest.approx({k: v for k, v in theirs.items() if k != "phase"}, rel=1e-4)
+    assert losses(resumed.model, corpora[1])["val_loss"] == pytest.approx(
+        tuned.best["val_loss"], rel=1e-3
+    )
+
+
+def test_interrupted_fine_tuning_does_not_go_on_from_another_network(start, corpora, tmp_path):
+    with StopAfter("head", 1), pytest.raises(KeyboardInterrupt):
+        zoo.finetune(zoo.load(start), *corpora, folder=tmp_path / "out", **QUICK)
+    other = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
+    with pytest.raises(zoo.ConfigError, match=r"other settings.*model.sha256 was"):
+        zoo.finetune(other, *corpora, folder=tmp_path / "out", **QUICK)
+
+
+# --- what can go wrong ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0, "head_epochs": 0}, "both 0; there is nothing to do"),
+        ({"learning_rate": 0.0}, r"finetune: Expected `float` > 0.*learning_rate"),
+        ({"batch_size": 0}, r"finetune: Expected `int` >= 1.*batch_size"),
+        ({"dtype": "bfloat16"}, "dtype is for a model that is given by its name"),
+        ({"segments": 0}, "segments is 0"),
+    ],
+)
+def test_bad_argument_is_named(start, corpora, arguments, message):
+    with pytest.raises(zoo.ConfigError, match=message):
+        zoo.finetune(zoo.load(start), *corpora, **{**QUICK, "head_epochs": 0, **arguments})
+
+
+def test_labels_of_both_sides_are_in_the_message(pons, corpora):
+    with pytest.raises(zoo.UnknownName, match=r"has labels that train has not.*noise, tone\. Give"):
+        zoo.finetune(pons, *corpora)
+
+
+# --- backends ---
+
+
+@pytest.fixture(scope="module")
+def histories(start, tmp_path_factory):
+    """What finetuning_answers.py gives, by backend; each runs once."""
+    folder, found = tmp_path_factory.mktemp("backends"), {}
+    (folder / "start.keras").write_bytes(start.read_bytes())
+
+    def history(backend: str) -> list[dict]:
+        if backend not in found:
+            if importlib.util.find_spec(backend) is None:
+                pytest.skip(f"{backend} is not installed")
+            done = subprocess.run(
+                [sys.executable, str(SCRIPT), str(folder)],
+                env={
+                    **os.environ,
+                    "KERAS_BACKEND": backend,
+                    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than running
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+            found[backend] = json.loads((folder / f"{backend}.json").read_text())
+        return found[backend]
+
+    return history
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_learn_the_same(histories, backend, start, tmp_path):
+    ours = histories(backend)
+    assert [row["phase"] for row in ours] == ["head"] * 3 + ["whole"] * 3
+    theirs = histories("tensorflow")
+    # The same sounds in the same order; dropout differs.
+    for row, other in zip(ours[:3], theirs[:3], strict=True):
+        assert row["val_loss"] == pytest.approx(other["val_loss"], rel=1e-3)
+    assert ours[-1]["val_loss"] == pytest.approx(theirs[-1]["val_loss"], rel=0.1)
