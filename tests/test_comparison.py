@@ -145,6 +145,8 @@ def test_the_size_of_a_saved_model_is_that_of_its_file(models, tmp_path):
     models["one"].save(tmp_path / "one.keras")
     size = (tmp_path / "one.keras").stat().st_size
     assert costs.size(models["one"], str(tmp_path / "one.keras")) == size
+    (tmp_path / "one.keras").rename(tmp_path / "model.keras")
+    assert costs.size(models["one"], tmp_path) == size  # a folder of zoo.finetune
     assert costs.size(models["one"], models["one"]) >= 4 * costs.parameters(models["one"])
 
 

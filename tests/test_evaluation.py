@@ -79,6 +79,13 @@ def test_batches_do_not_matter(result, model, corpus):
     np.testing.assert_allclose(other.scores.values, result.scores.values, atol=1e-6)
 
 
+def test_decoded_sound_can_be_kept_for_the_next_time(result, model, corpus, tmp_path):
+    for _ in range(2):
+        found = zoo.evaluate(model, corpus, bootstrap=0, cache=tmp_path / "cache")
+        np.testing.assert_allclose(found.scores.values, result.scores.values, atol=1e-4)
+    assert any((tmp_path / "cache").iterdir())
+
+
 def test_of_an_excerpt_only_the_excerpt_is_heard(model, corpus, tmp_path):
     loud, quiet = (soundfile.read(corpus.clips[i].path)[0] for i in (0, 4))
     soundfile.write(tmp_path / "both.wav", np.append(loud, quiet), songs.RATE, "FLOAT")

@@ -36,8 +36,10 @@ def size(model: "AudioModel", source: Any) -> int:
     """
     if isinstance(source, str) and source in manifest.load().checkpoints:
         return fetch.path(source).stat().st_size
-    if isinstance(source, str | Path) and Path(source).is_file():
-        return Path(source).stat().st_size
+    if isinstance(source, str | Path):
+        for file in (Path(source), Path(source) / "model.keras"):
+            if file.is_file():
+                return file.stat().st_size
     return sum(np.asarray(v).nbytes for v in model.variables)
 
 
