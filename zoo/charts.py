@@ -5,6 +5,7 @@ apart; beyond eight models they repeat with hatches and other marks.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,7 +133,7 @@ def onsets(e: "Evaluation") -> Figure:
     values = [o.f_measure for o in clips]
     if named:
         right.barh(np.arange(len(clips)), values, height=0.66, color=BAR)
-        name_rows(right, [f"{short(o.clip)} ({o.onsets:,})" for o in clips], at=0)
+        name_rows(right, [f"{short(Path(o.clip).name)} ({o.onsets:,})" for o in clips], at=0)
         right.set_ylim(len(clips) - 0.4, -0.6)
         right.set_xlabel("F of each clip (its onsets)")
     else:
