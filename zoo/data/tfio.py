@@ -152,7 +152,8 @@ def _excerpt(
     step, made = rate // divisor, sample_rate // divisor  # so many samples become so many
     first = tf.cast(tf.round(start * sample_rate), tf.int64)
     end = tf.cast(tf.round((start + seconds) * sample_rate), tf.int64)
-    end = tf.where(seconds < 0, (count * made + step - 1) // step, end)
+    total = (2 * count * made + step) // (2 * step)  # rounded, as soxr does
+    end = tf.where(seconds < 0, total, tf.minimum(end, total))
     taps = _taps(step, made)
     begin = tf.maximum(first * step // made - taps, 0) // step
     held = samples[begin * step : end * step // made + 1 + taps]
