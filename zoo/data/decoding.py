@@ -30,6 +30,8 @@ class Decoder:
         sample_rate: wanted, in Hz.
     """
 
+    sure: tuple[int, ...] | None = None  # clips that will not fail; not known here
+
     def __init__(self, corpus: Corpus, sample_rate: int):
         self.corpus, self.sample_rate = corpus, sample_rate
         self.failed: dict[int, Skipped] = {}
@@ -42,6 +44,10 @@ class Decoder:
         """Return samples `left` to `right` of a clip, right -1 for its end; none if it fails."""
         sound = tf.numpy_function(self._sound, (clip, left, right), tf.float32)
         return tf.ensure_shape(sound, (None,))
+
+    def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """Return a dataset made with `sound` without what its errors stopped: there are none."""
+        return data
 
     def totals(self, workers: int) -> list[int | None]:
         """Return the length of each clip by its header; None if that does not tell.
@@ -86,7 +92,9 @@ class Decoder:
 class GraphDecoder(Decoder):
     """Decodes and resamples in TensorFlow's graph, by a function `waveform`; see `zoo.data.tfio`.
 
-    Lengths, for random segments, are still asked of libsndfile.
+    Lengths, for random segments, are still asked of libsndfile. What fails in the graph is left
+    out with TensorFlow's own warning, which names the file; only what libsndfile cannot open is
+    listed in `failed`.
 
     Args:
         corpus: its clips.
@@ -110,6 +118,10 @@ class GraphDecoder(Decoder):
         begin = tf.round(self.starts[clip] * rate) + tf.cast(left, tf.float64)
         seconds = tf.where(right < 0, self.seconds[clip], tf.cast(right - left, tf.float64) / rate)
         return self.waveform(self.paths[clip], begin / rate, seconds, self.sample_rate)
+
+    def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """Leave out what failed."""
+        return data.ignore_errors(log_warning=True)
 
 
 def check_any_left(corpus: Corpus, failed: dict[int, Skipped]) -> None:

@@ -178,30 +178,58 @@ def _pieces(
     rate, cut = model.sample_rate, _cut(model, hop)
     workers = workers or len(os.sched_getaffinity(0))
     module = DECODERS[decoder]
-    source: decoding.Decoder | shards.Shards
+    source: Heard
     if cache is not None:
         source = shards.Shards(corpus, rate, cache, workers)
     elif module is not None:
         source = decoding.GraphDecoder(corpus, rate, module)
     else:
         source = decoding.Decoder(corpus, rate)
-    clips = len(corpus)
     if training:
-        data = plan(clips, segments, seed).map(
-            graph(lambda clip, chance: cutting.random_segment(clip, chance, source, cut, rate)),
-            num_parallel_calls=workers,
-            deterministic=True,
-        )
-        data = data.filter(graph(lambda piece: piece["clip"] >= 0))
-        # Again from the start, in another order, if clips failed: the number of steps stays.
-        return _Pieces(data.repeat().take(clips * segments), clips * segments, source.failed)
-    everything = tf.constant([0, -1], tf.int64)
-    data = tf.data.Dataset.range(clips).map(
-        graph(lambda clip: (clip, source.sound(clip, everything[0], everything[1]))),
+        return _drawn(source, len(corpus), segments, seed, cut, rate, workers)
+    return _in_order(source, len(corpus), cut, rate, workers)
+
+
+Heard = decoding.Decoder | shards.Shards
+
+
+def _drawn(
+    source: Heard,
+    clips: int,
+    each: int,
+    seed: int | None,
+    cut: Segmentation,
+    rate: int,
+    workers: int,
+) -> _Pieces:
+    """Random segments in random order; a known number of them, even if some clips fail."""
+    sure = range(clips) if source.sure is None else source.sure
+    ids = tf.constant(list(sure), tf.int64)
+    data = plan(len(sure), each, seed).map(
+        graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
         num_parallel_calls=workers,
         deterministic=True,
     )
-    data = data.filter(graph(lambda clip, sound: tf.size(sound) > 0))
+    size = len(sure) * each
+    if source.sure is None:
+        # Again from the start, in another order, if clips failed: the number of steps stays.
+        data = source.kept(data).filter(graph(lambda piece: piece["clip"] >= 0))
+        data = data.repeat().take(size)
+    return _Pieces(data, size, source.failed)
+
+
+def _in_order(source: Heard, clips: int, cut: Segmentation, rate: int, workers: int) -> _Pieces:
+    """Every segment of every clip, clip by clip."""
+    sure = range(clips) if source.sure is None else source.sure
+    ids = tf.constant(list(sure), tf.int64)
+    zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
+    data = tf.data.Dataset.range(len(sure)).map(
+        graph(lambda i: (ids[i], source.sound(ids[i], zero, end))),
+        num_parallel_calls=workers,
+        deterministic=True,
+    )
+    if source.sure is None:
+        data = source.kept(data).filter(graph(lambda clip, sound: tf.size(sound) > 0))
     data = data.flat_map(graph(lambda clip, sound: cutting.all_segments(clip, sound, cut, rate)))
     return _Pieces(data, _size(source.totals(workers), cut), source.failed)
 

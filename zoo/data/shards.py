@@ -67,7 +67,8 @@ class Index(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Shards:
     """Sound of a corpus in record files: a `Source` in `zoo.data.cutting`'s sense.
 
-    Clips that could not be decoded when the files were written are in `failed`, and logged.
+    Clips that could not be decoded when the files were written are in `failed`, and logged; all
+    others are `sure`.
 
     Args:
         corpus: its clips.
@@ -100,6 +101,7 @@ class Shards:
         numbers, rows[:, 0] = np.unique(rows[:, 0], return_inverse=True)
         self.files = tf.constant([str(self._file(int(number))) for number in numbers])
         self.samples = rows[:, 2]
+        self.sure: tuple[int, ...] | None = tuple(np.flatnonzero(self.samples).tolist())
         self.shard, self.first, self.length = (tf.constant(column) for column in rows.T)
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
@@ -107,10 +109,10 @@ class Shards:
         return self.length[clip]
 
     def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a clip, right -1 for its end; none if it failed."""
+        """Return samples `left` to `right` of a sure clip, right -1 for its end."""
         right = tf.where(right < 0, self.length[clip], right)
         skipped = left // self.chunk
-        count = tf.maximum((right - 1) // self.chunk - skipped + 1, 1)
+        count = (right - 1) // self.chunk - skipped + 1
         offset = (self.first[clip] + skipped) * (4 + 2 * self.chunk + _FRAMING)
         records = tf.data.experimental.from_variant(
             tf.raw_ops.TFRecordDatasetV2(
@@ -126,6 +128,10 @@ class Shards:
         scale = tf.bitcast(halves[:, :2], tf.float32)  # (count,)
         sound = tf.reshape(tf.cast(halves[:, 2:], tf.float32) * scale[:, None], (-1,))
         return sound[left - skipped * self.chunk : right - skipped * self.chunk]
+
+    def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """Return the same: nothing fails here."""
+        return data
 
     def totals(self, workers: int) -> list[int | None]:
         """Return the length of each clip in samples; 0 if it failed."""
