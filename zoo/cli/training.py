@@ -3,7 +3,8 @@
 import ast
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,17 +145,16 @@ def learn(
     if validation is not None:
         corpora["validation"] = open_corpus(validation)
     import_framework()
-    say_more()
+    arguments = {
+        **corpora,
+        "folder": output,
+        "augment": layers(names),
+        "jit_compile": jit_compile or None,
+        **{key: value for key, value in given.items() if value is not None},
+    }
     try:
-        trained = function(
-            {
-                **corpora,
-                "folder": output,
-                "augment": layers(names),
-                "jit_compile": jit_compile or None,
-                **{key: value for key, value in given.items() if value is not None},
-            }
-        )
+        with told():
+            trained = function(arguments)
     except KeyboardInterrupt:
         hint = " The same command goes on." if (output / "state.npz").is_file() else ""
         raise click.ClickException(f"interrupted.{hint}") from None
@@ -183,14 +183,19 @@ def layers(names: list[str]) -> list | None:
     return [getattr(augmentation, AUGMENTATIONS[name])() for name in names]
 
 
-def say_more() -> None:
-    """Write what the library logs of the training to standard error, unless a bar shows it."""
-    logger = logging.getLogger("zoo")
-    if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
-        logger.addHandler(handler)
+@contextmanager
+def told() -> Iterator[None]:
+    """Write what the library logs to standard error: on a terminal, where a bar moves, warnings."""
+    logger, handler = logging.getLogger("zoo"), logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
+    before = logger.level
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def summary(trained: "Trained", output: Path) -> str:
