@@ -180,6 +180,13 @@ def test_jamendo_has_its_top_50_tags_and_artists(tracks):
     assert corpus.targets.sum() == 4
 
 
+def test_jamendo_names_the_division_unless_it_is_the_usual_one(tracks):
+    splits = tracks / "data" / "splits"
+    (splits / "split-0").rename(splits / "split-2")
+    with pytest.warns(AudioWarning):
+        assert data.load("mtg-jamendo", tracks, split_number=2).name == "mtg-jamendo-split-2"
+
+
 def test_jamendo_may_be_the_smaller_edition_beside_the_repository(tracks):
     (tracks / "mtg-jamendo-dataset").mkdir()
     (tracks / "data").rename(tracks / "mtg-jamendo-dataset" / "data")
