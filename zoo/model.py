@@ -383,5 +383,8 @@ name_of = audio.name_of
 
 
 def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network."""
-    return lambda batch: np.asarray(network.predict_on_batch(batch))
+    """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network.
+
+    If the network was made for several devices, TensorFlow asks them all and joins the answers.
+    """
+    return lambda batch: np.asarray(network.predict_on_batch(batch))[: len(batch)]
