@@ -1,5 +1,6 @@
 """What the commands share: options, one-line errors, checks before the work."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -39,8 +40,10 @@ def import_framework() -> None:
     """Import Keras and what it runs on, without TensorFlow's greetings.
 
     They are written to the process's error stream before any of TensorFlow's settings counts. What
-    goes wrong in an import is an exception all the same.
+    goes wrong in an import is an exception all the same. Nor shall TensorFlow advise the user on
+    how to write loops, which it does when several models are traced in turn.
     """
+    logging.getLogger("tensorflow").addFilter(lambda said: "retracing" not in said.getMessage())
     sys.stderr.flush()
     stderr = os.dup(2)
     try:
