@@ -11,6 +11,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from zoo.audio import Segmentation
+from zoo.data.corpus import Skipped
 
 Piece = dict[str, tf.Tensor]
 
@@ -18,13 +19,36 @@ graph = tf.autograph.experimental.do_not_convert  # functions of this package ne
 
 
 class Source(Protocol):
-    """Where sounds come from, in a graph. What cannot be had is empty."""
+    """Where the sounds of a corpus come from.
+
+    Attributes:
+        failed: clips that could not be had, by index, and why; it may grow.
+        sure: indices of the clips that can be had; None if that shows only when they are heard.
+    """
+
+    failed: dict[int, Skipped]
+    sure: tuple[int, ...] | None
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
-        """Return the length of a clip in samples, an int64 scalar."""
+        """Return the length of a clip in samples, an int64 scalar; 0 if it failed."""
 
     def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a clip, (samples,) float32; right -1 for its end."""
+        """Return samples `left` to `right` of a clip, right -1 for its end; none if it failed.
+
+        Args:
+            clip: index, an int64 scalar.
+            left: int64 scalar.
+            right: int64 scalar.
+
+        Returns:
+            (samples,) float32.
+        """
+
+    def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """Return a dataset made with `sound` without what its errors stopped."""
+
+    def totals(self, workers: int) -> list[int | None]:
+        """Return the length of each clip in samples, 0 if it failed, None if it is not known."""
 
 
 def count(total: int, cut: Segmentation) -> int:

@@ -12,7 +12,8 @@ as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by 
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,7 @@ import tensorflow as tf
 from zoo.audio import Segmentation
 from zoo.data import cutting, decoding, shards
 from zoo.data.corpus import Corpus, Skipped
-from zoo.data.cutting import Piece, graph
+from zoo.data.cutting import Piece, Source, graph
 from zoo.errors import ConfigError
 from zoo.files import PathLike
 from zoo.graph import import_architecture
@@ -75,14 +76,10 @@ def dataset(
         ConfigError: an argument that does not fit; the message says which.
         UnknownName: the corpus has tags that the model does not know; with both lists.
     """
+    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
     corpus = corpus.with_labels(model.labels)
     label = _labeller(corpus, model)
-    pieces = _pieces(
-        corpus, model, training, batch_size, segments, hop, seed, cache, decoder, workers
-    )
-    return pieces.batches(
-        lambda piece: (piece["waveform"], label(piece)), batch_size, drop_remainder
-    )
+    return way.batches(corpus, model, lambda piece: (piece["waveform"], label(piece)))
 
 
 def segments(
@@ -109,14 +106,12 @@ def segments(
         `corpus.clips`, fresh (batch,) float32: seconds of the clip that no earlier segment covered;
         in training, the seconds of the segment).
     """
-    pieces = _pieces(
-        corpus, model, training, batch_size, segments, hop, seed, cache, decoder, workers
-    )
-    return pieces.batches(
-        lambda piece: (piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]),
-        batch_size,
-        drop_remainder,
-    )
+    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
+
+    def heard(piece: Piece) -> tuple:
+        return piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]
+
+    return way.batches(corpus, model, heard)
 
 
 def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
@@ -140,140 +135,118 @@ def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
 # --- plumbing ---
 
 
-class _Pieces(NamedTuple):
-    """Segments one by one, as `zoo.data.cutting` describes them; how many, if that is known."""
+@dataclass(frozen=True)
+class _Way:
+    """The arguments of `dataset`, and what they lead to."""
 
-    data: tf.data.Dataset
-    size: int | None
-    failed: dict[int, Skipped]
+    training: bool
+    batch_size: int
+    segments: int
+    hop: float | None
+    seed: int | None
+    cache: PathLike | None
+    decoder: str
+    workers: int | None
+    drop_remainder: bool
+
+    def __post_init__(self) -> None:
+        for name in ("segments", "batch_size", "workers"):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= 1):
+                raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
+        if self.decoder not in DECODERS:
+            raise ConfigError(f"decoder is {self.decoder!r}; it is one of {', '.join(DECODERS)}.")
+        if self.cache is not None and self.decoder != "soundfile":
+            raise ConfigError(
+                f"decoder={self.decoder!r} with cache=: what is cached is decoded once, by "
+                "soundfile. Leave one of them out."
+            )
+        if self.training and self.hop is not None:
+            raise ConfigError(
+                f"hop={self.hop} with training=True, where segments are drawn at random: segments= "
+                "says how many from each clip."
+            )
+        if not self.training and self.segments != 1:
+            raise ConfigError(
+                f"segments={self.segments} with training=False, where every segment is taken: hop= "
+                "says how densely."
+            )
 
     def batches(
-        self, finish: Callable[[Piece], tuple], batch_size: int, drop_remainder: bool
+        self, corpus: Corpus, model: "AudioModel", finish: Callable[[Piece], tuple]
     ) -> tf.data.Dataset:
-        """Batch, prefetch, and remember what failed."""
-        batches = self.data.map(graph(finish)).batch(batch_size, drop_remainder).prefetch(2)
-        batches._zoo_failures = self.failed
-        if self.size is not None and batches.cardinality() < 0:
+        """Return batches of what `finish` makes of each piece."""
+        if len(corpus) == 0:
+            raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
+        cut = _cut(model, self.hop)
+        source = self._source(corpus, model.sample_rate)
+        choose = self._drawn if self.training else self._in_order
+        pieces, size = choose(source, len(corpus), cut, model.sample_rate)
+        batches = pieces.map(graph(finish)).batch(self.batch_size, self.drop_remainder).prefetch(2)
+        batches._zoo_failures = source.failed
+        if size is not None and batches.cardinality() < 0:
             # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
             # holds unless a file turns out to be cut off or damaged.
-            whole, rest = divmod(self.size, batch_size)
-            steps = tf.constant(whole + (rest > 0 and not drop_remainder), tf.int64)
+            whole, rest = divmod(size, self.batch_size)
+            steps = tf.constant(whole + (rest > 0 and not self.drop_remainder), tf.int64)
             batches.cardinality = lambda: steps
         return batches
 
+    def _source(self, corpus: Corpus, rate: int) -> Source:
+        if self.cache is not None:
+            return shards.Shards(corpus, rate, self.cache, self._parallel)
+        module = DECODERS[self.decoder]
+        if module is not None:
+            return decoding.GraphDecoder(corpus, rate, module)
+        return decoding.Decoder(corpus, rate)
 
-def _pieces(
-    corpus: Corpus,
-    model: "AudioModel",
-    training: bool,
-    batch_size: int,
-    segments: int,
-    hop: float | None,
-    seed: int | None,
-    cache: PathLike | None,
-    decoder: str,
-    workers: int | None,
-) -> _Pieces:
-    _check(corpus, training, segments, hop, cache, decoder, workers, batch_size)
-    rate, cut = model.sample_rate, _cut(model, hop)
-    workers = workers or len(os.sched_getaffinity(0))
-    module = DECODERS[decoder]
-    source: Heard
-    if cache is not None:
-        source = shards.Shards(corpus, rate, cache, workers)
-    elif module is not None:
-        source = decoding.GraphDecoder(corpus, rate, module)
-    else:
-        source = decoding.Decoder(corpus, rate)
-    if training:
-        return _drawn(source, len(corpus), segments, seed, cut, rate, workers)
-    return _in_order(source, len(corpus), cut, rate, workers)
+    @property
+    def _parallel(self) -> int:
+        """Clips that are decoded at once: one for each core that this process may use."""
+        if self.workers is not None:
+            return int(self.workers)
+        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+        return len(cores(0))
 
-
-Heard = decoding.Decoder | shards.Shards
-
-
-def _drawn(
-    source: Heard,
-    clips: int,
-    each: int,
-    seed: int | None,
-    cut: Segmentation,
-    rate: int,
-    workers: int,
-) -> _Pieces:
-    """Random segments in random order; a known number of them, even if some clips fail."""
-    sure = range(clips) if source.sure is None else source.sure
-    ids = tf.constant(list(sure), tf.int64)
-    data = plan(len(sure), each, seed).map(
-        graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
-        num_parallel_calls=workers,
-        deterministic=True,
-    )
-    size = len(sure) * each
-    if source.sure is None:
-        # Again from the start, in another order, if clips failed: the number of steps stays.
-        data = source.kept(data).filter(graph(lambda piece: piece["clip"] >= 0))
-        data = data.repeat().take(size)
-    return _Pieces(data, size, source.failed)
-
-
-def _in_order(source: Heard, clips: int, cut: Segmentation, rate: int, workers: int) -> _Pieces:
-    """Every segment of every clip, clip by clip."""
-    sure = range(clips) if source.sure is None else source.sure
-    ids = tf.constant(list(sure), tf.int64)
-    zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
-    data = tf.data.Dataset.range(len(sure)).map(
-        graph(lambda i: (ids[i], source.sound(ids[i], zero, end))),
-        num_parallel_calls=workers,
-        deterministic=True,
-    )
-    if source.sure is None:
-        data = source.kept(data).filter(graph(lambda clip, sound: tf.size(sound) > 0))
-    data = data.flat_map(graph(lambda clip, sound: cutting.all_segments(clip, sound, cut, rate)))
-    return _Pieces(data, _size(source.totals(workers), cut), source.failed)
-
-
-def _size(totals: list[int | None], cut: Segmentation) -> int | None:
-    """Return how many segments clips of so many samples have together, if all are known."""
-    known = [total for total in totals if total is not None]
-    if len(known) < len(totals):
-        return None
-    return sum(cutting.count(total, cut) for total in known if total > 0)
-
-
-def _check(
-    corpus: Corpus,
-    training: bool,
-    segments: int,
-    hop: float | None,
-    cache: PathLike | None,
-    decoder: str,
-    workers: int | None,
-    batch_size: int,
-) -> None:
-    for name, value in (("segments", segments), ("batch_size", batch_size), ("workers", workers)):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if value is not None and not (whole and value >= 1):
-            raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
-    if decoder not in DECODERS:
-        raise ConfigError(f"decoder is {decoder!r}; it is one of {', '.join(DECODERS)}.")
-    if cache is not None and decoder != "soundfile":
-        raise ConfigError(
-            f"decoder={decoder!r} with cache=: what is cached is decoded once, by soundfile. Leave "
-            "one of them out."
+    def _drawn(
+        self, source: Source, clips: int, cut: Segmentation, rate: int
+    ) -> tuple[tf.data.Dataset, int]:
+        """Random segments in random order; a known number of them, even if some clips fail."""
+        sure = range(clips) if source.sure is None else source.sure
+        ids = tf.constant(list(sure), tf.int64)
+        pieces = plan(len(sure), self.segments, self.seed).map(
+            graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
+            num_parallel_calls=self._parallel,
+            deterministic=True,
         )
-    if len(corpus) == 0:
-        raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
-    if training and hop is not None:
-        raise ConfigError(
-            f"hop={hop} with training=True, where segments are drawn at random: segments= says how "
-            "many from each clip."
+        size = len(sure) * self.segments
+        if source.sure is None:
+            # Again from the start, in another order, if clips failed: the number of steps stays.
+            pieces = source.kept(pieces).filter(graph(lambda piece: piece["clip"] >= 0))
+            pieces = pieces.repeat().take(size)
+        return pieces, size
+
+    def _in_order(
+        self, source: Source, clips: int, cut: Segmentation, rate: int
+    ) -> tuple[tf.data.Dataset, int | None]:
+        """Every segment of every clip, clip by clip; how many, if headers tell."""
+        sure = range(clips) if source.sure is None else source.sure
+        ids = tf.constant(list(sure), tf.int64)
+        zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
+        sounds = tf.data.Dataset.range(len(sure)).map(
+            graph(lambda i: (ids[i], source.sound(ids[i], zero, end))),
+            num_parallel_calls=self._parallel,
+            deterministic=True,
         )
-    if not training and segments != 1:
-        raise ConfigError(
-            f"segments={segments} with training=False, where every segment is taken: hop= says how "
-            "densely."
+        if source.sure is None:
+            sounds = source.kept(sounds).filter(graph(lambda clip, sound: tf.size(sound) > 0))
+        totals = source.totals(self._parallel)
+        known = [total for total in totals if total is not None]
+        size = sum(cutting.count(total, cut) for total in known if total > 0)
+        return (
+            sounds.flat_map(graph(lambda clip, s: cutting.all_segments(clip, s, cut, rate))),
+            size if len(known) == clips else None,
         )
 
 
