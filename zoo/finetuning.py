@@ -185,8 +185,8 @@ def train_head(
     """Train the head alone, in place; return the history.
 
     It sees embeddings whose units have zero mean and a variance near one, so that one learning
-    rate suits all architectures. It starts as the model's own, and in the end the scaling goes into
-    its weights.
+    rate suits all architectures. It starts as the model's own, or from zero if that was never
+    trained, and in the end the scaling goes into its weights.
     """
     heard = run.once("embeddings", lambda: embeddings(model, train, validation, way))
     x, y = heard["x"], train.targets[heard["x_clips"]]
@@ -198,6 +198,8 @@ def train_head(
     network.supports_jit = model.supports_jit
     way.compiled(network, model.activation, head)
     kernel, bias = ours.get_weights()
+    if not bias.any():  # fresh: chance would have its say for long, and in some directions for ever
+        kernel = np.zeros_like(kernel)
     network.set_weights([kernel * scale[:, None], bias + mean @ kernel])
     size = head.batch_size if len(x) > head.batch_size else way.batch_size
 

@@ -204,7 +204,7 @@ def summary(trained: "Trained", output: Path) -> str:
     what = {"val_accuracy": "accuracy", "val_roc_auc": "macro ROC-AUC"}[score]
     best = trained.best
     lines = [
-        f"best: {best['phase']} epoch {best['epoch']} of {len(trained.history)} in all; on the "
+        f"best of {len(trained.history)} epochs: {best['phase']} {best['epoch']}; on the "
         f"validation {what} {best[score]:.4f}, loss {best['val_loss']:.4f}"
     ]
     if getattr(trained, "head_only", False) and trained.history[-1]["phase"] != "head":
