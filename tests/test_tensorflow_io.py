@@ -250,3 +250,13 @@ def test_a_model_is_fitted_and_evaluated(model, corpus):
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     history = model.fit(train, validation_data=test, epochs=1, verbose=0, shuffle=False).history
     assert np.isfinite(history["loss"] + history["val_loss"]).all()
+
+
+@with_tensorflow_io
+def test_a_clip_that_cannot_be_decoded_is_left_out(model, corpus, tmp_path):
+    bad = tmp_path / "cut.flac"
+    bad.write_bytes(sound_files.spoiled(tmp_path)["flac cut between frames"])
+    clips = (*corpus.clips[:2], data.Clip(bad, ("soft",)), *corpus.clips[2:])
+    mixed = data.Corpus("mixed", clips, corpus.labels, single_label=True)
+    batches = data.segments(mixed, model, decoder="tensorflow-io")
+    assert {int(clip) for _, ids, _ in batches for clip in ids} == {0, 1, 3, 4}
