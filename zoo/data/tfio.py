@@ -15,7 +15,7 @@ What tensorflow-io does not do, and what is done about it here:
   never returns from a file that is cut off between two frames: see `zoo.data.headers.flac`.
 - The Vorbis decoder is exact, on every file that its encoder finished. Of one that holds headers
   and no sound it says "seek failed: -129"; libsndfile leaves such a file, and dies, when it is
-  given about a minute to encode in one call. In a chain of streams with different numbers of
+  given a minute of stereo to encode in one call. In a chain of streams with different numbers of
   channels it would read past its buffers: chains are refused.
 - 32-bit whole numbers in a WAV are taken for floats: refused.
 - The resampler (Speex, quality 4) delays the sound by half its filter and drops as much of the end:
