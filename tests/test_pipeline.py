@@ -443,3 +443,10 @@ def test_memory_of_training_does_not_grow_with_the_number_of_files(tmp_path):
     model.fit(dataset, epochs=1, verbose=0, shuffle=False, callbacks=[Watch()])
     assert len(resident) == 200
     assert resident[-1] - resident[40] < 8000 * 2048
+
+
+def test_an_empty_band_is_told_of_once_and_not_of_every_clip(tmp_path):
+    clips = [Clip(written(tmp_path / f"{i}.wav", music(1)[::4], 11025)) for i in range(3)]
+    with pytest.warns(AudioWarning, match="recorded at 11025 Hz, for a model that") as told:
+        list(pipeline.dataset(Corpus("low", tuple(clips), ("a", "b")), small(), workers=1))
+    assert len(told) == 1

@@ -9,8 +9,10 @@ Everything runs in blocks, so that a file of any length takes the same memory.
 """
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -271,8 +273,32 @@ def _part(
             return
 
 
+_thread = threading.local()
+
+
+@contextmanager
+def as_one(said: set[tuple[float, float]]) -> Iterator[None]:
+    """Warn of an empty band once for all sounds that are heard with the same set.
+
+    Many sounds of one corpus are recorded alike. This holds within the thread that enters it.
+
+    Args:
+        said: empty at first; sample rates of sounds and networks of which a warning was given.
+    """
+    _thread.said = said
+    try:
+        yield
+    finally:
+        _thread.said = None
+
+
 def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
     if rate < 0.9 * wanted:  # 44.1 kHz where 48 kHz is wanted lacks nothing that one hears
+        said = getattr(_thread, "said", None)
+        if said is not None and (rate, wanted) in said:
+            return
+        if said is not None:
+            said.add((rate, wanted))
         _warn(
             f"{name}: recorded at {rate:g} Hz, for a model that listens at {wanted:g} Hz: all "
             f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.data.corpus import Clip, Corpus, Skipped
     from zoo.data.loading import from_folder, from_onsets, from_table, load, open_corpus
-    from zoo.data.pipeline import dataset, segments
+    from zoo.data.pipeline import dataset, failures, segments
 
 _HOME = {
     "Clip": "zoo.data.corpus",
@@ -21,6 +21,7 @@ _HOME = {
     "from_table": "zoo.data.loading",
     "open_corpus": "zoo.data.loading",
     "dataset": "zoo.data.pipeline",
+    "failures": "zoo.data.pipeline",
     "segments": "zoo.data.pipeline",
 }
 
@@ -29,6 +30,7 @@ __all__ = [
     "Corpus",
     "Skipped",
     "dataset",
+    "failures",
     "from_folder",
     "from_onsets",
     "from_table",

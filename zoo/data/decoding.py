@@ -35,6 +35,7 @@ class Decoder:
     def __init__(self, corpus: Corpus, sample_rate: int):
         self.corpus, self.sample_rate = corpus, sample_rate
         self.failed: dict[int, Skipped] = {}
+        self.said: set[tuple[float, float]] = set()
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
         """Return the length of a clip in samples; 0 if it fails."""
@@ -80,7 +81,8 @@ class Decoder:
             return instead
         clip = self.corpus.clips[index]
         try:
-            return work(clip)
+            with audio.as_one(self.said):
+                return work(clip)
         except Exception as error:  # whatever a sound does, the next one gets its turn
             reason = str(error).removeprefix(f"{clip.path}: ")
             failure = Skipped(clip.name, reason)

@@ -4,7 +4,8 @@
 
     songs = data.from_folder("songs")
     train = data.dataset(songs.split("train"), model, training=True, seed=0)
-    model.fit(train, validation_data=data.dataset(songs.split("validation"), model))
+    validation = data.dataset(songs.split("validation"), model)
+    model.fit(train, validation_data=validation, shuffle=False)  # they are shuffled already
 
 Training takes random segments of each clip, others in every epoch; evaluation takes every segment,
 as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by several workers.
