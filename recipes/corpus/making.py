@@ -24,7 +24,8 @@ import voices
 CLIPS = 12  # an album
 SECONDS = 30.0  # a clip
 # Of albums, in turn; 11 and the 7 of `SERIES` have no common factor.
-SPLITS = ("train", "train", "test", "train", "train", "validation") + (
+SPLITS = (
+    "train", "train", "test", "train", "train", "validation",
     "train", "train", "test", "train", "train",
 )  # fmt: skip
 SERIES = ("scores", "scores", "mma", "scores", "kits", "scores", "mma")

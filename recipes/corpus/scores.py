@@ -1,10 +1,11 @@
 """The scores of the rendered clips: kinds of music that the games lack, drawn by chance.
 
-`KINDS` names each kind, the MagnaTagATune tags that are true of it by its score (its instruments
-and its genre; what a listener might add is left open), and the function that writes one piece.
+`KINDS` names each kind, the MagnaTagATune tags that are true of it whatever chance decides (what a
+listener might add is left open), its weight, and the function that writes one piece. The tags of
+the instruments that it then has come from its parts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,21 @@ SQUARE, SAW, CHARANG, NEW_AGE, WARM, POLYSYNTH, BOWED, METALLIC, HALO, SWEEP = (
 RAIN, CRYSTAL, ATMOSPHERE, ECHOES, SITAR, BANJO, FIDDLE, TAIKO = 96, 98, 99, 102, 104, 105, 110, 116
 VOICE_PAD = 91
 DRUMS = -1
+# What a listener hears of a programme, as MagnaTagATune calls it.
+HEARD_AS = {
+    PIANO: ("piano",),
+    HARPSICHORD: ("harpsichord",),
+    **dict.fromkeys((NYLON, STEEL, CLEAN, OVERDRIVE, DISTORTION), ("guitar",)),
+    **dict.fromkeys((VIOLIN, FIDDLE), ("violin", "strings")),
+    **dict.fromkeys((VIOLA, STRINGS, SLOW_STRINGS), ("strings",)),
+    CELLO: ("cello", "strings"),
+    HARP: ("harp",),
+    **dict.fromkeys((CHOIR, OOHS), ("choir", "choral")),
+    FLUTE: ("flute",),
+    SITAR: ("sitar",),
+    DRUMS: ("drums",),
+    **dict.fromkeys((SYNTH_BASS, *range(80, 96)), ("synth",)),
+}
 
 
 class Part(NamedTuple):
@@ -87,7 +103,13 @@ def write(name: str, chance: Chance, seconds: float) -> Piece:
     cut = [
         part._replace(notes=[n for n in part.notes if n.start < seconds - 0.3]) for part in parts
     ]
-    return Piece(name, tags, seconds, cut)
+    return Piece(name, (*tags, *instruments(cut, tags)), seconds, cut)
+
+
+def instruments(parts: Sequence[Part], but: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the tags of the instruments that are there to be heard, but for some."""
+    found = [tag for part in parts if part.volume >= 60 for tag in HEARD_AS.get(part.programme, ())]
+    return tuple(tag for tag in dict.fromkeys(found) if tag not in but)
 
 
 def either(chance: Chance, *choices):
@@ -179,7 +201,7 @@ def cello(chance, seconds):
     return [Part(CELLO, line), Part(CELLO, low, 70)]
 
 
-@kind("flute solo classical", 1.5)
+@kind("solo classical", 1.5)
 def flute(chance, seconds):
     f = p.frame(chance, seconds, tempo(chance), (60, 112))
     line = either(chance, p.melody(f, 62, 94, 1), p.running(f, 64, 95), p.melody(f, 65, 90, 0.6))
@@ -283,7 +305,7 @@ def quartet(chance, seconds):
     ]
 
 
-@kind("violin harpsichord classical strings", 1.0)
+@kind("harpsichord classical strings", 1.0)
 def baroque(chance, seconds):
     f = p.frame(chance, seconds, (70, 140), (65, 110), ("major", "minor", "harmonic"))
     solo = either(chance, VIOLIN, VIOLIN, FLUTE, OBOE, CELLO)
@@ -420,7 +442,7 @@ def country(chance, seconds):
     )
 
 
-@kind("pop guitar drums", 1.0)
+@kind("pop drums", 1.0)
 def pop(chance, seconds):
     f = p.frame(chance, seconds, (84, 132), (70, 105), ("major", "minor"))
     return [

@@ -100,7 +100,8 @@ def listen(speech: np.ndarray) -> Heard:
     ]
     shortest, longest = int(SAMPLE_RATE / HIGHEST), int(SAMPLE_RATE / LOWEST)
     peaks = own[:, shortest:longest] / (own[:, :1] + FLOOR) * (window[0] / window[shortest:longest])
-    best = peaks.argmax(axis=1)
+    lags = np.arange(shortest, longest)
+    best = (peaks * lags**-0.08).argmax(axis=1)  # two periods are as alike as one: prefer one
     height = np.take_along_axis(peaks, best[:, None], 1)[:, 0]
     pitched = (height > VOICED) & (level > 0.08 * np.quantile(level, 0.95))
     return Heard(envelopes, pitched, SAMPLE_RATE / (best + shortest), level)

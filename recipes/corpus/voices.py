@@ -40,9 +40,8 @@ class Plan(NamedTuple):
 Cast = Sequence[Repertoire]
 Maker = Callable[[np.random.Generator, float, Cast], Plan]
 KINDS: dict[str, tuple[float, Maker]] = {}
-GENRES = {"guitar": ("guitar",), "piano": ("piano",), "strings": ("strings",), "harp": ("harp",)}
-GENRES |= {"rock": ("rock", "guitar", "drums"), "country": ("country", "guitar"), "pop": ("pop",)}
-GENRES |= {"techno": ("techno", "electronic"), "beats": ("drums",), "baroque": ("harpsichord",)}
+GENRES = {"rock": ("rock",), "country": ("country",), "pop": ("pop",)}
+GENRES |= {"techno": ("techno", "electronic")}
 
 
 def kind(weight: float) -> Callable[[Maker], Maker]:
@@ -68,7 +67,8 @@ def somebody(chance, cast: Cast) -> Repertoire:
 
 def plan(name: str, chance, seconds: float, cast: Cast) -> Plan:
     """Make a clip's voice and write what is under it; the same chance makes the same."""
-    return KINDS[name][1](chance, seconds, cast)
+    made = KINDS[name][1](chance, seconds, cast)
+    return made._replace(tags=made.tags + scores.instruments(made.under.parts, made.tags))
 
 
 def mixed(plan: Plan, under: np.ndarray, chance, loud: bool = False) -> np.ndarray:
@@ -289,7 +289,7 @@ def rap(chance, seconds, cast):
         now += length
     voice = sung(chance, who, notes, Singer(vibrato=0, glide=0.05), seconds)
     under = Piece("rap", (), seconds, scores.accompaniment("beats", f))
-    tags = SPOKEN + sex(who) + GENRES["beats"]
+    tags = SPOKEN + sex(who)
     return Plan("rap", tags, voice, under, chance.uniform(3, 14), 0.15, (who.voice.name,))
 
 

@@ -1,0 +1,149 @@
+"""The recipe of the training audio: what it leaves out, what it keeps apart."""
+
+import csv
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.weights import manifest
+
+TOP = Path(__file__).parent.parent
+RECIPE = TOP / "recipes" / "corpus"
+TEST_SET = TOP / "recipes" / "genre_test" / "tracks.csv"
+FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+
+
+def module(name: str):
+    """A module of the recipe, imported as its own scripts import it."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The recipe's folder on the path."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(RECIPE))
+    yield module
+    sys.path.remove(str(RECIPE))
+    for name in set(sys.modules) - before:
+        if (RECIPE / f"{name}.py").is_file():
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def test_set() -> list[dict[str, str]]:
+    with TEST_SET.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_no_track_of_the_genre_test_set_is_trained_on(recipe, test_set):
+    ours = recipe("games").read()
+    assert not {track.sha256 for track in ours} & {row["sha256"] for row in test_set}
+    theirs = {(row["package"], row["path"], row["inside"]) for row in test_set}
+    assert not {(track.package, track.path, track.inside) for track in ours} & theirs
+
+
+def test_no_artist_of_the_genre_test_set_is_trained_on_under_any_name(recipe, test_set):
+    games = recipe("games")
+    names = {games.simple(row["artist"]) for row in test_set} - {""}
+    names |= {games.simple(alias) for alias in games.ALIASES}
+    for track in games.read():
+        file = f"{Path(track.path).name} {track.inside}"
+        words = games.simple(f"{track.artist} {track.title} {file}")
+        assert not [name for name in names if name in words], track
+
+
+def test_tracks_of_the_test_sets_packages_name_their_artist(recipe, test_set):
+    packages = {row["package"] for row in test_set}
+    assert all(track.artist for track in recipe("games").read() if track.package in packages)
+
+
+def test_games_of_one_group_or_artist_are_in_one_split(recipe):
+    tracks = recipe("games").read()
+    for key in ("group", "artist", "package", "sha256"):
+        splits: dict[str, set[str]] = {}
+        for track in tracks:
+            if getattr(track, key):
+                splits.setdefault(getattr(track, key), set()).add(track.split)
+        assert all(len(found) == 1 for found in splits.values()), key
+    assert {track.split for track in tracks} == {"train", "validation", "test"}
+
+
+def test_soundfonts_kits_and_voices_are_in_one_split_each(recipe):
+    making, kits, speech = recipe("making"), recipe("kits"), recipe("speech")
+    voices = [(voice.split, (voice.package, voice.pattern)) for voice in speech.VOICES]
+    for held in (making.PLAYED_BY.items(), kits.KITS.items()):
+        things = [thing for _, some in held for thing in set(some)]
+        assert len(things) == len(set(things))
+    assert len({thing for _, thing in voices}) == len(voices)
+    for split in ("train", "validation", "test"):
+        sexes = {voice.female for voice in speech.VOICES if voice.split == split}
+        assert sexes == {True, False}
+
+
+def test_albums_are_spread_over_the_splits_and_stay_when_there_are_more(recipe):
+    making = recipe("making")
+    few, many = making.albums("rendered", 2), making.albums("rendered", 9)
+    assert many[: len(few)] == few
+    splits = [making.split_of(album) for album in many]
+    assert splits.count("train") > 0.6 * len(splits)
+    assert {"validation", "test"} <= set(splits)
+    assert {album.split("-")[0] for album in many} == {"scores", "mma", "kits"}
+
+
+def test_the_same_chance_writes_the_same_piece_of_every_kind(recipe):
+    scores = recipe("scores")
+    for kind in scores.KINDS:
+        one, two, other = (scores.write(kind, np.random.default_rng(s), 12.0) for s in (1, 1, 2))
+        assert one == two
+        assert one != other
+        assert any(part.notes for part in one.parts)
+        for part in one.parts:
+            assert all(0 <= n.pitch < 128 and 0 < n.velocity < 128 for n in part.notes)
+            assert all(0 <= n.start < 12.0 and n.seconds > 0 for n in part.notes)
+
+
+def test_tags_of_the_pieces_are_those_of_magnatagatune(recipe):
+    scores, labels = recipe("scores"), set(manifest.load().checkpoints["pons2017.mtt"].labels)
+    for kind in scores.KINDS:
+        assert set(scores.write(kind, np.random.default_rng(0), 6.0).tags) <= labels
+
+
+@pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="needs fluidsynth")
+@pytest.mark.skipif(not FONT.is_file(), reason="needs timgm6mb-soundfont")
+def test_an_album_is_played_and_cut_into_its_pieces(recipe):
+    scores, rendering = recipe("scores"), recipe("rendering")
+    pieces = [scores.write("flute", np.random.default_rng(s), 3.0) for s in range(2)]
+    silent = pieces[0]._replace(parts=[])
+    played = rendering.album([pieces[0], silent, pieces[1]], FONT)
+    assert [len(sound) for sound in played] == [3 * rendering.SAMPLE_RATE] * 3
+    levels = [float(np.abs(sound).max()) for sound in played]
+    assert levels[0] > 0.01 < levels[2]
+    assert levels[1] < 1e-3
+    again = rendering.album([pieces[0], silent, pieces[1]], FONT)
+    assert all(np.array_equal(one, two) for one, two in zip(played, again, strict=True))
+
+
+def test_a_voice_sings_the_pitch_of_the_note(recipe):
+    singing = recipe("singing")
+    chance = np.random.default_rng(0)
+    seconds = np.arange(singing.SAMPLE_RATE) / singing.SAMPLE_RATE
+    speech = sum(np.sin(2 * np.pi * 120 * k * seconds) / k for k in range(1, 30)) * 0.1
+    speech[: singing.SAMPLE_RATE // 4] = 0
+    heard = singing.listen(speech)
+    assert abs(np.median(heard.pitch[heard.pitched]) - 120) < 3
+    spoken = singing.syllables(singing.cepstra(heard.envelopes), heard.pitched)
+    assert len(spoken) == 1
+    notes = [singing.Sung(0.2, 1.0, 57.0, 1.0)]  # the A of 220 Hz
+    still = singing.Singer(vibrato=0)
+    sung = singing.sing(notes, spoken, still, 1.4, chance)
+    again = singing.listen(sung)
+    assert abs(np.median(again.pitch[again.pitched]) - 220) < 5
