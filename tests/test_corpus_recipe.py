@@ -132,18 +132,40 @@ def test_an_album_is_played_and_cut_into_its_pieces(recipe):
     assert all(np.array_equal(one, two) for one, two in zip(played, again, strict=True))
 
 
-def test_a_voice_sings_the_pitch_of_the_note(recipe):
+def hum(recipe, pitch: float) -> tuple[np.ndarray, list]:
+    """A second of a voice that hums after a quarter of silence, and its one syllable."""
     singing = recipe("singing")
-    chance = np.random.default_rng(0)
     seconds = np.arange(singing.SAMPLE_RATE) / singing.SAMPLE_RATE
-    speech = sum(np.sin(2 * np.pi * 120 * k * seconds) / k for k in range(1, 30)) * 0.1
+    speech = sum(np.sin(2 * np.pi * pitch * k * seconds) / k for k in range(1, 30)) * 0.1
     speech[: singing.SAMPLE_RATE // 4] = 0
     heard = singing.listen(speech)
-    assert abs(np.median(heard.pitch[heard.pitched]) - 120) < 3
-    spoken = singing.syllables(singing.cepstra(heard.envelopes), heard.pitched)
+    assert abs(np.median(heard.pitch[heard.pitched]) - pitch) < 3
+    return speech, singing.syllables(singing.cepstra(heard.envelopes), heard.pitched)
+
+
+def test_the_same_chance_makes_the_same_clip_of_every_kind_of_voice(recipe):
+    speech, voices = recipe("speech"), recipe("voices")
+    cast = []
+    for female, pitch in ((True, 210.0), (False, 120.0)):
+        sound, spoken = hum(recipe, pitch)
+        voice = speech.Voice(str(pitch), "", "", female, "train")
+        said = (32767 * np.tile(sound, 4)).astype(np.int16)
+        cast.append(speech.Repertoire(voice, said, spoken, 69 + 12 * np.log2(pitch / 440)))
+    for kind in voices.KINDS:
+        one, two = (voices.plan(kind, np.random.default_rng(3), 2.0, cast) for _ in range(2))
+        assert np.array_equal(one.voice, two.voice)
+        assert one.under == two.under
+        sound = voices.mixed(one, np.zeros(44_100, np.float32), np.random.default_rng(0))
+        assert sound.shape == (44_100,)
+        assert 0.01 < np.abs(sound).max() < 1
+
+
+def test_a_voice_sings_the_pitch_of_the_note(recipe):
+    singing = recipe("singing")
+    _, spoken = hum(recipe, 120.0)
     assert len(spoken) == 1
     notes = [singing.Sung(0.2, 1.0, 57.0, 1.0)]  # the A of 220 Hz
     still = singing.Singer(vibrato=0)
-    sung = singing.sing(notes, spoken, still, 1.4, chance)
+    sung = singing.sing(notes, spoken, still, 1.4, np.random.default_rng(0))
     again = singing.listen(sung)
     assert abs(np.median(again.pitch[again.pitched]) - 220) < 5

@@ -293,6 +293,24 @@ def rap(chance, seconds, cast):
     return Plan("rap", tags, voice, under, chance.uniform(3, 14), 0.15, (who.voice.name,))
 
 
+@kind(0.5)
+def strange(chance, seconds, cast):
+    """Speech backwards, too low or through a ring modulator, over effects without a key."""
+    who = somebody(chance, cast)
+    voice = said(chance, who, 1.3 * seconds)
+    way = int(chance.integers(3))
+    if way == 0:
+        voice = voice[::-1]
+    elif way == 1:
+        voice = soxr.resample(voice, RATE, RATE * chance.uniform(1.15, 1.3))
+    else:
+        at = np.arange(len(voice)) / RATE
+        voice = voice * np.sin(2 * np.pi * chance.uniform(30, 300) * at)
+    under = Piece("strange", (), seconds, scores.KINDS["weird"][2](chance, seconds))
+    voice = voice[: int(seconds * RATE)]
+    return Plan("strange", ("weird",), voice, under, chance.uniform(-3, 9), 0.8, (who.voice.name,))
+
+
 def draw(chance) -> str:
     """Choose a kind in proportion to the weights."""
     names = list(KINDS)
