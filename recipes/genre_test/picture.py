@@ -66,8 +66,7 @@ def draw_genres(axes: Axes, names: Sequence[str], results: dict, genres: Sequenc
     values = np.full((len(names), len(genres)), np.nan)
     count = dict.fromkeys(genres, 0)
     for row, name in enumerate(names):
-        largest = results[name].get("5 genres") or results[name]["mean of 4 genres"]
-        for tag in largest.tags:
+        for tag in next(iter(results[name].values())).tags:  # of the five genres, if it has them
             values[row, genres.index(tag.tag)] = tag.roc_auc.value
             count[tag.tag] = tag.positives
     axes.imshow(values, aspect="auto", cmap="magma", vmin=0.4, vmax=1)
