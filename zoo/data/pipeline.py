@@ -242,6 +242,7 @@ class _Way:
         )
         if source.sure is None:
             sounds = source.kept(sounds).filter(graph(lambda clip, sound: tf.size(sound) > 0))
+        sounds = sounds.prefetch(1)  # decoding goes on while a clip is cut and heard
         totals = source.totals(self._parallel)
         known = [total for total in totals if total is not None]
         size = sum(cutting.count(total, cut) for total in known if total > 0)

@@ -85,6 +85,7 @@ class Shards:
         self.folder = Path(folder) / str(sample_rate)
         self.chunk = SECONDS * sample_rate
         self.failed: dict[int, Skipped] = {}
+        self.said: set[tuple[float, float]] = set()
         keys = [_key(clip) for clip in corpus.clips]
         stats = {key[0]: _stat(key[0]) for key in keys}
         found = self._complete(dict(zip(keys, corpus.clips, strict=True)), stats, workers)
@@ -224,12 +225,13 @@ class Shards:
         _, clip, _ = job
         records, samples, held = [], 0, np.empty(0, np.float32)
         try:
-            for block in audio.stream(clip.path, int(self.folder.name), clip.start, clip.end):
-                held = np.concatenate([held, block])
-                samples += len(block)
-                while len(held) >= self.chunk:
-                    records.append(_record(held[: self.chunk]))
-                    held = held[self.chunk :]
+            with audio.as_one(self.said):
+                for block in audio.stream(clip.path, int(self.folder.name), clip.start, clip.end):
+                    held = np.concatenate([held, block])
+                    samples += len(block)
+                    while len(held) >= self.chunk:
+                        records.append(_record(held[: self.chunk]))
+                        held = held[self.chunk :]
         except Exception as error:  # whatever a sound does, the next one gets its turn
             return [], 0, str(error).removeprefix(f"{clip.path}: ")
         if len(held):
