@@ -121,6 +121,14 @@ def test_what_was_pushed_is_loaded_bit_by_bit(server, model):
     assert again.card.origin == pinned
 
 
+def test_what_a_model_was_trained_on_goes_with_it(server):
+    taught = zoo.build("pons2016", ["drums", "voice"], variant="time")
+    taught.record("trained from nothing on songs: 3 clips, 2 labels")
+    zoo.push(taught, URL)
+    assert zoo.load(URL).card.trained == "trained from nothing on songs: 3 clips, 2 labels"
+    assert "3 clips, 2 labels" in server.repositories[REPO].head["README.md"].decode()
+
+
 OTHER_PROCESS = """
 import hashlib, sys, numpy as np, zoo
 model = zoo.load(sys.argv[1])

@@ -1,9 +1,12 @@
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import audio
 from zoo.audio import Segmentation
+from zoo.models import pons2017
 
 CLIPS = [
     "TRWJAZW128F42760DD_test",
@@ -161,3 +164,35 @@ def test_network_is_the_arithmetic_of_the_original_graph(pons, example):
     weights = {k: v for k, v in weights.items() if not k.startswith("seed")}
     expected = numpy_musicnn(logmel, weights)
     np.testing.assert_allclose(pons.predict(first[None], verbose=0)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel_size", [(7, 38), (64, 1)])
+def test_gradients_of_the_input_normalisation_are_those_of_the_plain_layers(kernel_size):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 20, 40, 1)).astype("float32")
+    norm, filters = pons2017.InputNorm(), pons2017.PooledFilters(5, kernel_size)
+    plain = keras.layers.BatchNormalization()
+    for layer in (norm, plain):
+        layer.build(x.shape)
+        layer.gamma.assign([0.7])
+        layer.beta.assign([0.4])
+    filters.build(x.shape[:3])
+    weights = random.normal(size=(2, 20, 5)).astype("float32")
+
+    def gradients(own, run):
+        variables = [own.gamma, own.beta, filters.conv.kernel]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(run() * weights)
+        return loss, tape.gradient(loss, [v.value for v in variables])
+
+    def ours():
+        normalised, scale, offset = norm(x, training=True)
+        return filters(normalised[..., 0], scale, offset, training=True)
+
+    loss, found = gradients(norm, ours)
+    same, expected = gradients(
+        plain, lambda: filters(plain(x, training=True)[..., 0], training=True)
+    )
+    np.testing.assert_allclose(loss, same, rtol=1e-5)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())

@@ -58,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         model: what makes the untrained network.
         checkpoints: the zoo's record of the checkpoint that the weights come from. It is read
             apart, and may be passed over: another version may describe checkpoints otherwise.
+        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`.
     """
 
     library: Literal["music-zoo"]
@@ -66,6 +67,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     model: Network
     checkpoints: dict[str, Any] = {}
+    trained: str = ""
 
 
 # --- load ---
@@ -143,6 +145,7 @@ def card(config: Config, snapshot: Snapshot) -> Card:
         architecture=registry.architectures()[config.model.architecture],
         checkpoints=checkpoints,
         origin=snapshot.url,
+        trained=config.trained,
     )
 
 
@@ -219,6 +222,7 @@ def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[s
         "sha256": hashlib.sha256(weights).hexdigest(),
         "model": arguments,
         "checkpoints": described.get("checkpoints", {}),
+        "trained": described.get("trained", ""),
     }
     try:
         msgspec.convert(config, Config)

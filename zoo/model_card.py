@@ -208,6 +208,8 @@ def facts(model: AudioModel, came_from: Origin, licence: str | None) -> str:
         "weights": weights(came_from),
         "licence of the weights": licence_of(came_from, licence) or "not stated",
     }
+    if model.card.trained:
+        rows["training"] = model.card.trained
     return table(("", ""), rows.items())
 
 
