@@ -1,25 +1,26 @@
 """Is a fine-tuned network better than one trained from nothing, and than MFCCs?
 
-    python recipes/finetune_styles/data.py FOLDER
-    python recipes/finetune_styles/compare.py FOLDER
+    python recipes/finetune_games/data.py FOLDER
+    python recipes/finetune_games/compare.py FOLDER
 
-Three classifiers learn the six styles of `data.py` from the same 384 clips and are chosen on the
-same 96 others:
+Three classifiers learn from which of eight games a piece of music is, from the same 192 clips of 64
+tracks, and are chosen on the same 72 clips of 24 others:
 
     fine-tuned       zoo finetune pons2017 --data FOLDER/clips.csv -o FOLDER/finetuned
     from nothing     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_nothing
-                     --epochs 60 --patience 12
+                     --batch-size 16 --epochs 60 --patience 20
     MFCC             20 MFCCs and their differences, mean and standard deviation over each clip
                      (librosa's defaults), standardised; logistic regression, its C chosen by the
                      validation loss
 
-"From nothing" is the same network with the recipe of its model file, twice the patience and twice
-the epochs of fine-tuning. Both networks keep the weights of the epoch with the lowest validation
-loss. All three are then heard once on the test: style files and a soundfont that none of them met.
+"From nothing" is the same network with the recipe of its model file, but with the batches of
+fine-tuning and an end that suits so few clips: twice the epochs of fine-tuning and three times its
+patience. Both networks keep the weights of the epoch with the lowest validation loss. The test is
+120 clips of 40 tracks that none of the three has met.
 
-It writes `results/finetune_styles.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
-of the test's style files, the same ones for all three, so that differences have an interval too.
-Stopped and started again, it goes on where it was; about 25 minutes on two cores.
+It writes `results/finetune_games.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
+of the test's tracks, the same ones for all three, so that differences have an interval too. Stopped
+and started again, it goes on where it was; about 25 minutes on two cores.
 """
 
 import argparse
@@ -51,7 +52,11 @@ from zoo.scoring import Scores
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = {
     "fine-tuned": ("finetune", "finetuned", ()),
-    "from nothing": ("train", "from_nothing", ("--epochs", "60", "--patience", "12")),
+    "from nothing": (
+        "train",
+        "from_nothing",
+        ("--batch-size", "16", "--epochs", "60", "--patience", "20"),
+    ),
 }
 COLOURS = {"fine-tuned": plot.COLOUR, "from nothing": plot.ACCENT, "MFCC": "0.55"}
 MEASURES = ("accuracy", "balanced accuracy", "ROC-AUC", "PR-AUC")
@@ -73,14 +78,12 @@ def train(words: list[str]) -> None:
 
 def of_network(model: zoo.AudioModel, test: Corpus) -> Scores:
     """Return what a network says of the test clips."""
-    result = zoo.evaluate(model, test.with_labels(model.labels), bootstrap=0)
-    return result.scores
+    return zoo.evaluate(model, test.with_labels(model.labels), bootstrap=0).scores
 
 
 def of_mfcc(corpus: Corpus, folder: Path) -> tuple[Scores, float]:
     """Train the logistic regression; return what it says of the test clips, and its C."""
-    x = features(corpus, folder / "mfcc.npy")
-    y = corpus.targets.argmax(axis=1)
+    x, y = features(corpus, folder / "mfcc.npy"), corpus.targets.argmax(axis=1)
     learn, choose, judge = (list(corpus.splits[s]) for s in ("train", "validation", "test"))
 
     def fitted(c: float):
@@ -90,10 +93,10 @@ def of_mfcc(corpus: Corpus, folder: Path) -> tuple[Scores, float]:
     every = 10.0 ** np.arange(-4, 3)
     losses = [log_loss(y[choose], fitted(c).predict_proba(x[choose])) for c in every]
     best = float(every[np.argmin(losses)])
+    values = fitted(best).predict_proba(x[judge]).astype("float32")
     test = corpus.split("test")
-    answers = fitted(best).predict_proba(x[judge]).astype("float32")
     clips = tuple(clip.name for clip in test.clips)
-    return Scores(clips, tuple(test.groups), test.labels, answers, test.targets, True), best
+    return Scores(clips, tuple(test.groups), test.labels, values, test.targets, True), best
 
 
 def features(corpus: Corpus, kept: Path) -> np.ndarray:
@@ -101,7 +104,8 @@ def features(corpus: Corpus, kept: Path) -> np.ndarray:
     if not kept.is_file():
         rows = []
         for clip in track(corpus.clips, "MFCCs"):
-            mfcc = librosa.feature.mfcc(y=librosa.load(clip.path)[0], n_mfcc=20)
+            sound = librosa.load(clip.path, offset=clip.start, duration=clip.end - clip.start)[0]
+            mfcc = librosa.feature.mfcc(y=sound, n_mfcc=20)
             both = np.concatenate([mfcc, librosa.feature.delta(mfcc)])
             rows.append(np.concatenate([both.mean(axis=1), both.std(axis=1)]))
         np.save(kept, np.stack(rows))
@@ -125,14 +129,14 @@ def measured(scores: Scores, counts: np.ndarray) -> dict[str, tuple[Score, np.nd
     }
 
 
-def lines(found: dict[str, dict], commands: dict[str, str], test: Corpus) -> list[list[str]]:
+def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[list[str]]:
     """Return the rows of the table: the classifiers, then how much better the first one is."""
+    size = [str(len(scores.clips)), str(len(set(scores.groups)))]
     bounds = [f"{m}{end}" for m in MEASURES for end in ("", " low", " high")]
-    size = [str(len(test)), str(len(set(test.groups)))]
-    rows = [["classifier", "clips", "groups", *bounds, "how"]]
-    for name, scores in found.items():
-        numbers = [f"{v:.4f}" for m in MEASURES for v in scores[m][0]]
-        rows.append([name, *size, *numbers, commands[name]])
+    rows = [["classifier", "clips", "tracks", *bounds, "how"]]
+    for name, measures in found.items():
+        numbers = [f"{v:.4f}" for m in MEASURES for v in measures[m][0]]
+        rows.append([name, *size, *numbers, how[name]])
     best, *others = found
     for name in others:
         numbers = []
@@ -140,51 +144,59 @@ def lines(found: dict[str, dict], commands: dict[str, str], test: Corpus) -> lis
             value = found[best][m][0].value - found[name][m][0].value
             difference = metrics.with_interval(value, found[best][m][1] - found[name][m][1])
             numbers += [f"{v:.4f}" for v in difference]
-        rows.append([f"{best} - {name}", *size, *numbers, "difference, resampled in pairs"])
+        rows.append([f"{best} - {name}", *size, *numbers, "resampled in pairs"])
     return rows
 
 
 # --- the picture ---
 
 
-def draw(found: dict, answers: dict[str, Scores], histories: dict, path: Path) -> None:
-    """Draw the measures, the two trainings, and what the fine-tuned network confuses."""
-    figure = Figure((13, 4.2), layout="constrained")
-    measures, curves, confusion = figure.subplots(1, 3, width_ratios=(1.1, 1, 1))
-    draw_measures(measures, found)
-    draw_curves(curves, histories)
-    draw_confusion(confusion, answers["fine-tuned"])
-    clips = answers["fine-tuned"]
+def draw(found: dict, tuned: Scores, histories: dict, path: Path) -> None:
+    """Draw the measures, the two trainings, and what the fine-tuned network confuses.
+
+    Args:
+        found: classifier -> measures.
+        tuned: what the fine-tuned network says of the test clips.
+        histories: of the two networks.
+        path: of the picture.
+    """
+    figure = Figure((13.5, 4.5), layout="constrained")
+    measures, curves, confusion = figure.subplots(1, 3, width_ratios=(1.1, 1, 1.05))
+    draw_measures(measures, found, len(tuned.tags))
+    draw_curves(curves, histories, len(tuned.tags))
+    draw_confusion(confusion, tuned)
     figure.suptitle(
-        f"Six styles, rendered: {len(clips.clips)} test clips of {len(set(clips.groups))} style "
-        "files and a soundfont that no classifier has heard",
+        f"From which game is this music? {len(tuned.clips)} test clips of "
+        f"{len(set(tuned.groups))} tracks that no classifier has heard",
         fontsize=12,
     )
     figure.savefig(path, dpi=120)
 
 
-def draw_measures(axes: Axes, found: dict) -> None:
+def draw_measures(axes: Axes, found: dict, classes: int) -> None:
     """Draw each classifier's measures as bars with their intervals."""
-    shown = MEASURES[1:3]
-    width = 0.8 / len(found)
-    for i, (name, scores) in enumerate(found.items()):
-        value, low, high = np.array([scores[m][0] for m in shown]).T
-        places = np.arange(len(shown)) + (i - (len(found) - 1) / 2) * width
-        axes.bar(places, value, width * 0.92, color=COLOURS[name], label=name)
+    shown, chance = ("accuracy", "ROC-AUC"), (1 / classes, 0.5)
+    width = 0.8 / len(COLOURS)
+    for i, (name, colour) in enumerate(COLOURS.items()):
+        value, low, high = np.array([found[name][m][0] for m in shown]).T
+        places = np.arange(len(shown)) + (i - (len(COLOURS) - 1) / 2) * width
+        axes.bar(places, value, width * 0.92, color=colour, label=name)
         spread = [value - low, high - value]
         axes.errorbar(places, value, yerr=spread, fmt="none", ecolor="black", capsize=3, lw=1)
         for place, number in zip(places, value, strict=True):
             axes.text(place, 0.02, f"{number:.2f}", ha="center", color="white", fontsize=9)
-    axes.hlines([1 / 6, 0.5], [-0.45, 0.55], [0.45, 1.45], color="black", linestyle=":", lw=1)
-    axes.text(-0.45, 1 / 6 + 0.01, "chance", fontsize=8)
-    axes.set_xticks(range(len(shown)), ["balanced accuracy", "mean ROC-AUC"])
-    axes.set(ylim=(0, 1.12), title="test, with 95 % intervals over style files")
+    for place, level in enumerate(chance):
+        axes.hlines(level, place - 0.45, place + 0.45, color="black", linestyle=":", lw=1)
+    axes.text(-0.5, chance[0] + 0.01, "chance", fontsize=8)
+    axes.set_xticks(range(len(shown)), ["accuracy", "mean ROC-AUC"])
+    axes.set(ylim=(0, 1.14), xlim=(-0.52, len(shown) - 0.48))
     axes.set_yticks(np.arange(0, 1.01, 0.2))
+    axes.set_title("test, with 95 % intervals over tracks", fontsize=11)
     axes.legend(frameon=False, ncols=3, loc="upper left", fontsize=8.5, columnspacing=1)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_curves(axes: Axes, histories: dict[str, list[dict]]) -> None:
+def draw_curves(axes: Axes, histories: dict[str, list[dict]], classes: int) -> None:
     """Draw the validation accuracy of the whole networks by epoch, and where each was best."""
     for name, rows in histories.items():
         head = [row for row in rows if row["phase"] == "head"]
@@ -199,8 +211,9 @@ def draw_curves(axes: Axes, histories: dict[str, list[dict]]) -> None:
         axes.plot(epochs, accuracy, color=COLOURS[name], label=name)
         best = int(np.argmin(losses))
         axes.plot(epochs[best], accuracy[best], "o", color=COLOURS[name])
-    axes.axhline(1 / 6, color="black", linestyle=":", lw=1)
-    axes.set(xlabel="epoch of the whole network", ylim=(0, 1), title="validation accuracy")
+    axes.axhline(1 / classes, color="black", linestyle=":", lw=1)
+    axes.set(xlabel="epoch of the whole network", ylim=(0, 1), ylabel="accuracy")
+    axes.set_title("validation", fontsize=11)
     axes.text(0.98, 0.03, "dots: lowest validation loss; epoch 0: head alone",
               transform=axes.transAxes, ha="right", fontsize=8)  # fmt: skip
     axes.legend(frameon=False, fontsize=8.5)
@@ -218,7 +231,8 @@ def draw_confusion(axes: Axes, scores: Scores) -> None:
         axes.text(column, row, number or "", ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(classes, scores.tags, rotation=40, ha="right")
     axes.set_yticks(classes, scores.tags)
-    axes.set(xlabel="answer", ylabel="truth", title="fine-tuned: test clips")
+    axes.set(xlabel="answer", ylabel="truth")
+    axes.set_title("fine-tuned: test clips", fontsize=11)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
@@ -245,11 +259,11 @@ def main() -> None:
     how["MFCC"] = f"logistic regression on 80 statistics of MFCCs, C = {c:g}"
     counts = answers["MFCC"].draw(ROUNDS, seed=0)
     found = {name: measured(scores, counts) for name, scores in answers.items()}
-    for name, scores in found.items():
-        print(f"{name:13}", "  ".join(f"{m} {scores[m][0]}" for m in MEASURES))
+    for name, measures in found.items():
+        print(f"{name:13}", "  ".join(f"{m} {measures[m][0]}" for m in MEASURES))
     arguments.results.mkdir(exist_ok=True)
-    table(lines(found, how, test), arguments.results / "finetune_styles.csv")
-    draw(found, answers, histories, arguments.results / "finetune_styles.png")
+    table(lines(found, how, answers["MFCC"]), arguments.results / "finetune_games.csv")
+    draw(found, answers["fine-tuned"], histories, arguments.results / "finetune_games.png")
 
 
 if __name__ == "__main__":
