@@ -23,7 +23,8 @@ FOLDER gets
     ATTRIBUTION.md   whose music and voices these are, and under which licence
     games/ rendered/ voices/ packages/
 
-Downloads 5.5 GB and keeps about 4 GB; about 2.5 h on one core, most of them for the voices.
+Downloads 5.5 GB and keeps about 3 GB. The games take what the download takes; an hour of rendered
+music or of voices takes about four minutes of one core.
 """
 
 import argparse

@@ -8,8 +8,8 @@ of the teachers' scores is over .3; and last the segments in test, all parts tog
 score of a student on a tag needs at least 20.
 
 What was heard is kept in FOLDER/heard, so that it can be stopped and goes on. `--minutes M` hears
-only M minutes of each part and split, drawn by chance, and multiplies. Two teachers hear 25 times
-as fast as the music on one core: 2 h for all of it.
+only M minutes of each part and split, drawn by chance, and multiplies. Two teachers hear 50 times
+as fast as the music on one core or two: an hour for all of it.
 """
 
 import argparse

@@ -68,7 +68,8 @@ def heard(model: zoo.AudioModel, name: str, path: Path, cache: Path) -> np.ndarr
         path: the clip.
         cache: where scores are kept.
     """
-    file = cache / name / f"{zlib.crc32(str(path).encode()):08x}-{path.stem[:40]}.npy"
+    which = zlib.crc32(f"{path.name} {path.stat().st_size}".encode())  # made anew, heard anew
+    file = cache / name / f"{which:08x}-{path.stem[:40]}.npy"
     if file.is_file():
         return np.load(file)
     scores = model.taggram(path).values.astype(np.float16)

@@ -28,7 +28,7 @@ SPLITS = (
     "train", "train", "test", "train", "train", "validation",
     "train", "train", "test", "train", "train",
 )  # fmt: skip
-SERIES = ("scores", "scores", "mma", "scores", "kits", "scores", "mma")
+SERIES = ("scores", "scores", "mma", "scores", "kits", "scores", "scores")
 FONTS = {
     "fluid": ("fluid-soundfont-gm", "usr/share/sounds/sf2/FluidR3_GM.sf2"),
     "musescore": (
@@ -40,7 +40,7 @@ FONTS = {
     "timgm": ("timgm6mb-soundfont", "usr/share/sounds/sf2/TimGM6mb.sf2"),
 }
 PLAYED_BY = {
-    "train": ("fluid", "musescore", "fluid", "musescore", "opl3"),
+    "train": (*("fluid", "musescore") * 4, "opl3"),  # the last one sounds like a machine
     "validation": ("csound",),
     "test": ("timgm",),
 }

@@ -189,7 +189,7 @@ def violin(chance, seconds):
     return [Part(VIOLIN, p.ornamented(f, line, 0.15))]
 
 
-@kind("cello solo classical strings", 1.6)
+@kind("cello solo classical strings", 2.0)
 def cello(chance, seconds):
     f = p.frame(
         chance, seconds, either(chance, SLOW, SLOW, MIDDLING), (60, 112), ("minor", "major")
@@ -222,7 +222,7 @@ def flute_and_others(chance, seconds):
     return [Part(FLUTE, p.ornamented(f, p.melody(f, 66, 94)), 110), Part(*with_, 75)]
 
 
-@kind("harp solo classical", 2.0)
+@kind("harp solo classical", 3.0)
 def harp(chance, seconds):
     f = p.frame(chance, seconds, (50, 110), (45, 105), ("major", "minor", "lydian", "dorian"))
     under = either(
@@ -336,7 +336,7 @@ def orchestra(chance, seconds):
     ]
 
 
-@kind("choir choral", 2.5)
+@kind("choir choral", 3.5)
 def choir(chance, seconds):
     f = p.frame(chance, seconds, (44, 100), (60, 115), ("major", "minor", "dorian"))
     voice, shift = either(chance, CHOIR, CHOIR, CHOIR, OOHS), int(chance.choice([-5, 0, 0, 4]))
@@ -509,7 +509,7 @@ def ambient(chance, seconds):
     )
 
 
-@kind("new_age", 2.5)
+@kind("new_age", 1.5)
 def new_age(chance, seconds):
     f = p.frame(chance, seconds, (50, 84), (40, 88), ("major", "lydian", "dorian", "minor"))
     lead = either(
@@ -532,7 +532,7 @@ def new_age(chance, seconds):
     return [Part(*lead, 100), Part(*under, 80), Part(pad, p.held(f, 48, 4, 1.05), 70)]
 
 
-@kind("weird", 0.6)
+@kind("weird", 0.4)
 def weird(chance, seconds):
     """Clusters and effects without a key."""
     parts = []
