@@ -1,6 +1,6 @@
 """The real music of the corpus: what Debian's free games play.
 
-`games.csv` lists 621 tracks, 30.3 h, of 20 seconds or more each, with the artist that the file
+`games.csv` lists 620 tracks, 30.3 h, of 20 seconds or more each, with the artist that the file
 names, the split and the group. A group is a package, or several packages that share an artist.
 
 **The public genre test set is kept out, and so is everything else by its artists.** Of the 43.3 h
