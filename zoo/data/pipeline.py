@@ -185,6 +185,9 @@ class _Way:
         choose = self._drawn if self.training else self._in_order
         pieces, size = choose(source, len(corpus), cut, model.sample_rate)
         batches = pieces.map(graph(finish)).batch(self.batch_size, self.drop_remainder).prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # nothing to tune here; its thread holds up an epoch's end
+        batches = batches.with_options(options)
         batches._zoo_failures = source.failed
         if size is not None and batches.cardinality() < 0:
             # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
