@@ -193,7 +193,7 @@ def draw_measures(axes: Axes, found: dict, classes: int) -> None:
             axes.text(place, 0.02, f"{number:.2f}", ha="center", color="white", fontsize=9)
     for place, level in enumerate(chance):
         axes.hlines(level, place - 0.45, place + 0.45, color="black", linestyle=":", lw=1)
-    axes.text(-0.5, chance[0] + 0.01, "chance", fontsize=8)
+    axes.text(0.5, chance[0], "chance", ha="center", va="center", fontsize=8)
     axes.set_xticks(range(len(shown)), ["accuracy", "mean ROC-AUC"])
     axes.set(ylim=(0, 1.14), xlim=(-0.52, len(shown) - 0.48))
     axes.set_yticks(np.arange(0, 1.01, 0.2))
