@@ -55,33 +55,15 @@ def fetch(folder: Path, wanted: Sequence[Wanted]) -> dict[str, str]:
     Raises:
         SystemExit: there is no apt here.
     """
-    need_programs()
-    folder.mkdir(parents=True, exist_ok=True)
-    record = read_record(folder)
-    missing: dict[str, str] = {}
-    packages = list(dict.fromkeys(track.package for track in wanted))
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn()) as bars:
-        for number, package in enumerate(packages, 1):
-            files = [track for track in wanted if track.package == package]
-            if not complete(folder, files, record.get(package)):
-                bar = bars.add_task(f"{number:2} of {len(packages)}  {package}", total=None)
-                try:
-                    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                        deb = download(
-                            package,
-                            Path(scratch),
-                            lambda done, total, bar=bar: bars.update(
-                                bar, completed=done, total=total
-                            ),
-                        )
-                        record[package] = unpack(deb, files, folder)
-                except Unavailable as reason:
-                    missing[package] = str(reason)
-                    continue
-                write_record(folder, record)
-            missing |= record[package]["missing"]
-    return missing
+    of: dict[str, list[Wanted]] = {}
+    for track in wanted:
+        of.setdefault(track.package, []).append(track)
+    return fetch_each(
+        folder,
+        list(of),
+        lambda package, entry: complete(folder, of[package], entry),
+        lambda package, deb: unpack(deb, of[package], folder),
+    )
 
 
 def need_programs() -> None:
@@ -108,30 +90,66 @@ def fetch_matching(folder: Path, patterns: Mapping[str, Sequence[str]]) -> dict[
     Raises:
         SystemExit: there is no apt here.
     """
+
+    def there(package: str, entry: Mapping | None) -> bool:
+        return (
+            entry is not None
+            and entry.get("patterns") == list(patterns[package])
+            and all((folder / file).is_file() for file in entry["tracks"])
+        )
+
+    return fetch_each(
+        folder,
+        list(patterns),
+        there,
+        lambda package, deb: unpack_matching(deb, package, patterns[package], folder),
+    )
+
+
+def fetch_each(
+    folder: Path,
+    packages: Sequence[str],
+    there: Callable[[str, Mapping | None], bool],
+    take: Callable[[str, Path], dict],
+) -> dict[str, str]:
+    """Download packages one by one and take something out of each; keep the record.
+
+    Args:
+        folder: made if need be.
+        packages: their names.
+        there: tells of a package and its entry in the record, None for none, whether all is there.
+        take: takes what is wanted out of a package's file; returns its entry.
+
+    Returns:
+        What could not be had, each with the reason.
+
+    Raises:
+        SystemExit: there is no apt here.
+    """
     need_programs()
     folder.mkdir(parents=True, exist_ok=True)
     record = read_record(folder)
     missing: dict[str, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn()) as bars:
-        for number, (package, wanted) in enumerate(patterns.items(), 1):
-            entry = record.get(package, {})
-            there = all((folder / file).is_file() for file in entry.get("tracks", ()))
-            if entry.get("patterns") == list(wanted) and there:
-                continue
-            bar = bars.add_task(f"{number:2} of {len(patterns)}  {package}", total=None)
-            try:
-                with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-                    deb = download(
-                        package,
-                        Path(scratch),
-                        lambda done, total, bar=bar: bars.update(bar, completed=done, total=total),
-                    )
-                    record[package] = unpack_matching(deb, package, wanted, folder)
-            except Unavailable as reason:
-                missing[package] = str(reason)
-                continue
-            write_record(folder, record)
+        for number, package in enumerate(packages, 1):
+            if not there(package, record.get(package)):
+                bar = bars.add_task(f"{number:2} of {len(packages)}  {package}", total=None)
+                try:
+                    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+                        deb = download(
+                            package,
+                            Path(scratch),
+                            lambda done, total, bar=bar: bars.update(
+                                bar, completed=done, total=total
+                            ),
+                        )
+                        record[package] = take(package, deb)
+                except Unavailable as reason:
+                    missing[package] = str(reason)
+                    continue
+                write_record(folder, record)
+            missing |= record[package]["missing"]
     return missing
 
 

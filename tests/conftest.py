@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import zoo
+from zoo.cli import main
 from zoo.weights import cache
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -81,3 +83,14 @@ def bare_surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "_own_folders", [])
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run the command line in this process; returns click's result."""
+    monkeypatch.setattr("warnings.showwarning", None)  # main() sets its own; undone afterwards
+
+    def invoke(*arguments):
+        return CliRunner().invoke(main, [str(a) for a in arguments])
+
+    return invoke

@@ -7,21 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import zoo
-from zoo.cli import main
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Run the command line in this process; returns click's result."""
-    monkeypatch.setattr("warnings.showwarning", None)  # main() sets its own; undone afterwards
-
-    def invoke(*arguments):
-        return CliRunner().invoke(main, [str(a) for a in arguments])
-
-    return invoke
 
 
 def test_list_shows_checkpoints_with_parameters_licence_and_scores(run):

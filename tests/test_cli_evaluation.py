@@ -8,25 +8,12 @@ import sys
 import keras
 import pytest
 import songs
-from click.testing import CliRunner
 
 import zoo
-from zoo.cli import main
 from zoo.cli.evaluation import meant
 from zoo.scoring import Scores
 
 FAST = ("--bootstrap", 5)
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Run the command line in this process; returns click's result."""
-    monkeypatch.setattr("warnings.showwarning", None)  # main() sets its own; undone afterwards
-
-    def invoke(*arguments):
-        return CliRunner().invoke(main, [str(a) for a in arguments])
-
-    return invoke
 
 
 @pytest.fixture(scope="module")

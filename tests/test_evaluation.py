@@ -20,7 +20,7 @@ from sklearn.metrics import (
 )
 
 import zoo
-from zoo import evaluation, onset_scores, scoring
+from zoo import evaluation, loading, onset_scores, scoring
 from zoo.data import Clip, Corpus
 
 KINDS = ("noise", "tone", "both")
@@ -280,8 +280,8 @@ def test_an_evaluation_says_data_split_and_clips(model, corpus):
 
 def test_the_weights_checksum_is_that_of_the_same_weights_anywhere(model, result, tmp_path):
     model.save(tmp_path / "copy.keras")
-    assert evaluation.checksum(zoo.load(tmp_path / "copy.keras")) == result.weights
-    assert evaluation.checksum(built(KINDS, seed=1, segment=1.0)) != result.weights
+    assert loading.checksum(zoo.load(tmp_path / "copy.keras")) == result.weights
+    assert loading.checksum(built(KINDS, seed=1, segment=1.0)) != result.weights
 
 
 def test_a_person_can_read_it(result):

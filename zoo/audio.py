@@ -274,31 +274,32 @@ def _part(
 
 
 _thread = threading.local()
+_said: set[tuple[str, float, float]] = set()  # corpora, and rates of their sounds and of networks
 
 
 @contextmanager
-def as_one(said: set[tuple[float, float]]) -> Iterator[None]:
-    """Warn of an empty band once for all sounds that are heard with the same set.
+def as_one(corpus: str) -> Iterator[None]:
+    """Warn of an empty band once for all sounds of a corpus: many are recorded alike.
 
-    Many sounds of one corpus are recorded alike. This holds within the thread that enters it.
+    This holds within the thread that enters it.
 
     Args:
-        said: empty at first; sample rates of sounds and networks of which a warning was given.
+        corpus: its name.
     """
-    _thread.said = said
+    _thread.corpus = corpus
     try:
         yield
     finally:
-        _thread.said = None
+        _thread.corpus = None
 
 
 def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
     if rate < 0.9 * wanted:  # 44.1 kHz where 48 kHz is wanted lacks nothing that one hears
-        said = getattr(_thread, "said", None)
-        if said is not None and (rate, wanted) in said:
+        corpus = getattr(_thread, "corpus", None)
+        if (corpus, rate, wanted) in _said:
             return
-        if said is not None:
-            said.add((rate, wanted))
+        if corpus is not None:
+            _said.add((corpus, rate, wanted))
         _warn(
             f"{name}: recorded at {rate:g} Hz, for a model that listens at {wanted:g} Hz: all "
             f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on."

@@ -7,7 +7,6 @@ result.metrics["ROC-AUC"].value             # the mean over tags
 result.to_csv("tags.csv"); result.plot("tags.png"); result.scores.save("scores.npz")
 """
 
-import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -70,7 +69,7 @@ class Evaluation:
 
     Attributes:
         model: its name.
-        weights: SHA-256 of its weights, as `checksum` computes it.
+        weights: SHA-256 of its weights, as `zoo.loading.checksum` computes it.
         data: name of the corpus.
         split: of the corpus; "" if it has no splits.
         clips: how many were scored.
@@ -231,8 +230,8 @@ def of_tags(
     counts = scores.draw(bootstrap, seed)
     each, skipped, rounds = tag_scores(scores, tags, counts)
     macro = {
-        name: metrics.with_interval(sum(s.value for s in of_tags) / len(each), rounds[name])
-        for name, of_tags in (
+        name: metrics.with_interval(sum(s.value for s in found) / len(each), rounds[name])
+        for name, found in (
             ("ROC-AUC", [t.roc_auc for t in each]),
             ("PR-AUC", [t.pr_auc for t in each]),
         )
@@ -328,11 +327,13 @@ def record(
 ) -> dict[str, Any]:
     """Return what every evaluation says of where its numbers come from."""
     data, _, split = corpus.name.rpartition("/") if "/" in corpus.name else (corpus.name, "", "")
+    from zoo import loading
+
     drawn = "groups" if any(clip.group for clip in corpus.clips) else "files"
     number = len(set(groups))
     return {
         "model": model.name,
-        "weights": checksum(model),
+        "weights": loading.checksum(model),
         "data": data,
         "split": split,
         "clips": len(groups),
@@ -344,22 +345,6 @@ def record(
         "bootstrap": bootstrap,
         "seed": seed,
     }
-
-
-def checksum(model: "AudioModel") -> str:
-    """Return the SHA-256 of a model's weights: of each variable's path, shape and float32 bytes.
-
-    Unlike a file's, it is the same for a checkpoint, its copy in a `.keras` file, and the model in
-    memory.
-    """
-    from zoo.loading import variables
-
-    digest = hashlib.sha256()
-    for path, variable in sorted(variables(model).items()):
-        values = np.ascontiguousarray(np.asarray(variable), "<f4")
-        digest.update(f"{path} {values.shape}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
 
 
 def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:

@@ -4,10 +4,15 @@ import csv
 import io
 import os
 import uuid
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+
+from zoo.errors import ConfigError
 
 PathLike = str | os.PathLike[str]
 
@@ -45,3 +50,22 @@ def table(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:
         with replacing(path) as file:
             file.write(text.getvalue().encode())
     return text.getvalue()
+
+
+def arrays(path: PathLike, names: Iterable[str], what: str) -> dict[str, np.ndarray]:
+    """Read arrays out of a NumPy archive (.npz), which may hold no pickles.
+
+    Args:
+        path: of the archive, which is there.
+        names: of the arrays wanted.
+        what: it should hold, for messages: "scores", "an embedding".
+
+    Raises:
+        ConfigError: the file is something else.
+    """
+    try:
+        # opened here, since np.load leaves the file open when the archive is damaged
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in names}
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as e:
+        raise ConfigError(f"{path} does not hold {what} of the zoo: {e}") from e

@@ -1,8 +1,9 @@
 """Making models: trained ones by name, file or address, and untrained ones."""
 
+import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,26 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Return what a weight file holds, by path; the state of random generators is not of it."""
     return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+
+
+def checksum(model: keras.Model, without: Collection[str] = ()) -> str:
+    """Return the SHA-256 of a model's weights: of each variable's path, shape and float32 bytes.
+
+    Unlike a file's, it is the same for a checkpoint, its copy in a `.keras` file, and the model in
+    memory.
+
+    Args:
+        model: of the zoo.
+        without: names of layers that do not count.
+    """
+    digest = hashlib.sha256()
+    for path, variable in sorted(variables(model).items()):
+        if path.partition("/")[0] in without:
+            continue
+        values = np.ascontiguousarray(np.asarray(variable), "<f4")
+        digest.update(f"{path} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:

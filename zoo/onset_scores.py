@@ -9,6 +9,7 @@ from zoo import audio, metrics, scoring
 from zoo.data.corpus import Corpus, Skipped
 from zoo.errors import ConfigError, ZooError
 from zoo.evaluation import ClipOnsets, Evaluation, record
+from zoo.progress import bar
 
 if TYPE_CHECKING:
     from zoo.model import AudioModel
@@ -50,10 +51,11 @@ def hear(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Heard:
         )
     found: list[ClipOnsets] = []
     groups, seconds, failures = [], [], []
-    with scoring.bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
-        for i, (clip, group) in enumerate(zip(corpus.clips, corpus.groups, strict=True), 1):
+    with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
+        for clip, group in zip(corpus.clips, corpus.groups, strict=True):
             if clip.onsets is None:
                 failures.append(scoring.skip(clip, "nobody says when its onsets are"))
+                advance()
                 continue
             try:
                 sound = audio.load(clip.path, model.sample_rate, clip.start, clip.end)
@@ -64,7 +66,7 @@ def hear(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Heard:
                 found.append(counted(clip.name, np.array(clip.onsets), times))
                 seconds.append(len(sound) / model.sample_rate)
                 groups.append(group)
-            advance(i)
+            advance()
     if not found:
         reasons = "; ".join(f"{f.name}: {f.reason}" for f in failures[:3])
         raise ZooError(f"{corpus.name}: no clip is left to score. {reasons}")

@@ -1,15 +1,11 @@
 """From a model and corpora to what can be trained: checks, divisions, and what was asked for."""
 
 import dataclasses
-import hashlib
 import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import keras
-import numpy as np
 
 from zoo import loading
 from zoo.data import devices
@@ -164,7 +160,7 @@ def asked(
     """
     network = {k: v for k, v in model.get_config().items() if k != "card"}
     return {
-        "model": network | ({"sha256": digest(model)} if origin else {}),
+        "model": network | ({"sha256": loading.checksum(model, without=HEAD)} if origin else {}),
         "train": describe(train),
         "validation": describe(validation),
         "batch_size": way.batch_size,
@@ -177,12 +173,3 @@ def asked(
         ],
         "seed": way.seed,
     }
-
-
-def digest(model: AudioModel) -> str:
-    """Return the sha256 of all weights but the head's, which may be fresh."""
-    sha256 = hashlib.sha256()
-    for path, variable in loading.variables(model).items():
-        if path.split("/")[0] not in HEAD:
-            sha256.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).tobytes())
-    return sha256.hexdigest()

@@ -3,7 +3,6 @@
 NumPy is all that this module needs; matplotlib is imported when a plot is asked for.
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ConfigError
-from zoo.files import PathLike, replacing, table
+from zoo.files import PathLike, arrays, replacing, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -230,13 +229,9 @@ class Embedding(_Result):
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"there is no embedding at {path}.")
-        try:
-            # opened here, since np.load leaves the file open when the archive is damaged
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = [archive[field.name] for field in fields(cls)]
-        except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as e:
-            raise ConfigError(f"{path} does not hold an embedding of the zoo: {e}") from e
-        return cls(*arrays[:3], *map(str, arrays[3:]))
+        names = [field.name for field in fields(cls)]
+        found: list[Any] = list(arrays(path, names, "an embedding").values())
+        return cls(*found[:3], *map(str, found[3:]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,9 +2,7 @@
 
 import logging
 import os
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +11,8 @@ import numpy as np
 
 from zoo import metrics, synonyms
 from zoo.errors import ConfigError, UnknownName, ZooError
-from zoo.files import PathLike, replacing
+from zoo.files import PathLike, arrays, replacing
+from zoo.progress import bar
 
 if TYPE_CHECKING:
     from zoo.data.corpus import Clip, Corpus, Skipped
@@ -77,11 +76,7 @@ class Scores:
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"there are no scores at {path}.")
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                found = {name: archive[name] for name in cls.__dataclass_fields__}
-        except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as e:
-            raise ConfigError(f"{path} does not hold scores of the zoo: {e}") from e
+        found = arrays(path, cls.__dataclass_fields__, "scores")
         clips, groups, tags = (tuple(found[n].tolist()) for n in ("clips", "groups", "tags"))
         single = bool(found["single_label"])
         return cls(clips, groups, tags, found["values"], found["targets"], single)
@@ -193,32 +188,40 @@ def hear(
         cache: folder for decoded sound, see `zoo.data.segments`; None to decode.
         progress: show a bar on stderr.
     """
+    from zoo import judging
     from zoo.data import pipeline
 
-    values = np.zeros((len(corpus), len(model.labels)))
+    values = np.full((len(corpus), len(model.labels)), np.nan)
     seconds = np.zeros(len(corpus))
     batches = pipeline.segments(corpus, model, batch_size=batch_size, cache=cache)
     try:
         with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
-            for waveform, clips, fresh in batches.as_numpy_iterator():
-                answer = np.asarray(model.predict_on_batch(waveform))
-                np.add.at(values, clips, answer * fresh[:, None])
-                np.add.at(seconds, clips, fresh)
-                advance(int(clips.max()) + 1)
+            shown = advancing(batches.as_numpy_iterator(), advance)
+            answers, clips, fresh = judging.hear(model, shown, batch_size)
+        values = judging.clip_means(answers, clips, fresh, len(corpus))
+        np.add.at(seconds, clips, fresh)
     except Exception:
         # If no clip at all can be decoded, the pipeline raises; `scores` will say so.
         if len(pipeline.failures(batches)) < len(corpus):
             raise
     failures = list(pipeline.failures(batches))
     failed = {failure.name for failure in failures}
-    with np.errstate(invalid="ignore"):
-        values /= np.where(seconds > 0, seconds, np.nan)[:, None]
     for i, clip in enumerate(corpus.clips):
         if clip.name in failed:
             values[i] = np.nan  # also what was heard of it before it failed
         elif not np.isfinite(values[i]).all():
             failures.append(skip(clip, "the model's answer is not finite"))
     return Heard(values.astype("float32"), seconds, tuple(failures))
+
+
+def advancing(batches: Iterable[tuple], advance: Callable[..., None]) -> Iterator[tuple]:
+    """Pass on batches of (waveform, clip, ...), and tell how many more clips were begun."""
+    begun = 0
+    for batch in batches:
+        yield batch
+        last = int(batch[1].max()) + 1
+        advance(last - begun)
+        begun = last
 
 
 def skip(clip: "Clip", reason: str) -> "Skipped":
@@ -228,18 +231,3 @@ def skip(clip: "Clip", reason: str) -> "Skipped":
     reason = reason.removeprefix(f"{clip.path}: ")
     logger.warning("%s is left out: %s", clip.name, reason)
     return Skipped(clip.name, reason)
-
-
-@contextmanager
-def bar(title: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr; yields a function that takes how much is done."""
-    if not show:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as shown:
-        task = shown.add_task(title, total=total)
-        yield lambda done: shown.update(task, completed=done)
-        shown.update(task, completed=total)

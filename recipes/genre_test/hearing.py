@@ -8,7 +8,7 @@ import soundfile
 from rich.progress import Progress
 
 import zoo
-from zoo import evaluation, scoring
+from zoo import loading, scoring
 from zoo.data.corpus import Corpus
 
 
@@ -23,7 +23,7 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> scoring.Heard:
     Raises:
         AudioError: a track cannot be read.
     """
-    kept = folder / "scores" / f"{model.name}-{evaluation.checksum(model)[:12]}"
+    kept = folder / "scores" / f"{model.name}-{loading.checksum(model)[:12]}"
     kept.mkdir(parents=True, exist_ok=True)
     paths = [clip.path for clip in corpus.clips]
     files = [kept / f"{'_'.join(path.relative_to(folder).parts)}.npy" for path in paths]

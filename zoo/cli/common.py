@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ MODEL = click.option(
 )
 HOP = click.option("--hop", type=float, help="Seconds from one segment to the next.")
 FILES = click.argument("files", nargs=-1, required=True)
+
+
+def with_options(options: Sequence[Callable]) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds options, in their order, to a command."""
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 class Command(click.Command):

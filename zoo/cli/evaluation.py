@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import Command, check_output, import_framework
+from zoo.cli.common import Command, check_output, import_framework, with_options
 from zoo.cli.weights import expanded
 
 if TYPE_CHECKING:
@@ -56,16 +56,9 @@ OPTIONS = (
 )
 
 
-def common(command: Callable) -> Callable:
-    """Add the options that both commands have, in their order."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command("evaluate", cls=Command)
 @click.argument("name")
-@common
+@with_options(OPTIONS)
 @click.option("--shared", is_flag=True, help="Leave out tags that the model does not know.")
 @click.option(
     "-o",
@@ -86,13 +79,7 @@ def evaluate_command(
     corpus = opened(given.pop("data"), given.pop("split"))
     import_framework()
     result = zoo.evaluate(name, corpus, shared=shared, progress=sys.stderr.isatty(), **given)
-    result = replace(result, command=command_line())
-    if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
-    else:
-        click.echo(repr(result))
-    if output is not None:
-        write_evaluation(result, output)
+    tell(result, as_json, output, write_evaluation)
 
 
 def write_evaluation(result: "Evaluation", output: Path) -> None:
@@ -116,7 +103,7 @@ def write_evaluation(result: "Evaluation", output: Path) -> None:
 
 @click.command("compare", cls=Command)
 @click.argument("names", nargs=-1, required=True)
-@common
+@with_options(OPTIONS)
 @click.option(
     "-o",
     "--output",
@@ -137,13 +124,7 @@ def compare_command(
     import_framework()
     models = [model for name in names for model in meant(name)]
     result = zoo.compare(models, corpus, progress=sys.stderr.isatty(), **given)
-    result = replace(result, command=command_line())
-    if as_json:
-        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
-    else:
-        click.echo(repr(result))
-    if output is not None:
-        write_comparison(result, output)
+    tell(result, as_json, output, write_comparison)
 
 
 def write_comparison(result: "Comparison", output: Path) -> None:
@@ -187,6 +168,14 @@ def check_target(output: Path | None, suffixes: tuple[str, ...]) -> None:
         check_output(output, suffixes)
     elif output is not None and output.is_file():
         raise click.UsageError(f"-o {output}: a file, where a folder is expected.")
+
+
+def tell(result: Any, as_json: bool, output: Path | None, write: Callable) -> None:
+    """Print what was measured, and write it where that was asked for."""
+    result = replace(result, command=command_line())
+    click.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else repr(result))
+    if output is not None:
+        write(result, output)
 
 
 def command_line() -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import Command, import_framework
+from zoo.cli.common import Command, import_framework, with_options
 
 if TYPE_CHECKING:
     from zoo.trained import Trained
@@ -69,16 +69,9 @@ OPTIONS = (
 )
 
 
-def common(command: Callable) -> Callable:
-    """Add the options that both commands have, in their order."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command("finetune", cls=Command)
 @click.argument("name")
-@common
+@with_options(OPTIONS)
 @click.option("--head-epochs", type=click.IntRange(0), help="Of the head alone, at most.")
 def finetune_command(name: str, head_epochs: int | None, **given: Any) -> None:
     """Teach the checkpoint NAME the tags of your own clips.
@@ -92,7 +85,7 @@ def finetune_command(name: str, head_epochs: int | None, **given: Any) -> None:
 
 @click.command("train", cls=Command)
 @click.argument("architecture")
-@common
+@with_options(OPTIONS)
 @click.option(
     "--option",
     "options",

@@ -35,7 +35,6 @@ class Decoder:
     def __init__(self, corpus: Corpus, sample_rate: int):
         self.corpus, self.sample_rate = corpus, sample_rate
         self.failed: dict[int, Skipped] = {}
-        self.said: set[tuple[float, float]] = set()
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
         """Return the length of a clip in samples; 0 if it fails."""
@@ -81,7 +80,7 @@ class Decoder:
             return instead
         clip = self.corpus.clips[index]
         try:
-            with audio.as_one(self.said):
+            with audio.as_one(self.corpus.name):
                 return work(clip)
         except Exception as error:  # whatever a sound does, the next one gets its turn
             reason = str(error).removeprefix(f"{clip.path}: ")

@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import soundfile
 
 from zoo.decode import decode
 from zoo.errors import AudioError, AudioWarning
+from zoo.progress import bar
 
 MANY = 500  # files: fewer take less than a second
 SLACK = 0.1  # s: annotations are rounded, and encoders count their padding differently
@@ -70,10 +71,11 @@ def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | st
     files = list(wanted.items())
     parts = [files[i : i + 64] for i in range(0, len(files), 64)]
     found: dict[Path, float | str] = {}
+    shown = None if progress and len(files) >= MANY else False
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool,
-        _bar(len(files), progress) as advance,
+        bar("looking at the files", len(files), shown, transient=True) as advance,
     ):
         warnings.simplefilter("ignore", AudioWarning)  # of damage further on: heard again later
         for part in pool.map(lambda part: [(p, _length(p, s)) for p, s in part], parts):
@@ -100,18 +102,3 @@ def _reason(length: float | str, start: float, end: float | None, minimum: float
         return f"ends at {end:g} s, but the file at {length:.2f} s"
     own = min(length, math.inf if end is None else end) - start
     return f"only {own:.3g} s long, less than {minimum:g} s" if own < minimum else ""
-
-
-@contextlib.contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    """Show how many files were looked at, if there are many and somebody may be watching."""
-    if not progress or total < MANY:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("looking at the files", total=total)
-        yield lambda count: bar.advance(task, count)

@@ -18,7 +18,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -30,6 +29,7 @@ from zoo.data.corpus import Clip, Corpus, Skipped
 from zoo.data.decoding import check_any_left
 from zoo.errors import ConfigError
 from zoo.files import PathLike, replacing
+from zoo.progress import bar
 
 logger = logging.getLogger("zoo.data.pipeline")
 
@@ -85,7 +85,7 @@ class Shards:
         self.folder = Path(folder) / str(sample_rate)
         self.chunk = SECONDS * sample_rate
         self.failed: dict[int, Skipped] = {}
-        self.said: set[tuple[float, float]] = set()
+        self.name = corpus.name
         keys = [_key(clip) for clip in corpus.clips]
         stats = {key[0]: _stat(key[0]) for key in keys}
         found = self._complete(dict(zip(keys, corpus.clips, strict=True)), stats, workers)
@@ -203,7 +203,7 @@ class Shards:
         used = [int(path.stem) for path in self.folder.glob("*.tfrecord")]
         numbers = iter(range(max(used, default=-1) + 1, 10**9))
         shard: _Shard | None = None
-        with _bar(f"decoding to {self.folder}", len(jobs)) as advance:
+        with bar(f"decoding to {self.folder}", len(jobs)) as advance:
             try:
                 for (key, _, stat), done in _ahead(self._encoded, jobs, workers):
                     records, samples, reason = done
@@ -225,7 +225,7 @@ class Shards:
         _, clip, _ = job
         records, samples, held = [], 0, np.empty(0, np.float32)
         try:
-            with audio.as_one(self.said):
+            with audio.as_one(self.name):
                 for block in audio.stream(clip.path, int(self.folder.name), clip.start, clip.end):
                     held = np.concatenate([held, block])
                     samples += len(block)
@@ -316,16 +316,3 @@ def _ahead(function, jobs: Iterable, workers: int) -> Iterator[tuple]:
                 yield job, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _bar(title: str, total: int) -> Iterator:
-    """Show a bar on a terminal; yields a function to call after each clip."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda: progress.advance(task)
