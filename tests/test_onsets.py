@@ -204,3 +204,39 @@ def test_command_goes_on_after_a_file_that_is_no_sound(checkpoint, example, tmp_
     assert result.exit_code == 1
     assert "1 of 2 files" in result.output
     assert f"\n{example}\n  0.0" in result.output
+
+
+def test_command_writes_table_picture_and_clicks(checkpoint, example, tmp_path, monkeypatch):
+    monkeypatch.setattr("warnings.showwarning", None)
+    times = checkpoint("schluter2014.madmom").onsets(example).times
+    outputs = [tmp_path / f"onsets.{ending}" for ending in ("csv", "png", "wav")]
+    options = [word for output in outputs for word in ("-o", str(output))]
+    result = CliRunner().invoke(main, ["onsets", str(example), *options])
+    assert result.exit_code == 0, result.output
+    assert f"{outputs[1]}: {len(times)} onsets of {example}" in result.output
+    assert outputs[0].read_text().split() == ["time", *(f"{time:.3f}" for time in times)]
+    assert outputs[1].read_bytes().startswith(b"\x89PNG")
+    assert soundfile.info(outputs[2]).duration == pytest.approx(
+        soundfile.info(example).duration, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("onsets.txt", "must end in .csv, .png"), ("nowhere/a.csv", "there is no folder")],
+)
+def test_command_complains_of_an_output_before_the_work(output, message, example, tmp_path):
+    result = CliRunner().invoke(main, ["onsets", str(example), "-o", str(tmp_path / output)])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_command_does_not_write_over_the_sound(checkpoint, tmp_path):
+    checkpoint("schluter2014.madmom")
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(4410), 44100)
+    before = path.read_bytes()
+    result = CliRunner().invoke(main, ["onsets", str(path), "-o", str(path)])
+    assert result.exit_code == 2
+    assert "is the sound itself" in result.output
+    assert path.read_bytes() == before

@@ -183,6 +183,22 @@ def test_onsets_are_drawn_over_the_activation():
     np.testing.assert_array_equal([path[0, 0] for path in lines.get_segments()], onsets.times)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 40])
+def test_spectrogram_below_the_activation_shows_the_tone(seconds):
+    time = np.arange(round(44100 * seconds)) / 44100
+    sound = (np.sin(2 * np.pi * 1000 * time).astype("float32"), 44100)
+    found = zoo.Onsets([0.1], np.zeros(round(100 * seconds)), 100, "song.mp3", "schluter2014")
+    figure = found.plot(sound=sound)
+    mesh = figure.axes[1].collections[0]
+    corners, values = mesh.get_coordinates(), mesh.get_array()
+    assert values.shape[1] <= plot.MAX_CELLS + 1
+    middle = values[:, values.shape[1] // 2]
+    low, high = corners[np.argmax(middle) + np.array([0, 1]), 0, 1]
+    assert low <= 1000 <= high
+    assert corners[0, -1, 0] == pytest.approx(seconds, abs=0.06 + seconds / plot.MAX_CELLS)
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == (0, seconds)
+
+
 def test_a_sound_without_onsets_can_be_drawn(tmp_path):
     make_onsets(times=()).plot(tmp_path / "o.png")
     assert (tmp_path / "o.png").exists()

@@ -16,6 +16,8 @@ from zoo.files import PathLike, arrays, replacing, table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from zoo.audio import Source
+
 
 @dataclass(frozen=True, eq=False)
 class _Result:
@@ -278,11 +280,34 @@ class Onsets(_Result):
         """Return the onset times as a table of one column; write it to `path` if given."""
         return table([("time",), *((f"{t:.3f}",) for t in self.times)], path)
 
-    def plot(self, path: PathLike | None = None) -> "Figure":
-        """Draw activation and onsets over time; save to `path` (.png, .pdf, .svg) if given."""
+    def plot(self, path: PathLike | None = None, sound: "Source | None" = None) -> "Figure":
+        """Draw activation and onsets over time; save to `path` (.png, .pdf, .svg) if given.
+
+        Args:
+            path: where to.
+            sound: what was heard, a file or an (array, sample_rate) pair: its spectrogram is drawn
+                below.
+        """
         from zoo import plot
 
-        return plot.onsets(self, path)
+        return plot.onsets(self, path, sound)
+
+    def to_wav(self, path: PathLike, sound: "Source | None" = None) -> None:
+        """Write the sound with a click at each onset, which is how detectors are checked by ear.
+
+        Args:
+            path: ends in .wav; 44.1 kHz, mono, 16 bits. Clicks have .4 of full scale, and the sound
+                .6 of its own level, so that nothing is clipped.
+            sound: what was heard, a file or an (array, sample_rate) pair; None for the file
+                `source`.
+
+        Raises:
+            ConfigError: another ending.
+            FileNotFoundError: `source` is not, or is no longer, a file.
+        """
+        from zoo import sonify
+
+        sonify.clicks(self, path, sound)
 
 
 def best(scores: np.ndarray, top: int | None) -> np.ndarray:

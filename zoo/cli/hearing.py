@@ -124,12 +124,37 @@ def embed_command(
     help="Lowest height of a peak, above 0 and at most 1; about .24 if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Of one FILE: .csv, a table; .png, .pdf, .svg, activation and spectrogram; .wav, the "
+    "sound with a click at each onset. May be repeated.",
+)
 def onsets_command(
-    files: tuple[str, ...], model: str, threshold: float | None, as_json: bool
+    files: tuple[str, ...],
+    model: str,
+    threshold: float | None,
+    as_json: bool,
+    outputs: tuple[Path, ...],
 ) -> None:
-    """Print the times in seconds at which notes begin in FILES."""
+    """Find the times in seconds at which notes begin in FILES: print them, or write them."""
+    for output in outputs:
+        check_output(output, (".csv", ".png", ".pdf", ".svg", ".wav"))
     session = Session(files, model)
+    if outputs and len(session.paths) > 1:
+        raise click.UsageError(f"{len(session.paths)} files do not fit in one {outputs[0]}.")
+    for output in outputs:
+        if output.exists() and output.samefile(session.paths[0]):
+            raise click.UsageError(f"-o {output} is the sound itself; give another name.")
     for path, found in session.onsets(threshold):
+        for output in outputs:
+            write_onsets(found, path, output)
+            click.echo(f"{output}: {len(found)} onsets of {path}")
+        if outputs:
+            continue
         times = [round(time, 3) for time in found.times.tolist()]
         if as_json:
             content = {"file": str(path), "model": found.model, "onsets": times}
@@ -138,6 +163,16 @@ def onsets_command(
             click.echo("\n".join([str(path), *(f"  {time:.3f}" for time in times)]))
         sys.stdout.flush()
     session.finish()
+
+
+def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
+    """Write onsets as a table, a picture, or a sound with clicks, by the ending of the name."""
+    if output.suffix == ".csv":
+        found.to_csv(output)
+    elif output.suffix == ".wav":
+        found.to_wav(output, path)
+    else:
+        found.plot(output, path)
 
 
 class Session:
