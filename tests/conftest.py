@@ -9,6 +9,10 @@ from click.testing import CliRunner
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# One thread an operation: sums in parallel end in an order that depends on what else the machine
+# does, which a few steps of training blow up, and two trainings would not be the same. The tests
+# run in several processes instead.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import zoo
 from zoo.cli import main
