@@ -38,8 +38,8 @@ INSTEAD |= {p.HIGH: p.MIDDLE, p.LOW: p.MIDDLE, p.MIDDLE: p.SNARE, p.SNARE: p.MID
 
 
 @cache
-def kit(folder: Path) -> dict[int, list[np.ndarray]]:
-    """Read a kit: General MIDI drum -> its samples, softest stroke first, at 22,050 Hz."""
+def kit(folder: Path, sample_rate: int = SAMPLE_RATE) -> dict[int, list[np.ndarray]]:
+    """Read a kit: General MIDI drum -> its samples, softest stroke first."""
     drums: dict[int, list[np.ndarray]] = {}
     text = re.sub(
         r' xmlns(:\w+)?="[^"]*"| xsi:\w+="[^"]*"', "", (folder / "drumkit.xml").read_text("utf-8")
@@ -55,24 +55,34 @@ def kit(folder: Path) -> dict[int, list[np.ndarray]]:
             if (folder / file).is_file():
                 sound, rate = soundfile.read(folder / file, dtype="float32", always_2d=True)
                 sounds.append(
-                    soxr.resample(sound.mean(axis=1), rate, SAMPLE_RATE)[: 3 * SAMPLE_RATE]
+                    soxr.resample(sound.mean(axis=1), rate, sample_rate)[: 3 * sample_rate]
                 )
         if sounds:
             drums[drum] = sorted(sounds, key=lambda sound: float(np.abs(sound).max()))
     return drums
 
 
-def play(notes: Sequence[p.Note], drums: dict[int, list[np.ndarray]], seconds: float) -> np.ndarray:
-    """Play strokes: (samples,) at 22,050 Hz. A drum that a kit lacks is played on one like it."""
-    sound = np.zeros(int((seconds + 3.5) * SAMPLE_RATE), np.float32)
+def play(
+    notes: Sequence[p.Note],
+    drums: dict[int, list[np.ndarray]],
+    seconds: float,
+    rate: int = SAMPLE_RATE,
+) -> np.ndarray:
+    """Play strokes: (samples,). A drum that a kit lacks is played on one like it."""
+    sound = np.zeros(int((seconds + 3.5) * rate), np.float32)
     for note in notes:
-        drum, tries = note.pitch, 0
-        while drum not in drums and tries < 4:
-            drum, tries = INSTEAD.get(drum, p.SNARE), tries + 1
-        layers = drums.get(drum)
-        if layers:
-            layer = layers[min(int(note.velocity / 128 * len(layers)), len(layers) - 1)]
-            start = int(note.start * SAMPLE_RATE)
+        layer = stroke(note, drums)
+        if layer is not None:
+            start = int(note.start * rate)
             room = sound[start : start + len(layer)]
             room += layer[: len(room)] * (note.velocity / 127) ** 1.5
-    return sound[: int(seconds * SAMPLE_RATE)]
+    return sound[: int(seconds * rate)]
+
+
+def stroke(note: p.Note, drums: dict[int, list[np.ndarray]]) -> np.ndarray | None:
+    """Return the sample that is played for a stroke; None if the kit has nothing like it."""
+    drum, tries = note.pitch, 0
+    while drum not in drums and tries < 4:
+        drum, tries = INSTEAD.get(drum, p.SNARE), tries + 1
+    layers = drums.get(drum)
+    return layers[min(int(note.velocity / 128 * len(layers)), len(layers) - 1)] if layers else None

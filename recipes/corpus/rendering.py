@@ -21,15 +21,16 @@ QUALITY = 0.5  # of Vorbis
 PEAK = 0.95
 
 
-def album(pieces: Sequence[Piece], soundfont: Path) -> list[np.ndarray]:
+def album(pieces: Sequence[Piece], soundfont: Path, rate: int = SAMPLE_RATE) -> list[np.ndarray]:
     """Play pieces one after the other.
 
     Args:
         pieces: scores.
         soundfont: what `fluidsynth` plays them with.
+        rate: samples a second.
 
     Returns:
-        For each piece (samples,) at 22,050 Hz, mono, without a room and not normalised.
+        For each piece (samples,), mono, without a room and not normalised.
 
     Raises:
         RuntimeError: fluidsynth failed; with what it said.
@@ -37,24 +38,22 @@ def album(pieces: Sequence[Piece], soundfont: Path) -> list[np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "album.mid"), Path(folder, "album.wav")
         source.write_bytes(midi(pieces))
-        fluidsynth(source, soundfont, target)
+        fluidsynth(source, soundfont, target, rate)
         played, start = [], 0.0
         with soundfile.SoundFile(target) as file:
             for piece in pieces:
-                file.seek(min(round(start * SAMPLE_RATE), file.frames))
-                sound = file.read(
-                    round(piece.seconds * SAMPLE_RATE), dtype="float32", always_2d=True
-                )
+                file.seek(min(round(start * rate), file.frames))
+                sound = file.read(round(piece.seconds * rate), dtype="float32", always_2d=True)
                 played.append(sound.mean(axis=1))
                 start += piece.seconds + PAUSE
     return played
 
 
-def fluidsynth(source: Path, soundfont: Path, target: Path) -> None:
-    """Play a MIDI file, dry, into a stereo wave file of 22,050 Hz; raise RuntimeError."""
+def fluidsynth(source: Path, soundfont: Path, target: Path, rate: int = SAMPLE_RATE) -> None:
+    """Play a MIDI file, dry, into a stereo wave file; raise RuntimeError."""
     if not soundfont.is_file():  # fluidsynth would play with another one
         raise FileNotFoundError(f"{soundfont}: no such soundfont; see build.py")
-    command = ["fluidsynth", "-n", "-i", "-q", "-r", str(SAMPLE_RATE), "-g", "0.4", "-R", "0"]
+    command = ["fluidsynth", "-n", "-i", "-q", "-r", str(rate), "-g", "0.4", "-R", "0"]
     command += ["-C", "0", "-O", "s16", "-T", "wav", "-F", str(target)]
     answer = subprocess.run([*command, str(soundfont), str(source)], capture_output=True, text=True)
     if answer.returncode or not target.is_file():

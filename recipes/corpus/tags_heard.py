@@ -1,6 +1,6 @@
 """Count what the teachers hear in the corpus: minutes over .3, for each tag, part and split.
 
-    python recipes/corpus/coverage.py FOLDER
+    python recipes/corpus/tags_heard.py FOLDER
 
 writes results/coverage.csv: a row for each of the 50 tags of MagnaTagATune; for each part (games,
 rendered, voices) and split (train, validation, test) the minutes of segments of 3 s where the mean

@@ -1,0 +1,129 @@
+"""Make the clips that `schluter2014.zoo` learned onsets from, and those that it is judged by.
+
+    apt-get install mma fluidsynth ffmpeg
+    pip install mido
+    python recipes/corpus/build.py CORPUS --only games
+    python recipes/onsets/material.py FOLDER --corpus CORPUS
+
+Nobody has to mark onsets, for all is made here (`sounds.py` says how an onset is defined): our own
+scores and the accompaniments of mma's style files through soundfonts, and real one-shots of
+Debian's hydrogen-drumkits. For training, two clips in five have real game music under them, 6 to
+24 dB softer; where that music may have an onset of its own, the frames around it do not count.
+
+| part | hours | soundfonts | style files of mma | drum kits |
+|---|---|---|---|---|
+| train | 2.0 | fluid, musescore, opl3 | those for training | 8 |
+| validation | 0.33 | csound | those for validation | 2 |
+| soundfont | 0.27 | timgm, never heard in training | none | none |
+| styles | 0.27 | fluid, musescore | 10 or so never heard | none |
+| kits | 0.27 | fluid, musescore | none | 3 never heard |
+
+The last three are the test. FOLDER gets an archive an album (log-mels as float16, onsets), and, but
+for training, each clip as FLAC. Stopped and started again, it goes on where it was; about 20
+minutes of one core.
+"""
+
+import argparse
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import soundfile
+import sounds
+from rich.progress import track as progress
+
+import zoo
+from zoo.files import replacing
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import debian
+import kits
+import making
+
+TRAINING = ("fluid", "musescore", "fluid", "musescore", "opl3")
+# part -> (kind of clips, albums)
+ALBUMS = {
+    "train": (("scores", 14), ("styles", 9), ("kits", 7)),
+    "validation": (("scores", 2), ("styles", 1), ("kits", 2)),
+    "soundfont": (("scores", 4),),
+    "styles": (("styles", 4),),
+    "kits": (("kits", 4),),
+}
+FONTS = {"validation": ("csound",), "soundfont": ("timgm",)}
+SPLIT = {"train": "train", "validation": "validation"}  # of style files and kits; else "test"
+TEST = ("soundfont", "styles", "kits")
+
+
+def albums() -> list[tuple[str, str, int]]:
+    """List (part, kind, number)."""
+    return [
+        (part, kind, i)
+        for part, kinds in ALBUMS.items()
+        for kind, count in kinds
+        for i in range(count)
+    ]
+
+
+def album(part: str, kind: str, number: int, folder: Path, corpus: Path) -> Iterator[sounds.Clip]:
+    """Make the clips of an album; its name is the seed of every chance in it."""
+    chance = np.random.default_rng(zlib.crc32(f"{part} {kind} {number}".encode()))
+    fonts = FONTS.get(part, TRAINING if part == "train" else TRAINING[:2])
+    font = making.font(fonts[number % len(fonts)], folder)
+    split = SPLIT.get(part, "test")
+    if kind == "scores":
+        made = sounds.of_scores(chance, font)
+    elif kind == "styles":
+        made = sounds.of_styles(chance, font, split)
+    else:
+        made = sounds.of_kits(chance, font, kits.KITS[split], folder / "packages")
+    behind = sounds.backgrounds(corpus / "games", chance) if part == "train" else None
+    for sound, times, loud in made:
+        clip = sounds.finished(sound, times, loud, chance)
+        if behind is not None and chance.random() < sounds.WITH_BACKGROUND:
+            clip = sounds.laid_over(clip, next(behind), chance.uniform(-24, -6))
+        yield clip
+
+
+def keep(name: str, clips: list[sounds.Clip], hear: keras.Model, folder: Path) -> None:
+    """Write an album: log-mels, onsets, and what is to be ignored."""
+    arrays = {}
+    for i, clip in enumerate(clips):
+        heard = hear.predict(clip.sound[None], verbose=0)[0]  # (frames, 80, 3)
+        arrays |= {
+            f"features{i}": heard.astype("float16"),
+            f"onsets{i}": clip.onsets,
+            f"ignored{i}": clip.ignored,
+        }
+        if not name.startswith("train"):
+            (folder / "sounds").mkdir(exist_ok=True)
+            soundfile.write(folder / "sounds" / f"{name}-{i:02}.flac", clip.sound, sounds.RATE)
+    with replacing(folder / f"{name}.npz") as file:
+        np.savez(file, **arrays)
+
+
+def fetch(folder: Path) -> None:
+    """Get soundfonts and drum kits."""
+    wanted = making.packages("rendered")
+    if missing := debian.fetch_matching(folder / "packages", wanted):
+        raise SystemExit(f"could not be had: {missing}. Does `apt-get update` help?")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--corpus", type=Path, required=True, help="what corpus/build.py filled")
+    given = parser.parse_args()
+    fetch(given.folder)
+    hear = zoo.build("schluter2014", ["onset"]).stage("features")
+    for part, kind, number in progress(albums(), "albums"):
+        name = f"{part}-{kind}-{number:02}"
+        if not (given.folder / f"{name}.npz").is_file():
+            clips = list(album(part, kind, number, given.folder, given.corpus))
+            keep(name, clips, hear, given.folder)
+
+
+if __name__ == "__main__":
+    main()

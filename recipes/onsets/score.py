@@ -1,0 +1,152 @@
+"""Score onset detectors on clips that none of them was trained on.
+
+    python recipes/onsets/score.py FOLDER [--annotated SOUND ONSETS]
+
+FOLDER is what material.py and train.py filled. Each detector hears the validation part first, where
+its threshold is chosen; then the three parts of the test: an unheard soundfont, unheard style files
+of mma, unheard drum kits. `--annotated` adds a recording that a person annotated: a sound, and a
+text file with an onset a line, such as madmom's test clip (which madmom's network may have been
+trained on; that is not known).
+
+    schluter2014.zoo       ours, at the default threshold
+    schluter2014.madmom    at madmom's threshold, and at the best one on the validation
+    librosa                onset_detect with its defaults, and with the best delta on the validation
+
+It writes results/onsets.csv: precision, recall and F of all clips of a part together, an onset
+being right within 25 ms (mir_eval's matching); and results/onset_ablation.csv: the four networks of
+train.py beside the paper's scores, which were measured on other data: what can be compared is the
+order. The best threshold of each is that on the validation part.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import librosa
+import mir_eval
+import numpy as np
+import train
+from rich.progress import track as progress
+
+import zoo
+from zoo import audio, onsets
+from zoo.files import table
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+PARTS = ("soundfont", "styles", "kits")
+PAPER = (0.885, 0.890, 0.899, 0.903)  # section 3 and its table
+DELTAS = np.arange(0.01, 0.3, 0.01)
+Sounds = list[tuple[Path, np.ndarray]]
+Detector = Callable[[np.ndarray, float], np.ndarray]  # activation, threshold -> times
+HEADER = ["part", "detector", "threshold", "clips", "onsets", "found", "precision", "recall", "F"]
+
+
+def clips(folder: Path, part: str) -> Sounds:
+    """Return the sounds of a part with their onsets."""
+    found = []
+    for archive in sorted(folder.glob(f"{part}-*.npz")):
+        with np.load(archive) as kept:
+            for file in sorted((folder / "sounds").glob(f"{archive.stem}-*.flac")):
+                found.append((file, kept[f"onsets{int(file.stem[-2:])}"]))
+    return found
+
+
+def strength(path: Path) -> np.ndarray:
+    """Return what librosa's detector picks peaks of."""
+    sound = np.concatenate(list(audio.stream(path, 44100)))
+    return librosa.onset.onset_strength(y=sound, sr=44100, hop_length=441)
+
+
+def peaks(envelope: np.ndarray, delta: float) -> np.ndarray:
+    """Return librosa's onsets, in seconds."""
+    return librosa.onset.onset_detect(
+        onset_envelope=envelope, sr=44100, hop_length=441, units="time", delta=delta
+    )
+
+
+def picked(activation: np.ndarray, threshold: float) -> np.ndarray:
+    """Return a network's onsets, in seconds."""
+    return onsets.pick(activation, 100, threshold)
+
+
+def measured(found: list[np.ndarray], sounds: Sounds) -> tuple[int, int, float, float, float]:
+    """Return onsets, how many were found; precision, recall and F, of all clips together."""
+    right = sum(
+        len(mir_eval.util.match_events(times, mine, train.WINDOW))
+        for (_, times), mine in zip(sounds, found, strict=True)
+    )
+    there, said = sum(len(times) for _, times in sounds), sum(map(len, found))
+    return there, said, right / max(said, 1), right / there, 2 * right / (there + said)
+
+
+def rows(
+    name: str,
+    hear: Callable,
+    detect: Detector,
+    default: float,
+    parts: dict[str, Sounds],
+    tune: bool,
+) -> list[list[str]]:
+    """Return a detector's rows, with its default and, if asked to, with its best threshold."""
+    heard = {
+        part: [hear(path) for path, _ in progress(sounds, f"{name}: {part}")]
+        for part, sounds in parts.items()
+    }
+    settings = {"default": default}
+    if tune:
+        grid = DELTAS if detect is peaks else train.THRESHOLDS
+        settings["best on validation"] = max(
+            (measured([detect(a, t) for a in heard["validation"]], parts["validation"])[-1], t)
+            for t in grid
+        )[1]
+    return [
+        [part, name, f"{kind}: {value:.4f}", str(len(sounds)), str(there), str(said)]
+        + [f"{number:.4f}" for number in numbers]
+        for kind, value in settings.items()
+        for part, sounds in parts.items()
+        for there, said, *numbers in [measured([detect(a, value) for a in heard[part]], sounds)]
+    ]
+
+
+def ablation(folder: Path) -> list[list[str]]:
+    """Return the scores of the paper's four steps, beside the paper's own."""
+    steps, learned = train.STEPS[:4], train.read(folder, "train")
+    table_rows = []
+    for step, theirs in zip(steps, PAPER, strict=True):
+        _, part = train.network_of(step, learned, folder)
+        heard = {p: train.read(folder, p) for p in ("validation", *PARTS)}
+        activations = {p: train.judged(part, found) for p, found in heard.items()}
+        f, threshold = train.best_threshold(heard["validation"], activations["validation"])
+        test = [train.f_measure(heard[p], activations[p], threshold) for p in PARTS]
+        numbers = (f, *test, float(np.mean(test)))
+        table_rows.append([step, f"{theirs:.3f}", *(f"{n:.4f}" for n in numbers)])
+    return table_rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--annotated", nargs=2, type=Path, metavar=("SOUND", "ONSETS"))
+    given = parser.parse_args()
+    parts = {part: clips(given.folder, part) for part in ("validation", *PARTS)}
+    if given.annotated:
+        sound, times = given.annotated
+        parts["annotated recording"] = [(sound, np.loadtxt(times, ndmin=2)[:, 0])]
+    found = []
+    for name, tune in (("schluter2014.zoo", False), ("schluter2014.madmom", True)):
+        model = zoo.load(name)
+        found += rows(
+            name, lambda p, m=model: m.onsets(p).activation, picked, onsets.THRESHOLD, parts, tune
+        )
+    found += rows("librosa", strength, peaks, 0.07, parts, True)
+    order = list(parts)
+    found.sort(key=lambda row: order.index(row[0]))
+    for row in found:
+        print("  ".join(row))
+    table([HEADER, *found], RESULTS / "onsets.csv")
+    head = ["step", "F in the paper", "F on validation", *(f"F on {p}" for p in PARTS), "mean F"]
+    table([head, *ablation(given.folder)], RESULTS / "onset_ablation.csv")
+
+
+if __name__ == "__main__":
+    main()

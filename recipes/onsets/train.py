@@ -1,0 +1,246 @@
+"""Train the onset network of Schlüter and Böck 2014 on clips whose onsets are known exactly.
+
+    python recipes/onsets/train.py FOLDER          FOLDER: what material.py filled
+
+First the paper's own four steps (its section 3), each on top of the one before and each for as many
+updates: the plain network with tanh, + dropout, + fuzzy targets, + ReLU. Then the last of them goes
+on, longer, as `schluter2014.zoo`. What is the paper's: batches of 256 frames, stochastic gradient
+descent on the cross-entropy, .05 and a momentum that rises from .45 to .9 for the first step, and
+from 1.0 down to .22 (.995 an epoch over its 300) with dropout. What is ours:
+
+- Length. The paper trains 100 or 300 epochs of 102 minutes, 240,000 and 720,000 updates. Ours are
+  6,000 for each step and 24,000 for the last network; the schedules are stretched to that.
+- A batch is 8 pieces of 32 neighbouring frames, not 256 single ones: the convolutions are shared by
+  neighbours, which takes a third of the time.
+- Frames near onsets of a background do not count.
+
+After each 1,000 updates the network hears the validation part (unheard soundfont, style files and
+kits), and F within 25 ms is written down, at the threshold that is best there. Of the last network
+the state with the highest F is kept, and its last bias is shifted so that this threshold is the one
+of `zoo.onsets`: a detector that needs no setting.
+
+FOLDER gets the state, results/ `onsets_training.csv` and `.png`, weights/
+`schluter2014.zoo.safetensors`. Stopped and started again, it goes on where it was.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import keras
+import mir_eval
+import numpy as np
+import sounds
+from matplotlib.figure import Figure
+from rich.progress import track as progress
+from safetensors.numpy import save_file
+
+import zoo
+from zoo import onsets, plot
+from zoo.files import replacing, table
+from zoo.models.schluter2014 import CONTEXT
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "schluter2014.zoo"
+STEPS = ("CNN", "+ dropout", "+ fuzzy targets", "+ ReLU", NAME)
+UPDATES = {**dict.fromkeys(STEPS, 6000), NAME: 24000}
+EVERY = 1000  # updates between two looks at the validation
+PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
+FUZZY = 0.25  # weight of the frames beside an onset (paper)
+WINDOW = 0.025  # seconds by which an onset may be off (paper)
+THRESHOLDS = np.arange(0.04, 0.96, 0.04)
+TRAINED = ("standardise", "conv1", "pool1", "conv2", "frontend", "bands_joined", "dense_dropout",
+           "dense", "penultimate", "logits", "probabilities")  # fmt: skip
+
+
+# --- data ---
+
+
+def read(folder: Path, part: str) -> list[dict[str, np.ndarray]]:
+    """Return the clips of a part: log-mels with their first and last frame repeated, and onsets."""
+    clips = []
+    for file in sorted(folder.glob(f"{part}-*.npz")):
+        with np.load(file) as archive:
+            for i in range(sounds.CLIPS):
+                clips.append({name: archive[f"{name}{i}"] for name in ("onsets", "ignored")})
+                heard = archive[f"features{i}"]
+                ends = [(CONTEXT, CONTEXT), (0, 0), (0, 0)]
+                clips[-1]["features"] = np.pad(heard, ends, mode="edge")
+    if not clips:
+        raise SystemExit(f"{folder} has no {part}-*.npz: run material.py first")
+    return clips
+
+
+def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is to be said of each frame, and how much each counts: (frames,) both."""
+    count = len(clip["features"]) - 2 * CONTEXT
+    wanted, weights = np.zeros(count, "float32"), np.ones(count, "float32")
+    for time in clip["ignored"]:
+        middle = round(100 * time)
+        weights[max(middle - sounds.BESIDE, 0) : middle + sounds.BESIDE + 1] = 0
+    places = np.round(100 * clip["onsets"]).astype(int)
+    places = places[places < count]
+    if fuzzy:
+        for beside in (places - 1, places + 1):
+            beside = beside[(beside >= 0) & (beside < count)]
+            wanted[beside], weights[beside] = 1, FUZZY
+    wanted[places], weights[places] = 1, 1
+    return wanted, weights
+
+
+def drawn(clips: list, labels: list, count: int, chance) -> tuple[np.ndarray, ...]:
+    """Draw pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames)."""
+    x, y, w = [], [], []
+    for i in chance.integers(len(clips), size=count):
+        wanted, weights = labels[i]
+        start = int(chance.integers(len(wanted) - FRAMES))
+        x.append(clips[i]["features"][start : start + FRAMES + 2 * CONTEXT])
+        y.append(wanted[start : start + FRAMES])
+        w.append(weights[start : start + FRAMES])
+    return np.stack(x).astype("float32"), np.stack(y)[..., None], np.stack(w)
+
+
+# --- network ---
+
+
+def network(step: str, clips: list) -> tuple[zoo.AudioModel, keras.Model]:
+    """Return the model, and the part of it that is trained: log-mels in, probabilities out."""
+    keras.utils.set_random_seed(0)
+    model = zoo.build("schluter2014", ["onset"])
+    relu = STEPS.index(step) >= STEPS.index("+ ReLU")
+    for name in ("conv1", "conv2"):
+        model.get_layer(name).activation = keras.activations.get("relu" if relu else "tanh")
+    model.get_layer("standardise").adapt(np.concatenate([c["features"] for c in clips[::4]])[None])
+    x = heard = keras.Input((None, 80, 3))
+    for name in TRAINED:
+        if step != STEPS[0] or ("dropout" not in name and name != "penultimate"):
+            x = model.get_layer(name)(x)
+    return model, keras.Model(heard, x)
+
+
+def schedule(step: str, done: float) -> tuple[float, float]:
+    """Return learning rate and momentum after a share of the training."""
+    momentum = 0.45 + 0.45 * float(np.clip((done - 0.1) / 0.1, 0, 1))
+    return (0.05 if step == STEPS[0] else 0.995 ** (300 * done)), momentum
+
+
+def judged(part: keras.Model, clips: list) -> list[np.ndarray]:
+    """Return the activation of each clip, (frames,)."""
+    return [
+        part.predict(clip["features"][None].astype("float32"), verbose=0)[0, :, 0] for clip in clips
+    ]
+
+
+def f_measure(clips: list, activations: list[np.ndarray], threshold: float) -> float:
+    """Return F of all clips together."""
+    right = found = there = 0
+    for clip, activation in zip(clips, activations, strict=True):
+        times = onsets.pick(activation, 100, threshold)
+        right += len(mir_eval.util.match_events(clip["onsets"], times, WINDOW))
+        found, there = found + len(times), there + len(clip["onsets"])
+    return 2 * right / max(found + there, 1)
+
+
+def best_threshold(clips: list, activations: list[np.ndarray]) -> tuple[float, float]:
+    """Return the highest F, and the threshold that gives it."""
+    return max((f_measure(clips, activations, t), float(t)) for t in THRESHOLDS)
+
+
+# --- training ---
+
+
+def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
+    """Train one network, or go on with it; return a row for each look at the validation."""
+    state = folder / f"state-{STEPS.index(step)}.npz"
+    model, part = network(step, clips)
+    part.compile(keras.optimizers.SGD(1.0, momentum=0.45), "binary_crossentropy")
+    part.optimizer.build(part.trainable_variables)
+    variables = [*part.variables, *part.optimizer.variables]
+    rows: list[list] = []
+    best = [v.numpy() for v in model.weights]
+    if state.is_file():
+        with np.load(state) as kept:
+            rows = [row.split(",") for row in kept["rows"].tolist()]
+            best = [kept[f"best{i}"] for i in range(len(best))]
+            for i, variable in enumerate(variables):
+                variable.assign(kept[f"variable{i}"])
+    labels = [targets(clip, STEPS.index(step) >= STEPS.index("+ fuzzy targets")) for clip in clips]
+    rounds = range(len(rows), UPDATES[step] // EVERY)
+    for number in progress(rounds, step) if rounds else ():
+        chance = np.random.default_rng(number)
+        losses = []
+        for half in range(2):
+            done = (number + half / 2) * EVERY / UPDATES[step]
+            part.optimizer.learning_rate, part.optimizer.momentum = schedule(step, done)
+            x, y, w = drawn(clips, labels, PIECES * EVERY // 2, chance)
+            fitted = part.fit(x, y, sample_weight=w, batch_size=PIECES, shuffle=False, verbose=0)
+            losses.append(fitted.history["loss"][0])
+        f, threshold = best_threshold(validation, judged(part, validation))
+        rows.append([step, (number + 1) * EVERY, np.mean(losses), f, threshold])
+        rows[-1][2:] = [f"{value:.4f}" for value in rows[-1][2:]]
+        print(*rows[-1])
+        if f >= max(float(row[3]) for row in rows):
+            best = [v.numpy() for v in model.weights]
+        arrays = {f"variable{i}": v.numpy() for i, v in enumerate(variables)}
+        arrays |= {f"best{i}": value for i, value in enumerate(best)}
+        with replacing(state) as file:
+            np.savez(file, rows=[",".join(map(str, row)) for row in rows], **arrays)
+    return rows
+
+
+def network_of(step: str, clips: list, folder: Path) -> tuple[zoo.AudioModel, keras.Model]:
+    """Return the best state of a network that `train` trained."""
+    model, part = network(step, clips)
+    with np.load(folder / f"state-{STEPS.index(step)}.npz") as kept:
+        for i, variable in enumerate(model.weights):
+            variable.assign(kept[f"best{i}"])
+    return model, part
+
+
+def publish(clips: list, validation: list, folder: Path) -> None:
+    """Shift the last bias so that the default threshold is the best one, and write the weights."""
+    model, part = network_of(NAME, clips, folder)
+    bias = model.get_layer("logits").bias
+    own = float(bias.numpy()[0])
+    found = []
+    for shift in np.arange(-4, 4.1, 0.25):
+        bias.assign([own + shift])
+        found.append((f_measure(validation, judged(part, validation), onsets.THRESHOLD), shift))
+    f, shift = max(found)
+    bias.assign([own + shift])
+    print(f"shifted by {shift:+.2f}: F {f:.4f} on the validation at {onsets.THRESHOLD:.4f}")
+    tensors = {v.path: v.numpy().astype("float32") for v in model.weights if "seed" not in v.path}
+    target = ROOT / "weights" / f"{NAME}.safetensors"
+    save_file(tensors, f"{target}.part")
+    os.replace(f"{target}.part", target)
+
+
+def draw(rows: list[list], path: Path) -> None:
+    """Draw F on the validation against updates."""
+    figure = Figure((8, 3.8), layout="constrained")
+    axes = figure.subplots()
+    colours = ("0.7", "0.5", "0.3", plot.ACCENT, plot.COLOUR)
+    for step, colour in zip(STEPS, colours, strict=True):
+        mine = [(int(row[1]), float(row[3])) for row in rows if row[0] == step]
+        axes.plot(*zip(*mine, strict=True), color=colour, label=step)
+    axes.set(xlabel="updates of 256 frames", ylabel="F (25 ms)", xlim=(0, None))
+    axes.set_title("schluter2014 on the validation part, each at its best threshold", fontsize=11)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    clips, validation = read(given.folder, "train"), read(given.folder, "validation")
+    rows = [row for step in STEPS for row in train(step, clips, validation, given.folder)]
+    header = ["network", "updates", "loss", "F on validation", "best threshold"]
+    table([header, *rows], ROOT / "results" / "onsets_training.csv")
+    draw(rows, ROOT / "results" / "onsets_training.png")
+    publish(clips, validation, given.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The recipe of the onset detector: what counts as an onset, and what is held out of training."""
+
+import io
+import sys
+import zlib
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "onsets"
+sys.path.append(str(RECIPE))
+import material  # noqa: E402
+import sounds  # noqa: E402
+import train  # noqa: E402
+
+RATE = sounds.RATE
+
+
+def note(delay: float, rise: float) -> np.ndarray:
+    """A tone that begins after a silence and takes some seconds to reach its level."""
+    time = np.arange(RATE) / RATE
+    envelope = np.clip((time - delay) / max(rise, 1e-6), 0, 1)
+    return (0.3 * envelope * np.sin(2 * np.pi * 1000 * time)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("delay", "rise", "expected"),
+    [(0, 0, 0), (0.03, 0, 0.03), (0, 0.1, 0.02), (0.05, 0.2, 0.09)],
+)
+def test_a_note_begins_when_it_is_heard(delay, rise, expected):
+    assert sounds.attack(note(delay, rise)) == pytest.approx(expected, abs=0.0015)
+
+
+def test_silence_has_no_attack():
+    assert sounds.attack(np.zeros(RATE)) == 0
+    assert sounds.attack(np.zeros(3)) == 0
+
+
+def test_onsets_closer_than_30_ms_are_one():
+    found = sounds.merged([1.0, 0.5, 0.52, 0.545, 2.0])
+    np.testing.assert_allclose(found, [0.5, 0.545, 1.0, 2.0])
+    assert sounds.merged([]).shape == (0,)
+
+
+def test_notes_sound_late_by_what_was_measured_of_the_nearest(monkeypatch):
+    measured = {(60, 50): 0.04, (60, 110): 0.02, (72, 50): 0.03, (72, 110): 0.01}
+    monkeypatch.setattr(sounds, "delays", lambda font, programme: measured)
+    notes = [
+        sounds.Note(1.0, 0.5, 61, 100),
+        sounds.Note(2.0, 0.5, 70, 60),
+        sounds.Note(3.0, 0.5, 60, sounds.SOFTEST - 1),
+    ]
+    assert sounds.sounding(48, notes, Path("font")) == pytest.approx([1.02, 2.03])
+
+
+def test_notes_of_a_midi_file_come_with_their_programme():
+    file = mido.MidiFile(ticks_per_beat=500)
+    track = mido.MidiTrack()
+    track += [
+        mido.MetaMessage("set_tempo", tempo=500_000),
+        mido.Message("program_change", channel=0, program=48),
+        mido.Message("note_on", channel=0, note=60, velocity=90, time=250),
+        mido.Message("note_on", channel=9, note=38, velocity=100, time=250),
+        mido.Message("note_on", channel=0, note=60, velocity=0, time=0),  # is a note's end
+    ]
+    file.tracks.append(track)
+    written = io.BytesIO()
+    file.save(file=written)
+    played = sounds.played(mido.MidiFile(file=io.BytesIO(written.getvalue())))
+    assert {k: [n[:1] + n[2:] for n in v] for k, v in played.items()} == {
+        48: [(0.25, 60, 90)],
+        sounds.scores.DRUMS: [(0.5, 38, 100)],
+    }
+
+
+def test_onsets_of_the_background_do_not_count():
+    rng = np.random.default_rng(0)
+    background = rng.normal(0, 1e-3, RATE * 3)
+    background[RATE : RATE + 4410] += rng.normal(0, 0.3, 4410)
+    clip = sounds.Clip(note(0.5, 0).repeat(3)[: 3 * RATE], np.array([2.0]), np.zeros(0))
+    mixed = sounds.laid_over(clip, background, -6)
+    assert np.abs(mixed.ignored - 1.0).min() < 0.03
+    assert np.abs(mixed.sound).max() <= 1
+    example = {**mixed._asdict(), "features": np.zeros((300 + 2 * train.CONTEXT, 80, 3))}
+    wanted, weights = train.targets(example, fuzzy=False)
+    assert weights[98:103].min() == 0
+    assert (weights[200], wanted[200]) == (1, 1)
+    assert wanted.sum() == 1
+
+
+def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight():
+    clip = {"features": np.zeros((24, 80, 3)), "onsets": np.array([0.05]), "ignored": np.zeros(0)}
+    plain = train.targets(clip, fuzzy=False)
+    fuzzy = train.targets(clip, fuzzy=True)
+    assert np.flatnonzero(plain[0]).tolist() == [5]
+    assert np.flatnonzero(fuzzy[0]).tolist() == [4, 5, 6]
+    assert fuzzy[1][3:8].tolist() == [1, 0.25, 1, 0.25, 1]
+
+
+def test_schedule_is_the_papers_stretched():
+    plain, dropout = train.STEPS[:2]
+    assert [train.schedule(plain, d)[0] for d in (0, 0.5, 1)] == [0.05] * 3
+    assert [train.schedule(plain, d)[1] for d in (0, 0.1, 0.15, 0.2, 1)] == pytest.approx(
+        [0.45, 0.45, 0.675, 0.9, 0.9]
+    )
+    assert [train.schedule(dropout, d)[0] for d in (0, 1)] == pytest.approx([1, 0.995**300])
+
+
+def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it():
+    clips = [{"features": np.random.default_rng(0).normal(size=(40, 80, 3)).astype("float32")}]
+    kinds = {}
+    for step in train.STEPS[:4]:
+        model, part = train.network(step, clips)
+        dropouts = sum("Dropout" in type(layer).__name__ for layer in part.layers)
+        kinds[step] = (dropouts, model.get_layer("conv1").activation.__name__)
+        assert part.output_shape == (None, None, 1)
+        assert part.predict(clips[0]["features"][None], verbose=0).shape == (1, 26, 1)
+    assert list(kinds.values()) == [(0, "tanh"), (2, "tanh"), (2, "tanh"), (2, "relu")]
+
+
+def test_what_is_held_out_is_never_trained_on():
+    fonts = {part: material.FONTS.get(part, material.TRAINING) for part in material.ALBUMS}
+    assert not set(fonts["soundfont"]) & {*fonts["train"], *fonts["validation"]}
+    assert not set(fonts["validation"]) & set(fonts["train"])
+    kits = material.kits.KITS
+    assert not set(kits["test"]) & {*kits["train"], *kits["validation"]}
+    assert {material.SPLIT.get(part, "test") for part in material.TEST} == {"test"}
+    names = [f"{part} {kind} {i}".encode() for part, kind, i in material.albums()]
+    assert len(set(map(zlib.crc32, names))) == len(names)  # every album has its own seed
