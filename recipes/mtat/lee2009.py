@@ -3,7 +3,7 @@
     python recipes/mtat/lee2009.py MAGNATAGATUNE OUT --cache CACHE
 
 Nothing is published to compare with. As in the paper, the filters are learned from sound alone
-(`zoo.cdbn.pretrain`, as recipes/lee2009_filters.py does it: sigma .4, 150 and 60 epochs), from one
+(`zoo.cdbn.pretrain`, as recipes/lee2009/filters.py does it: sigma .4, 150 and 60 epochs), from one
 segment each of 1,200 clips, and stay as they are. Only the last layer learns tags, which makes it
 a logistic regression. Nobody has run this to its end here: time and score are not known.
 """

@@ -26,7 +26,7 @@ down for debugging).
                 as the demo's for an utterance; the second layer has Gaussian visible units with
                 the same sigma; the head sees the last layer only (`summary="all"`: all layers)
 
-Music seems to want a larger sigma: recipes/lee2009_filters.py has .4 and says why.
+Music seems to want a larger sigma: recipes/lee2009/filters.py has .4 and says why.
 
 The demo also fades the first and last 20 frames of every utterance in and out ("smooth", with
 parameters 20 and 4). We do not: an utterance ends in silence, a segment is cut from a whole.

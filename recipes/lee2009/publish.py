@@ -1,0 +1,154 @@
+"""Write the weight file of lee2009 that travels with the package, and its manifest entry.
+
+    python recipes/lee2009/publish.py FOLDER STATE
+
+puts filters (`filters.py`) and head (`head.py`) together as `weights/lee2009.zoo.safetensors` and
+describes it in `weights_manifest.json`, with what was measured from results/lee2009_head.csv.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+from pathlib import Path
+
+import excerpts
+import filters
+import head
+import keras
+import numpy as np
+import safetensors.numpy
+
+import zoo
+from zoo import cdbn
+from zoo.files import replacing
+from zoo.loading import variables
+from zoo.weights import cache, manifest
+
+NAME = "lee2009.zoo"
+CHECKOUT = Path(__file__).resolve().parents[2]
+AUTHORS = ["The zoo's authors"]
+NAMES = ("ROC-AUC", "rank correlation", "mean absolute error")  # columns of the table
+
+
+def whole(state: Path) -> zoo.AudioModel:
+    """Return the network with its filters and its head."""
+    model = filters.trained(state)
+    with np.load(state / "head.npz") as fitted:
+        model.get_layer("logits").set_weights([fitted["kernel"], fitted["bias"]])
+    return model
+
+
+def save(model: zoo.AudioModel, file: Path) -> dict:
+    """Write the variables; return the source's record in the manifest."""
+    arrays = {
+        path: np.asarray(keras.ops.convert_to_numpy(variable), "float32")
+        for path, variable in variables(model).items()
+    }
+    about = f"{NAME}: weights by {AUTHORS[0]}; licence Apache-2.0"
+    with replacing(file) as new:
+        new.write(safetensors.numpy.save(arrays, metadata={"about": about}))
+    size = file.stat().st_size
+    return {"kind": "bundled", "file": file.name, "sha256": cache.sha256(file), "bytes": size}
+
+
+def metrics(results: Path, tracks: int, games: int) -> list[dict]:
+    """Return what head.py measured, as the manifest has it."""
+    with (results / "lee2009_head.csv").open(newline="", encoding="utf-8") as file:
+        mean = next(csv.DictReader(file))
+    covered = mean["tag"].partition("(")[2].partition(" ")[0]
+    over = {
+        "ROC-AUC": f"{covered} tags, an excerpt has a tag if the teacher gives it more than .3",
+        "rank correlation": "50 tags, with the teacher's score",
+        "mean absolute error": "50 tags, from the teacher's score",
+    }
+    whose = f"music of {games} games, up to 6 excerpts of 3 s of each of {tracks} tracks"
+    return [
+        {
+            "name": f"{name} against the teacher",
+            "value": float(mean[name]),
+            "data": f"{whose}; {over[name]}; not comparable with results on MagnaTagATune",
+            "split": "test split of recipes/corpus/games.csv (games not trained on)",
+            "clips": int(mean[f"excerpts above {head.PRESENT}"]),
+            "kind": "measured",
+            "source": "python recipes/lee2009/head.py FOLDER STATE (results/lee2009_head.csv)",
+        }
+        for name in NAMES
+    ]
+
+
+def provenance(heard: excerpts.Excerpts, epochs: list[int]) -> str:
+    """Say what was learned from what."""
+    taught = heard.of(head.TAUGHT_GAMES).fewer(head.MOST).fewer(head.TAUGHT)
+    games = len(set(heard.packages))
+    updates = " and ".join(f"{100 * n:,}" for n in epochs)
+    return (
+        f"Trained by this project (recipes/lee2009). Unsupervised: PCA whitening (fitted to "
+        f"{cdbn.FITTED_ON} excerpts) and two convolutional RBMs, contrastive divergence with "
+        f"one step, {updates} updates of one excerpt, on {heard.hours:.2f} h of music, "
+        f"{sum(map(len, heard.sounds)):,} excerpts of 3 s of {len(heard.names)} tracks, {games} "
+        "free games as Debian 12 packs them (train split of recipes/corpus/games.csv); sigma .4. "
+        "Head: linear, on mean, maximum and standard deviation over time of both layers, distilled "
+        f"from the scores of {' and '.join(head.TEACHERS)} on {sum(map(len, taught.sounds)):,} of "
+        f"the excerpts ({taught.hours:.2f} h, {len(set(taught.packages))} games), no labels; "
+        f"only the head saw scores. Hardware: 2 CPU cores. Date: {datetime.date.today():%Y-%m-%d}. "
+        "Not the paper's weights, which were never released, "
+        "and not comparable with MagnaTagATune results: nothing was measured against listeners' "
+        "tags. The head repeats its teacher's mistakes."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="that recipes/corpus/build.py filled")
+    parser.add_argument("state", type=Path, help="that filters.py and head.py filled")
+    parser.add_argument("--results", type=Path, default=filters.RESULTS)
+    given = parser.parse_args()
+    model = whole(given.state)
+    source = save(model, CHECKOUT / "weights" / f"{NAME}.safetensors")
+    train, test = (
+        excerpts.of_games(given.folder, split, given.state) for split in ("train", "test")
+    )
+    with np.load(given.state / "filters.npz") as kept:
+        history = json.loads(str(kept["history"]))
+    epochs = [len(history[name]["mean_activation"]) for name in ("crbm1", "crbm2")]
+    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    entry = {
+        "architecture": "lee2009",
+        "default": True,
+        "options": filters.OPTIONS,
+        "parameters": trained,
+        "labels": "mtat50",
+        "sources": [source],
+        "input": {
+            "sample_rate": model.sample_rate,
+            "segment": model.segmentation.segment,
+            "description": "mono; log-magnitude spectrogram computed in the model: Hamming window "
+            "of 20 ms, hop 10 ms, 161 bins; mean 0 and RMS 1 over a segment; 80 whitened principal "
+            "components; segments of 3 s, 299 frames",
+        },
+        "licence": {
+            "weights": "Apache-2.0",
+            "data": "music of Debian's game packages, each under the free licence that its package "
+            "states (CC BY, CC BY-SA, CC0, GPL and others; recipes/corpus/build.py lists them); "
+            "none of it is in the weights' file",
+        },
+        "authors": AUTHORS,
+        "citation": "Honglak Lee, Peter Pham, Yan Largman and Andrew Y. Ng. Unsupervised feature "
+        "learning for audio classification using convolutional deep belief networks. NIPS 22, "
+        "2009 (the method; the weights are this project's).",
+        "provenance": provenance(train, epochs),
+        "status": "verified",
+        "metrics": metrics(given.results, len(test.names), len(set(test.packages))),
+    }
+    listing = CHECKOUT / manifest.FILE_NAME
+    content = json.loads(listing.read_text(encoding="utf-8"))
+    content["checkpoints"][NAME] = entry
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    manifest.parse(text.encode(), str(listing))
+    listing.write_text(text, encoding="utf-8")
+    print(f"{source['file']}: {source['bytes']} bytes, sha256 {source['sha256']}")
+
+
+if __name__ == "__main__":
+    main()

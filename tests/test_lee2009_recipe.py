@@ -1,0 +1,206 @@
+"""The recipe of lee2009's weights: its draws, its folded head, and the weights that it gave."""
+
+import csv
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import zoo
+from zoo.weights import manifest
+
+TOP = Path(__file__).parent.parent
+RECIPE = TOP / "recipes" / "lee2009"
+CLIPS = TOP / "examples" / "clips"
+
+
+def module(name: str):
+    """A module of the recipe, imported as its own scripts import it."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The recipe's folder on the path, until the end of this file's tests."""
+    modules, path = set(sys.modules), list(sys.path)
+    sys.path.insert(0, str(RECIPE))
+    yield module
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(TOP / "recipes"):
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def listed() -> tuple[list[str], list[str]]:
+    """Genres and artists of the genre test set."""
+    with (TOP / "recipes" / "genre_test" / "tracks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [row["genre"] for row in rows], [row["artist"] or row["package"] for row in rows]
+
+
+# --- few labels ---
+
+
+def test_no_draw_has_an_artist_in_training_and_in_the_test(recipe, listed):
+    genres, artists = listed
+    for draw in recipe("lots").draws(genres, artists, 200):
+        trained = {artists[i] for part in draw.train for i in part}
+        assert not trained & {artists[i] for i in draw.test}
+
+
+def test_every_draw_trains_five_tracks_of_each_class_and_tests_each(recipe, listed):
+    genres, artists = listed
+    lots = recipe("lots")
+    names = lots.classes(genres, artists)
+    assert names == ["electronic", "ambient", "classical", "metal"]
+    for draw in lots.draws(genres, artists, 50):
+        assert [[genres[i] for i in part] for part in draw.train] == [[n] * 5 for n in names]
+        assert len({i for part in draw.train for i in part}) == 20
+        assert {genres[i] for i in draw.test} == set(names)
+
+
+def test_draws_are_repeatable_and_differ_by_seed(recipe, listed):
+    draws = recipe("lots").draws
+    assert draws(*listed, 5) == draws(*listed, 5)
+    assert draws(*listed, 5) != draws(*listed, 5, seed=1)
+
+
+def test_a_class_of_one_artist_is_left_out(recipe):
+    genres, artists = ["a"] * 7 + ["b"] * 7, ["x"] * 7 + ["y"] * 6 + ["z"]
+    assert recipe("lots").classes(genres, artists) == ["b"]
+
+
+def test_accuracy_is_one_where_classes_lie_apart_and_counts_classes_alike(recipe):
+    accuracy = recipe("fewshot").accuracy
+    y = np.array(["a"] * 30 + ["b"] * 10)
+    x = np.where(y == "a", 1.0, -1.0)[:, None] + np.random.default_rng(0).normal(0, 0.1, (40, 4))
+    train = np.arange(40) % 2 == 0
+    assert accuracy(x, y, train, ~train) == 1
+    wrong = x.copy()
+    wrong[30:] = x[:10]  # all of b looks like a; learned from what looks right
+    wrong[train] = x[train]
+    assert accuracy(wrong, y, train, ~train) == 0.5
+
+
+# --- excerpts and head ---
+
+
+def test_excerpts_are_spread_over_a_file_and_short_ones_padded(recipe, tmp_path):
+    excerpts = recipe("excerpts")
+    ramp = np.linspace(0, 0.5, 20 * 16000)
+    soundfile.write(tmp_path / "ramp.wav", ramp, 16000)
+    found = excerpts.cut(tmp_path / "ramp.wav", 3)
+    assert found.shape == (3, excerpts.SAMPLES)
+    starts = found[:, 0] / 32767
+    np.testing.assert_allclose(starts, [0, starts[2] / 2, starts[2]], atol=1e-3)
+    soundfile.write(tmp_path / "short.wav", ramp[:16000], 16000)
+    short = excerpts.cut(tmp_path / "short.wav", 1)
+    assert short.shape == (1, excerpts.SAMPLES)
+    assert not short[0, 16000:].any()
+
+
+def test_what_was_heard_is_kept_track_by_track(recipe, tmp_path):
+    excerpts = recipe("excerpts")
+    sounds = [np.full((n, 4), 8000 * n, "int16") for n in (1, 2, 1)]
+    seen = []
+
+    def network(x):
+        seen.append(len(x))
+        return x[:, :2]
+
+    first = excerpts.heard("net", network, ["a", "b"], sounds[:2], tmp_path)
+    again = excerpts.heard("net", network, ["a", "b", "c"], sounds, tmp_path)
+    assert seen == [3, 1]
+    assert first.shape == (3, 2)
+    np.testing.assert_array_equal(again[:3], first)
+
+
+def test_fewer_excerpts_of_a_track_are_spread_and_named_apart(recipe):
+    excerpts = recipe("excerpts")
+    sound = np.arange(9)[:, None]
+    few = excerpts.Excerpts(("t-9",), (sound,), ("game",)).fewer(3)
+    assert few.sounds[0][:, 0].tolist() == [0, 4, 8]
+    assert few.names != ("t-9",)
+
+
+def test_excerpts_of_some_games_are_those_of_their_tracks(recipe):
+    excerpts = recipe("excerpts")
+    sounds = tuple(np.full((1, 1), i) for i in range(3))
+    some = excerpts.Excerpts(("t", "u", "v"), sounds, ("a", "b", "a")).of(("a",))
+    assert some.names == ("t", "v")
+    assert [int(sound[0, 0]) for sound in some.sounds] == [0, 2]
+    assert set(some.packages) == {"a"}
+
+
+def test_folding_the_standardisation_into_the_head_is_exact(recipe):
+    rng = np.random.default_rng(0)
+    x, kernel, bias = rng.normal(3, 2, (5, 8)), rng.normal(size=(8, 4)), rng.normal(size=4)
+    mean, scale = rng.normal(size=8), rng.uniform(0.01, 2, 8)
+    folded, shifted = recipe("head").fold(kernel, bias, mean, scale)
+    np.testing.assert_allclose(x @ folded + shifted, (x - mean) / scale @ kernel + bias, rtol=1e-10)
+
+
+def test_a_student_that_repeats_its_teachers_follows_them_perfectly(recipe):
+    taught = np.random.default_rng(0).uniform(0, 1, (60, 3))
+    taught[:, 2] = np.linspace(0, 0.2, 60)  # never there
+    _, mean, *tags = recipe("head").compare(taught, taught, ("a", "b", "c"))
+    assert mean[0].startswith("mean (2 tags")
+    assert mean[2:] == ["1.0000", "1.0000", "0.0000"]
+    assert [line[2] for line in tags] == ["1.0000", "1.0000", ""]
+
+
+# --- the weights that travel with the package ---
+
+
+@pytest.fixture(scope="module")
+def model() -> zoo.AudioModel:
+    return zoo.load("lee2009")
+
+
+def test_bare_name_gives_the_bundled_weights_with_the_network_off():
+    code = "import zoo; m = zoo.load('lee2009'); print(m.name, len(m.labels))"
+    away = {"ZOO_CACHE": os.devnull, "ZOO_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **away, "http_proxy": "http://0.0.0.0:1", "https_proxy": "http://0.0.0.0:1"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["lee2009.zoo", "50"]
+
+
+def test_the_entry_says_what_it_is_and_is_not():
+    entry = manifest.load().checkpoint("lee2009.zoo")
+    assert entry.default
+    assert entry.sources[0].bytes < 12e6
+    assert {metric.kind for metric in entry.metrics} == {"measured"}
+    assert "not comparable with MagnaTagATune" in entry.provenance
+    assert entry.licence.weights == "Apache-2.0"
+
+
+def test_its_whitening_and_filters_are_learned(model):
+    fresh = zoo.build("lee2009", ["a"])
+    for name in ("whitened/kernel", "crbm1/kernel", "crbm2/kernel"):
+        learned, made = (
+            np.asarray(next(v for v in m.variables if v.path == name)) for m in (model, fresh)
+        )
+        assert np.abs(learned - made).max() > 0.01, name
+
+
+def test_it_hears_a_prelude_as_classical_and_not_as_metal(model, example):
+    tags = model.tag(example, top=50)
+    order = [tag for tag, _ in tags]
+    assert "classical" in order[:5]
+    assert order.index("metal") > 20
