@@ -205,6 +205,17 @@ def report(speeds: Speeds, base: str, suffix: str, cores: int, rows: list[list[s
         rows.append([suffix, str(cores), name, base, *cells])
 
 
+def write_table(rows: list[list[str]], path: str | None) -> None:
+    """Write what was measured so far: it takes minutes, and somebody may stop it."""
+    if path is None:
+        return
+    columns = "format,cores,contender,beside,speed,per_core,per_processor_second"
+    for ratio in ("ratio", "processor_ratio"):
+        columns += f",{ratio},{ratio}_lowest,{ratio}_highest"
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([columns.split(","), *rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sound", type=Path, help="a long recording; the example by default")
@@ -238,22 +249,15 @@ def main() -> None:
             for suffix in FORMATS:
                 speeds = measure(loops, suffix, arguments.rounds, audio)
                 report(speeds, "librosa", suffix, cores, rows)
+                write_table(rows, arguments.csv)
             for pair in (("zoo", "cached"), ("drawn", "drawn cached")):
                 both = {n: loops.get(n) or Contender(n, folder, may) for n in pair}
                 loops |= both
                 speeds = measure(both, "mp3", arguments.rounds, audio)
                 report(speeds, pair[0], "mp3", cores, rows)
+                write_table(rows, arguments.csv)
             for contender in loops.values():
                 contender.stop()
-
-    if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
-            writer = csv.writer(file)
-            columns = "format,cores,contender,beside,speed,per_core,per_processor_second"
-            for ratio in ("ratio", "processor_ratio"):
-                columns += f",{ratio},{ratio}_lowest,{ratio}_highest"
-            writer.writerow(columns.split(","))
-            writer.writerows(rows)
 
 
 if __name__ == "__main__":
