@@ -26,7 +26,7 @@ replaced by real music after that was seen, before its network from nothing was 
 
 It writes `results/finetune_games.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
 of the test's tracks, the same ones for all three, so that differences have an interval too. Stopped
-and started again, it goes on where it was; about 25 minutes on two cores.
+and started again, it goes on where it was; three quarters of an hour on two cores.
 """
 
 import argparse
