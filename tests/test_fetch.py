@@ -410,11 +410,11 @@ def test_two_processes_at_once_download_once_and_both_load(server):
     server.files["/net.safetensors"] = NATIVE
     server.stall = threading.Event()
     first = child(from_address(server.url))
-    assert server.started.wait(20)
+    assert server.started.wait(120)
     second = child(from_address(server.url))
     waiting = second.stderr.readline()
     server.stall.set()
-    outputs = [process.communicate(timeout=20)[0] for process in (first, second)]
+    outputs = [process.communicate(timeout=120)[0] for process in (first, second)]
     assert outputs == [f"{KERNEL}\n"] * 2
     assert "another process is fetching fake2020.test" in waiting
     assert server.requests == {"/net.safetensors": 1}
@@ -424,10 +424,10 @@ def test_an_interrupted_download_leaves_nothing_behind(server):
     server.files["/net.safetensors"] = NATIVE
     server.stall = threading.Event()
     process = child(from_address(server.url))
-    assert server.started.wait(20)
+    assert server.started.wait(120)
     assert left_in(cache.folder()) != []
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert left_in(cache.folder()) == []
 
@@ -436,9 +436,9 @@ def test_what_a_killed_process_left_behind_is_cleared_by_the_next(server):
     server.files["/net.safetensors"] = NATIVE
     server.stall = threading.Event()
     process = child(from_address(server.url))
-    assert server.started.wait(20)
+    assert server.started.wait(120)
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert left_in(cache.folder()) != []
     server.stall.set()
     file = fetch.path("fake2020.test", catalogue(from_address(server.url)))

@@ -62,6 +62,8 @@ def dataset(
         segments: how many are drawn from each clip in an epoch; in training only.
         hop: seconds from one segment to the next; None for the model's own; not in training.
         seed: with the same seed, the epochs of two runs are the same, in the same order.
+            TensorFlow mixes its global seed in: where one is set (`tf.random.set_seed`), it has to
+            be the same too.
         cache: folder for decoded sound, made if need be: see `zoo.data.shards`. Later epochs
             decode nothing.
         decoder: "soundfile", or "tensorflow-io", which decodes in TensorFlow's graph.
