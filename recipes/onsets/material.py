@@ -1,4 +1,6 @@
-"""Make the clips that `schluter2014.zoo` learned onsets from, and those that it is judged by.
+"""Make the clips that `schluter2014.zoo` is to learn onsets from, and to be judged by.
+
+Not yet run to its end: hours below are what the list of albums asks for.
 
     apt-get install mma fluidsynth ffmpeg
     pip install mido
@@ -15,12 +17,12 @@ Debian's hydrogen-drumkits. For training, two clips in five have real game music
 | train | 2.0 | fluid, musescore, opl3 | those for training | 8 |
 | validation | 0.33 | csound | those for validation | 2 |
 | soundfont | 0.27 | timgm, never heard in training | none | none |
-| styles | 0.27 | fluid, musescore | 10 or so never heard | none |
+| styles | 0.27 | fluid, musescore | those for the test | none |
 | kits | 0.27 | fluid, musescore | none | 3 never heard |
 
 The last three are the test. FOLDER gets an archive an album (log-mels as float16, onsets), and, but
-for training, each clip as FLAC. Stopped and started again, it goes on where it was; about 20
-minutes of one core.
+for training, each clip as FLAC. Stopped and started again, it goes on where it was. How
+long it takes has not been measured on a quiet machine.
 """
 
 import argparse

@@ -2,6 +2,9 @@
 
     python recipes/onsets/train.py FOLDER          FOLDER: what material.py filled
 
+**Not yet run**: the numbers of updates are a plan, and whether a rate of 1.0 with this momentum
+holds at this length is not known.
+
 First the paper's own four steps (its section 3), each on top of the one before and each for as many
 updates: the plain network with tanh, + dropout, + fuzzy targets, + ReLU. Then the last of them goes
 on, longer, as `schluter2014.zoo`. What is the paper's: batches of 256 frames, stochastic gradient
@@ -10,6 +13,8 @@ from 1.0 down to .22 (.995 an epoch over its 300) with dropout. What is ours:
 
 - Length. The paper trains 100 or 300 epochs of 102 minutes, 240,000 and 720,000 updates. Ours are
   6,000 for each step and 24,000 for the last network; the schedules are stretched to that.
+- The momentum rises between 10 and 20 % of every training, as in the paper's first step of 100
+  epochs; over its 300 epochs with dropout, the same epochs are 3 to 7 %.
 - A batch is 8 pieces of 32 neighbouring frames, not 256 single ones: the convolutions are shared by
   neighbours, which takes a third of the time.
 - Frames near onsets of a background do not count.
