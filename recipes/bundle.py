@@ -15,11 +15,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 import msgspec
+import numpy as np
+import safetensors.numpy
 
+import zoo
+from zoo.files import replacing
+from zoo.loading import variables
 from zoo.weights import cache, fetch, manifest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+LISTING = CHECKOUT / manifest.FILE_NAME
 
 
 def main() -> None:
@@ -35,22 +42,40 @@ def bundle(name: str) -> None:
     with tempfile.TemporaryDirectory() as fresh:  # not the user's cache: convert anew
         os.environ[cache.VARIABLE] = fresh
         shutil.copyfile(fetch.path(name, published_only(name)), file)
-    described = {
-        "kind": "bundled",
-        "file": file.name,
-        "sha256": cache.sha256(file),
-        "bytes": file.stat().st_size,
-    }
+    source = described(file)
+    entry = json.loads(LISTING.read_text(encoding="utf-8"))["checkpoints"][name]
+    others = [other for other in entry["sources"] if other["kind"] != "bundled"]
+    enter(name, {**entry, "sources": [source, *others]})
 
-    listing = CHECKOUT / manifest.FILE_NAME
-    content = json.loads(listing.read_text(encoding="utf-8"))
-    entry = content["checkpoints"][name]
-    others = [source for source in entry["sources"] if source["kind"] != "bundled"]
-    entry["sources"] = [described, *others]
+
+def save(model: zoo.AudioModel, name: str, authors: str) -> dict:
+    """Write the weights of a network of our own to `weights/`; return their source's record."""
+    file = CHECKOUT / "weights" / f"{name}.safetensors"
+    arrays = {
+        path: np.asarray(keras.ops.convert_to_numpy(variable), "float32")
+        for path, variable in variables(model).items()
+    }
+    about = f"{name}: weights by {authors}; licence Apache-2.0"
+    with replacing(file) as new:
+        new.write(safetensors.numpy.save(arrays, metadata={"about": about}))
+    return described(file)
+
+
+def described(file: Path) -> dict:
+    """Return the record of a bundled file, as the manifest has it among a checkpoint's sources."""
+    size = file.stat().st_size
+    return {"kind": "bundled", "file": file.name, "sha256": cache.sha256(file), "bytes": size}
+
+
+def enter(name: str, entry: dict) -> None:
+    """Put a checkpoint, whose first source is bundled, into the manifest, if it is well-formed."""
+    content = json.loads(LISTING.read_text(encoding="utf-8"))
+    content["checkpoints"][name] = entry
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    manifest.parse(text.encode(), str(listing))
-    listing.write_text(text, encoding="utf-8")
-    print(f"{file}: {described['bytes']} bytes, sha256 {described['sha256']}")
+    manifest.parse(text.encode(), str(LISTING))
+    LISTING.write_text(text, encoding="utf-8")
+    source = entry["sources"][0]
+    print(f"{source['file']}: {source['bytes']} bytes, sha256 {source['sha256']}")
 
 
 def published_only(name: str) -> manifest.Manifest:

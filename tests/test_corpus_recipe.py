@@ -1,13 +1,12 @@
 """The recipe of the training audio: what it leaves out, what it keeps apart."""
 
 import csv
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import recipe_modules
 
 from zoo.weights import manifest
 
@@ -17,25 +16,11 @@ TEST_SET = TOP / "recipes" / "genre_test" / "tracks.csv"
 FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 
 
-def module(name: str):
-    """A module of the recipe, imported as its own scripts import it."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def recipe():
-    """The recipe's folder on the path."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(RECIPE))
-    yield module
-    sys.path.remove(str(RECIPE))
-    for name in set(sys.modules) - before:
-        if (RECIPE / f"{name}.py").is_file():
-            del sys.modules[name]
+    """Import a module of the recipe."""
+    with recipe_modules.of("corpus") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The recipe of lee2009's weights: its draws, its folded head, and the weights that it gave."""
 
 import csv
-import importlib.util
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recipe_modules
 import soundfile
 
 import zoo
@@ -19,26 +19,11 @@ RECIPE = TOP / "recipes" / "lee2009"
 CLIPS = TOP / "examples" / "clips"
 
 
-def module(name: str):
-    """A module of the recipe, imported as its own scripts import it."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, RECIPE / f"{name}.py")
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def recipe():
-    """The recipe's folder on the path, until the end of this file's tests."""
-    modules, path = set(sys.modules), list(sys.path)
-    sys.path.insert(0, str(RECIPE))
-    yield module
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(TOP / "recipes"):
-            del sys.modules[name]
+    """Import a module of the recipe."""
+    with recipe_modules.of("lee2009") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,37 @@
 """The recipe of the onset detector: what counts as an onset, and what is held out of training."""
 
 import io
-import sys
 import zlib
 from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
+import recipe_modules
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "onsets"
-sys.path.append(str(RECIPE))
-import material  # noqa: E402
-import sounds  # noqa: E402
-import train  # noqa: E402
+RATE = 44100
 
-RATE = sounds.RATE
+
+@pytest.fixture(scope="module")
+def recipe():
+    """Import a module of the recipe."""
+    with recipe_modules.of("onsets") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def sounds(recipe):
+    return recipe("sounds")
+
+
+@pytest.fixture(scope="module")
+def train(recipe):
+    return recipe("train")
+
+
+@pytest.fixture(scope="module")
+def material(recipe):
+    return recipe("material")
 
 
 def note(delay: float, rise: float) -> np.ndarray:
@@ -29,22 +45,22 @@ def note(delay: float, rise: float) -> np.ndarray:
     ("delay", "rise", "expected"),
     [(0, 0, 0), (0.03, 0, 0.03), (0, 0.1, 0.02), (0.05, 0.2, 0.09)],
 )
-def test_a_note_begins_when_it_is_heard(delay, rise, expected):
+def test_a_note_begins_when_it_is_heard(sounds, delay, rise, expected):
     assert sounds.attack(note(delay, rise)) == pytest.approx(expected, abs=0.0015)
 
 
-def test_silence_has_no_attack():
+def test_silence_has_no_attack(sounds):
     assert sounds.attack(np.zeros(RATE)) == 0
     assert sounds.attack(np.zeros(3)) == 0
 
 
-def test_onsets_closer_than_30_ms_are_one():
+def test_onsets_closer_than_30_ms_are_one(sounds):
     found = sounds.merged([1.0, 0.5, 0.52, 0.545, 2.0])
     np.testing.assert_allclose(found, [0.5, 0.545, 1.0, 2.0])
     assert sounds.merged([]).shape == (0,)
 
 
-def test_notes_sound_late_by_what_was_measured_of_the_nearest(monkeypatch):
+def test_notes_sound_late_by_what_was_measured_of_the_nearest(sounds, monkeypatch):
     measured = {(60, 50): 0.04, (60, 110): 0.02, (72, 50): 0.03, (72, 110): 0.01}
     monkeypatch.setattr(sounds, "delays", lambda font, programme: measured)
     notes = [
@@ -55,7 +71,7 @@ def test_notes_sound_late_by_what_was_measured_of_the_nearest(monkeypatch):
     assert sounds.sounding(48, notes, Path("font")) == pytest.approx([1.02, 2.03])
 
 
-def test_notes_of_a_midi_file_come_with_their_programme():
+def test_notes_of_a_midi_file_come_with_their_programme(sounds):
     file = mido.MidiFile(ticks_per_beat=500)
     track = mido.MidiTrack()
     track += [
@@ -75,7 +91,7 @@ def test_notes_of_a_midi_file_come_with_their_programme():
     }
 
 
-def test_onsets_of_the_background_do_not_count():
+def test_onsets_of_the_background_do_not_count(sounds, train):
     rng = np.random.default_rng(0)
     background = rng.normal(0, 1e-3, RATE * 3)
     background[RATE : RATE + 4410] += rng.normal(0, 0.3, 4410)
@@ -90,7 +106,7 @@ def test_onsets_of_the_background_do_not_count():
     assert wanted.sum() == 1
 
 
-def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight():
+def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight(train):
     clip = {"features": np.zeros((24, 80, 3)), "onsets": np.array([0.05]), "ignored": np.zeros(0)}
     plain = train.targets(clip, fuzzy=False)
     fuzzy = train.targets(clip, fuzzy=True)
@@ -99,7 +115,7 @@ def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight():
     assert fuzzy[1][3:8].tolist() == [1, 0.25, 1, 0.25, 1]
 
 
-def test_schedule_is_the_papers_stretched():
+def test_schedule_is_the_papers_stretched(train):
     plain, dropout = train.STEPS[:2]
     assert [train.schedule(plain, d)[0] for d in (0, 0.5, 1)] == [0.05] * 3
     assert [train.schedule(plain, d)[1] for d in (0, 0.1, 0.15, 0.2, 1)] == pytest.approx(
@@ -108,11 +124,11 @@ def test_schedule_is_the_papers_stretched():
     assert [train.schedule(dropout, d)[0] for d in (0, 1)] == pytest.approx([1, 0.995**300])
 
 
-def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it():
+def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it(train):
     clips = [{"features": np.random.default_rng(0).normal(size=(40, 80, 3)).astype("float32")}]
     kinds = {}
     for step in train.STEPS[:4]:
-        model, part = train.network(step, clips)
+        model, part = train.network(step)
         dropouts = sum("Dropout" in type(layer).__name__ for layer in part.layers)
         kinds[step] = (dropouts, model.get_layer("conv1").activation.__name__)
         assert part.output_shape == (None, None, 1)
@@ -120,7 +136,7 @@ def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it():
     assert list(kinds.values()) == [(0, "tanh"), (2, "tanh"), (2, "tanh"), (2, "relu")]
 
 
-def test_what_is_held_out_is_never_trained_on():
+def test_what_is_held_out_is_never_trained_on(material):
     fonts = {part: material.FONTS.get(part, material.TRAINING) for part in material.ALBUMS}
     assert not set(fonts["soundfont"]) & {*fonts["train"], *fonts["validation"]}
     assert not set(fonts["validation"]) & set(fonts["train"])

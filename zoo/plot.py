@@ -133,13 +133,14 @@ def spectrogram(axes: Axes, sound: audio.Source, duration: float) -> None:
     rate, n_fft, hop = 22050, 1024, 256
     per = max(1, math.ceil(duration * rate / hop / MAX_CELLS))  # windows in a column
     power: list[np.ndarray] = []
+    window = np.hanning(n_fft)
     end = np.zeros(n_fft // 2 + (per - 1) * hop)
     waiting = np.zeros(n_fft // 2)  # the first window's centre is the beginning of the sound
     for block in chain(audio.stream(sound, rate), [end]):
         waiting = np.concatenate([waiting, block])
         while len(waiting) >= n_fft + (per - 1) * hop:
             windows = np.lib.stride_tricks.sliding_window_view(waiting, n_fft)[: per * hop : hop]
-            power.append(np.square(np.abs(np.fft.rfft(windows * np.hanning(n_fft)))).mean(axis=0))
+            power.append(np.square(np.abs(np.fft.rfft(windows * window))).mean(axis=0))
             waiting = waiting[per * hop :]
     decibels = 10 * np.log10(np.array(power).T[1:] + 1e-10)  # (bins, columns)
     times = (np.arange(len(power) + 1) - 0.5) * per * hop / rate

@@ -166,8 +166,7 @@ def of_kits(chance, split: str, folder: Path) -> Made:
 def of_mma(chance, split: str, folder: Path) -> Made:
     """Let mma accompany in the styles that people wrote for it; whole style files are held out."""
     played_by = scores.either(chance, *PLAYED_BY[split])
-    files = sorted(STYLES.glob("*.mma"))
-    mine = [file for file in files if SPLITS[zlib.crc32(file.stem.encode()) % len(SPLITS)] == split]
+    mine = style_files(split)
     made = 0
     while made < CLIPS:
         file = scores.either(chance, *mine)
@@ -193,6 +192,12 @@ def of_mma(chance, split: str, folder: Path) -> Made:
                 samples, rendering.SAMPLE_RATE, chance, loud=bool(chance.random() < 0.3)
             ),
         )
+
+
+def style_files(split: str) -> list[Path]:
+    """Return the style files of mma that are of a split."""
+    files = sorted(STYLES.glob("*.mma"))
+    return [file for file in files if SPLITS[zlib.crc32(file.stem.encode()) % len(SPLITS)] == split]
 
 
 def accompaniment(chance, file: Path) -> str:

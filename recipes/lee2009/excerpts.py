@@ -19,7 +19,6 @@ from zoo.files import replacing
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import games
 
-sys.path.pop()  # the folder has a coverage.py, which librosa would take for the package
 RATE = 16000
 SAMPLES = 48128  # what the teachers hear at once; lee2009 hears the first 48,000
 EVERY, MOST = 20, 12

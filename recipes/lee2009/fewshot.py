@@ -53,7 +53,6 @@ import pictures
 from rich.progress import track as progress
 from sklearn.linear_model import LogisticRegression
 
-import zoo
 from zoo.files import table
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "genre_test"))
@@ -92,17 +91,12 @@ def features(
         "RAW": lambda x: summary(spectrum(x)),
         "RAW level": lambda x: summary(level(x)),
         "MFCC": mfcc,
-        f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}": head.in_batches(
-            model.stage("penultimate"), samples
-        ),
         "untrained": head.in_batches(fresh.stage("penultimate"), samples),
     }
     found = {
-        ("L1+L2" if what.startswith("lee2009") else what): excerpts.heard(
-            what, network, names, sounds, state
-        )
-        for what, network in hear.items()
+        what: excerpts.heard(what, network, names, sounds, state) for what, network in hear.items()
     }
+    found["L1+L2"] = head.statistics(model, names, sounds, state)
     found["L1"], found["L2"] = np.split(found["L1+L2"], 2, axis=1)
     return found
 

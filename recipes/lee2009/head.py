@@ -20,7 +20,7 @@ an hour of taught excerpts: .767 over the 10 tags that count, mean rank correlat
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import excerpts
@@ -83,11 +83,13 @@ def taught(found: excerpts.Excerpts, state: Path) -> np.ndarray:
     return np.mean(said, axis=0)
 
 
-def statistics(model: zoo.AudioModel, found: excerpts.Excerpts, state: Path) -> np.ndarray:
-    """Return what the head hears: (excerpts, 1800)."""
+def statistics(
+    model: zoo.AudioModel, names: Sequence[str], sounds: Sequence[np.ndarray], state: Path
+) -> np.ndarray:
+    """Return what the head hears of the excerpts of some tracks: (excerpts, 1800)."""
     what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
     hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
-    return excerpts.heard(what, hear, found.names, found.sounds, state)
+    return excerpts.heard(what, hear, names, sounds, state)
 
 
 def fit(
@@ -162,7 +164,10 @@ def main() -> None:
         print(f"{split}: {some}")
     y = {split: taught(some, given.state) for split, some in found.items()}
     model = filters.trained(given.state)
-    x = {split: statistics(model, some, given.state) for split, some in found.items()}
+    x = {
+        split: statistics(model, some.names, some.sounds, given.state)
+        for split, some in found.items()
+    }
     mean, scale = x["train"].mean(axis=0), x["train"].std(axis=0) + 1e-3
     z = {split: (x[split] - mean) / scale for split in ("train", "validation")}
     data = [(part["train"], part["validation"]) for part in (z, y)]

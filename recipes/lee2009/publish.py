@@ -10,23 +10,21 @@ import argparse
 import csv
 import datetime
 import json
+import sys
 from pathlib import Path
 
 import excerpts
 import filters
 import head
-import keras
 import numpy as np
-import safetensors.numpy
 
 import zoo
 from zoo import cdbn
-from zoo.files import replacing
-from zoo.loading import variables
-from zoo.weights import cache, manifest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import bundle
 
 NAME = "lee2009.zoo"
-CHECKOUT = Path(__file__).resolve().parents[2]
 AUTHORS = ["The zoo's authors"]
 NAMES = ("ROC-AUC", "rank correlation", "mean absolute error")  # columns of the table
 
@@ -37,19 +35,6 @@ def whole(state: Path) -> zoo.AudioModel:
     with np.load(state / "head.npz") as fitted:
         model.get_layer("logits").set_weights([fitted["kernel"], fitted["bias"]])
     return model
-
-
-def save(model: zoo.AudioModel, file: Path) -> dict:
-    """Write the variables; return the source's record in the manifest."""
-    arrays = {
-        path: np.asarray(keras.ops.convert_to_numpy(variable), "float32")
-        for path, variable in variables(model).items()
-    }
-    about = f"{NAME}: weights by {AUTHORS[0]}; licence Apache-2.0"
-    with replacing(file) as new:
-        new.write(safetensors.numpy.save(arrays, metadata={"about": about}))
-    size = file.stat().st_size
-    return {"kind": "bundled", "file": file.name, "sha256": cache.sha256(file), "bytes": size}
 
 
 def metrics(results: Path, tracks: int, games: int) -> list[dict]:
@@ -105,7 +90,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=filters.RESULTS)
     given = parser.parse_args()
     model = whole(given.state)
-    source = save(model, CHECKOUT / "weights" / f"{NAME}.safetensors")
+    source = bundle.save(model, NAME, AUTHORS[0])
     train, test = (
         excerpts.of_games(given.folder, split, given.state) for split in ("train", "test")
     )
@@ -141,13 +126,7 @@ def main() -> None:
         "status": "verified",
         "metrics": metrics(given.results, len(test.names), len(set(test.packages))),
     }
-    listing = CHECKOUT / manifest.FILE_NAME
-    content = json.loads(listing.read_text(encoding="utf-8"))
-    content["checkpoints"][NAME] = entry
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    manifest.parse(text.encode(), str(listing))
-    listing.write_text(text, encoding="utf-8")
-    print(f"{source['file']}: {source['bytes']} bytes, sha256 {source['sha256']}")
+    bundle.enter(NAME, entry)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import librosa
-import mir_eval
 import numpy as np
 import train
 from rich.progress import track as progress
 
 import zoo
 from zoo import audio, onsets
+from zoo.evaluation import ClipOnsets
 from zoo.files import table
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -69,14 +69,9 @@ def picked(activation: np.ndarray, threshold: float) -> np.ndarray:
     return onsets.pick(activation, 100, threshold)
 
 
-def measured(found: list[np.ndarray], sounds: Sounds) -> tuple[int, int, float, float, float]:
-    """Return onsets, how many were found; precision, recall and F, of all clips together."""
-    right = sum(
-        len(mir_eval.util.match_events(times, mine, train.WINDOW))
-        for (_, times), mine in zip(sounds, found, strict=True)
-    )
-    there, said = sum(len(times) for _, times in sounds), sum(map(len, found))
-    return there, said, right / max(said, 1), right / there, 2 * right / (there + said)
+def measured(found: list[np.ndarray], sounds: Sounds) -> ClipOnsets:
+    """Count what was found in all clips together."""
+    return train.together((times, mine) for (_, times), mine in zip(sounds, found, strict=True))
 
 
 def rows(
@@ -96,25 +91,31 @@ def rows(
     if tune:
         grid = DELTAS if detect is peaks else train.THRESHOLDS
         settings["best on validation"] = max(
-            (measured([detect(a, t) for a in heard["validation"]], parts["validation"])[-1], t)
+            (
+                measured(
+                    [detect(a, t) for a in heard["validation"]], parts["validation"]
+                ).f_measure,
+                t,
+            )
             for t in grid
         )[1]
-    return [
-        [part, name, f"{kind}: {value:.4f}", str(len(sounds)), str(there), str(said)]
-        + [f"{number:.4f}" for number in numbers]
-        for kind, value in settings.items()
-        for part, sounds in parts.items()
-        for there, said, *numbers in [measured([detect(a, value) for a in heard[part]], sounds)]
-    ]
+    lines = []
+    for kind, value in settings.items():
+        for part, sounds in parts.items():
+            count = measured([detect(a, value) for a in heard[part]], sounds)
+            sizes = (len(sounds), count.onsets, count.found)
+            numbers = (count.precision, count.recall, count.f_measure)
+            lines.append([part, name, f"{kind}: {value:.4f}", *map(str, sizes)])
+            lines[-1] += [f"{number:.4f}" for number in numbers]
+    return lines
 
 
 def ablation(folder: Path) -> list[list[str]]:
     """Return the scores of the paper's four steps, beside the paper's own."""
-    steps, learned = train.STEPS[:4], train.read(folder, "train")
+    heard = {p: train.read(folder, p) for p in ("validation", *PARTS)}
     table_rows = []
-    for step, theirs in zip(steps, PAPER, strict=True):
-        _, part = train.network_of(step, learned, folder)
-        heard = {p: train.read(folder, p) for p in ("validation", *PARTS)}
+    for step, theirs in zip(train.STEPS[:4], PAPER, strict=True):
+        _, part = train.network_of(step, folder)
         activations = {p: train.judged(part, found) for p, found in heard.items()}
         f, threshold = train.best_threshold(heard["validation"], activations["validation"])
         test = [train.f_measure(heard[p], activations[p], threshold) for p in PARTS]

@@ -11,7 +11,6 @@ measured one by one, which also finds the silence that stands before some of the
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -120,12 +119,7 @@ def of_scores(chance, font: Path) -> Iterator[tuple[np.ndarray, list[float], boo
 
 def of_styles(chance, font: Path, split: str) -> Iterator[tuple[np.ndarray, list[float], bool]]:
     """Accompaniments of mma's style files; whole files are held out, as in the corpus."""
-    splits = making.SPLITS
-    files = [
-        file
-        for file in sorted(making.STYLES.glob("*.mma"))
-        if splits[zlib.crc32(file.stem.encode()) % len(splits)] == split
-    ]
+    files = making.style_files(split)
     made = 0
     while made < CLIPS:
         text = making.accompaniment(chance, scores.either(chance, *files))

@@ -29,21 +29,24 @@ FOLDER gets the state, results/ `onsets_training.csv` and `.png`, weights/
 """
 
 import argparse
-import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
-import mir_eval
 import numpy as np
 import sounds
 from matplotlib.figure import Figure
 from rich.progress import track as progress
-from safetensors.numpy import save_file
 
 import zoo
-from zoo import onsets, plot
+from zoo import onset_scores, onsets, plot
+from zoo.evaluation import ClipOnsets
 from zoo.files import replacing, table
 from zoo.models.schluter2014 import CONTEXT
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "schluter2014.zoo"
@@ -52,7 +55,6 @@ UPDATES = {**dict.fromkeys(STEPS, 6000), NAME: 24000}
 EVERY = 1000  # updates between two looks at the validation
 PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
 FUZZY = 0.25  # weight of the frames beside an onset (paper)
-WINDOW = 0.025  # seconds by which an onset may be off (paper)
 THRESHOLDS = np.arange(0.04, 0.96, 0.04)
 TRAINED = ("standardise", "conv1", "pool1", "conv2", "frontend", "bands_joined", "dense_dropout",
            "dense", "penultimate", "logits", "probabilities")  # fmt: skip
@@ -108,14 +110,13 @@ def drawn(clips: list, labels: list, count: int, chance) -> tuple[np.ndarray, ..
 # --- network ---
 
 
-def network(step: str, clips: list) -> tuple[zoo.AudioModel, keras.Model]:
+def network(step: str) -> tuple[zoo.AudioModel, keras.Model]:
     """Return the model, and the part of it that is trained: log-mels in, probabilities out."""
     keras.utils.set_random_seed(0)
     model = zoo.build("schluter2014", ["onset"])
     relu = STEPS.index(step) >= STEPS.index("+ ReLU")
     for name in ("conv1", "conv2"):
         model.get_layer(name).activation = keras.activations.get("relu" if relu else "tanh")
-    model.get_layer("standardise").adapt(np.concatenate([c["features"] for c in clips[::4]])[None])
     x = heard = keras.Input((None, 80, 3))
     for name in TRAINED:
         if step != STEPS[0] or ("dropout" not in name and name != "penultimate"):
@@ -138,12 +139,16 @@ def judged(part: keras.Model, clips: list) -> list[np.ndarray]:
 
 def f_measure(clips: list, activations: list[np.ndarray], threshold: float) -> float:
     """Return F of all clips together."""
-    right = found = there = 0
-    for clip, activation in zip(clips, activations, strict=True):
-        times = onsets.pick(activation, 100, threshold)
-        right += len(mir_eval.util.match_events(clip["onsets"], times, WINDOW))
-        found, there = found + len(times), there + len(clip["onsets"])
-    return 2 * right / max(found + there, 1)
+    return together(
+        (clip["onsets"], onsets.pick(activation, 100, threshold))
+        for clip, activation in zip(clips, activations, strict=True)
+    ).f_measure
+
+
+def together(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> ClipOnsets:
+    """Count what was found of the onsets of several clips: pairs of (onsets, found), seconds."""
+    counts = [onset_scores.counted("", there, found)[1:] for there, found in pairs]
+    return ClipOnsets("all", *np.sum(counts, axis=0).tolist())
 
 
 def best_threshold(clips: list, activations: list[np.ndarray]) -> tuple[float, float]:
@@ -157,7 +162,8 @@ def best_threshold(clips: list, activations: list[np.ndarray]) -> tuple[float, f
 def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
     """Train one network, or go on with it; return a row for each look at the validation."""
     state = folder / f"state-{STEPS.index(step)}.npz"
-    model, part = network(step, clips)
+    model, part = network(step)
+    model.get_layer("standardise").adapt(np.concatenate([c["features"] for c in clips[::4]])[None])
     part.compile(keras.optimizers.SGD(1.0, momentum=0.45), "binary_crossentropy")
     part.optimizer.build(part.trainable_variables)
     variables = [*part.variables, *part.optimizer.variables]
@@ -193,18 +199,18 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
     return rows
 
 
-def network_of(step: str, clips: list, folder: Path) -> tuple[zoo.AudioModel, keras.Model]:
+def network_of(step: str, folder: Path) -> tuple[zoo.AudioModel, keras.Model]:
     """Return the best state of a network that `train` trained."""
-    model, part = network(step, clips)
+    model, part = network(step)
     with np.load(folder / f"state-{STEPS.index(step)}.npz") as kept:
         for i, variable in enumerate(model.weights):
             variable.assign(kept[f"best{i}"])
     return model, part
 
 
-def publish(clips: list, validation: list, folder: Path) -> None:
+def publish(validation: list, folder: Path) -> None:
     """Shift the last bias so that the default threshold is the best one, and write the weights."""
-    model, part = network_of(NAME, clips, folder)
+    model, part = network_of(NAME, folder)
     bias = model.get_layer("logits").bias
     own = float(bias.numpy()[0])
     found = []
@@ -214,10 +220,7 @@ def publish(clips: list, validation: list, folder: Path) -> None:
     f, shift = max(found)
     bias.assign([own + shift])
     print(f"shifted by {shift:+.2f}: F {f:.4f} on the validation at {onsets.THRESHOLD:.4f}")
-    tensors = {v.path: v.numpy().astype("float32") for v in model.weights if "seed" not in v.path}
-    target = ROOT / "weights" / f"{NAME}.safetensors"
-    save_file(tensors, f"{target}.part")
-    os.replace(f"{target}.part", target)
+    bundle.save(model, NAME, "The zoo's authors")
 
 
 def draw(rows: list[list], path: Path) -> None:
@@ -244,7 +247,7 @@ def main() -> None:
     header = ["network", "updates", "loss", "F on validation", "best threshold"]
     table([header, *rows], ROOT / "results" / "onsets_training.csv")
     draw(rows, ROOT / "results" / "onsets_training.png")
-    publish(clips, validation, given.folder)
+    publish(validation, given.folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""Modules of a recipe, for its tests: imported as its own scripts import them, and gone after."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+@contextmanager
+def of(name: str) -> Iterator[Callable[[str], ModuleType]]:
+    """Put a recipe's folder on the path, until the end; yield what imports a module of it."""
+    folder = RECIPES / name
+    modules, path = set(sys.modules), list(sys.path)
+    sys.path.insert(0, str(folder))
+
+    def module(name: str) -> ModuleType:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+        return sys.modules[name]
+
+    yield module
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(RECIPES):
+            del sys.modules[name]
