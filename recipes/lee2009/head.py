@@ -1,25 +1,21 @@
 """Teach the head of lee2009 the tags of MagnaTagATune; its filters stay as music alone made them.
 
     python recipes/lee2009/filters.py FOLDER STATE
-    python recipes/lee2009/head.py FOLDER STATE
+    python recipes/distillation/lessons.py CORPUS LESSONS
+    python recipes/lee2009/head.py LESSONS STATE
 
-Nobody labelled the games' music. `pons2017.mtt` hears up to 3 excerpts of 3 s of each track of
-`TAUGHT_GAMES`, and 6 of those of the other splits. Its scores are what a linear head on the
-statistics of both layers learns to say (least cross-entropy; the decay is that of the least loss
-on the validation split). With several `TEACHERS` it would be the mean of their
-scores. The statistics are standardised for that, and the standardisation is folded into the head.
-Writes
+The lessons are those of `recipes/distill.py`, `LOTS` lots of 200 segments of 3 s at most; what the
+teachers said of them, on average, is what a linear head on the statistics of both layers learns to
+say (least cross-entropy; the decay is that of the least loss on the validation lessons). The
+statistics are standardised for that, and the standardisation is folded into the head. Writes
 
-    STATE/head.npz              kernel and bias
-    results/lee2009_head.csv    on the test split's games: for each tag, and on average
-
-"ROC-AUC" there asks whether excerpts that the teacher gives more than .3 come before the others;
-it is counted for tags with 20 such excerpts or more. It says how well the student follows its
-teacher on music of games that neither layer nor head heard, and nothing about listeners. With half
-an hour of taught excerpts: .767 over the 10 tags that count, mean rank correlation .447.
+    STATE/head.npz                    kernel and bias
+    results/distillation.csv          its rows, beside those of the other students
+    results/distillation_tags.csv     its rows, a tag each
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,26 +23,20 @@ import excerpts
 import filters
 import keras
 import numpy as np
+from rich.progress import track as progress
 from scipy.optimize import minimize
-from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
 
 import zoo
-from zoo.files import replacing, table
+from zoo.files import replacing
 
-TEACHERS = ("pons2017.mtt",)
-SPLITS = ("train", "validation", "test")
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import distill
+import following
+import lessons
+
+NAME = "lee2009.zoo"
 DECAYS = (1.0, 0.3, 0.1, 0.03, 0.01)
-PRESENT, FEWEST = 0.3, 20  # a tag is there above this score; a tag counts with so many of these
-# Train-split games that the teacher heard: with more time it would be all of them.
-TAUGHT_GAMES = (
-    "0ad-data", "asc-music", "caveexpress-data", "colobot-common-sounds", "davegnukem-data",
-    "endless-sky-data", "enigma-data", "extremetuxracer-data", "fillets-ng-data",
-    "foobillardplus-data", "freeciv-data", "freecol", "freedink-data", "freedroidrpg-data",
-    "freeorion-data", "fretsonfire-songs-sectoid", "frozen-bubble-data", "gigalomania-data",
-    "lordsawar-data", "miceamaze", "naev-data", "nexuiz-music", "pink-pony-data",
-)  # fmt: skip
-MOST, TAUGHT = 6, 3  # excerpts of a track; of these, those to train on: teachers are slow
+LOTS = 120
 BATCH = 12
 
 
@@ -71,16 +61,6 @@ def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.
         return np.concatenate(answers)
 
     return hear
-
-
-def taught(found: excerpts.Excerpts, state: Path) -> np.ndarray:
-    """Return the mean of the teachers' scores: (excerpts, 50)."""
-    said = []
-    for name in TEACHERS:
-        model = zoo.load(name)
-        hear = in_batches(model, model.segmentation.segment)
-        said.append(excerpts.heard(name, hear, found.names, found.sounds, state))
-    return np.mean(said, axis=0)
 
 
 def statistics(
@@ -130,54 +110,48 @@ def loss(
     return float(value), gradient.ravel().astype(float)
 
 
-def compare(said: np.ndarray, taught: np.ndarray, labels: tuple[str, ...]) -> list[list[str]]:
-    """Return the lines of the table: how a student's scores follow the teachers', by tag."""
-    header = ["tag", f"excerpts above {PRESENT}", "ROC-AUC", "rank correlation"]
-    lines, aucs = [], []
-    for i, label in enumerate(labels):
-        there = taught[:, i] > PRESENT
-        counts = FEWEST <= there.sum() < len(there)
-        if counts:
-            aucs.append(roc_auc_score(there, said[:, i]))
-        rank = spearmanr(said[:, i], taught[:, i]).statistic
-        error = np.abs(said[:, i] - taught[:, i]).mean()
-        auc = f"{aucs[-1]:.4f}" if counts else ""
-        lines.append([label, str(there.sum()), auc, f"{rank:.4f}", f"{error:.4f}"])
-    ranks = np.mean([float(line[3]) for line in lines])
-    whole = f"mean ({len(aucs)} tags for ROC-AUC, {len(labels)} for the others)"
-    error = np.abs(said - taught).mean()
-    mean = [whole, str(len(said)), f"{np.mean(aucs):.4f}", f"{ranks:.4f}", f"{error:.4f}"]
-    return [[*header, "mean absolute error"], mean, *lines]
+def lessons_of(
+    model: zoo.AudioModel, given: argparse.Namespace, split: str, most: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return statistics (segments, 1800) and the teachers' scores (segments, 50) of a split."""
+    what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
+    hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
+    x, y = [], []
+    for path in progress(lessons.lots(given.lessons, split)[:most], f"{split}, lots"):
+        lot = lessons.read(path)
+        file = given.state / "heard" / what / f"{path.stem}.npy"
+        x.append(excerpts.kept(file, lambda lot=lot: hear(distill.pieces(model, lot, None)[0])))
+        y.append(lot.scores.reshape(-1, lot.scores.shape[-1]))
+    return np.concatenate(x).astype("float32"), np.concatenate(y)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that recipes/corpus/build.py filled")
+    parser.add_argument("lessons", type=Path, help="that recipes/distillation/lessons.py filled")
     parser.add_argument("state", type=Path, help="that filters.py filled")
-    parser.add_argument("--results", type=Path, default=filters.RESULTS)
     given = parser.parse_args()
-    found = {
-        split: excerpts.of_games(given.folder, split, given.state).fewer(MOST) for split in SPLITS
-    }
-    found["train"] = found["train"].of(TAUGHT_GAMES).fewer(TAUGHT)
-    for split, some in found.items():
-        print(f"{split}: {some}")
-    y = {split: taught(some, given.state) for split, some in found.items()}
     model = filters.trained(given.state)
-    x = {
-        split: statistics(model, some.names, some.sounds, given.state)
-        for split, some in found.items()
+    found = {
+        split: lessons_of(model, given, split, LOTS if split == lessons.TRAIN else None)
+        for split in (lessons.TRAIN, lessons.VALIDATION, lessons.TEST)
     }
-    mean, scale = x["train"].mean(axis=0), x["train"].std(axis=0) + 1e-3
-    z = {split: (x[split] - mean) / scale for split in ("train", "validation")}
-    data = [(part["train"], part["validation"]) for part in (z, y)]
-    kernel, bias = fold(*fit(*data), mean, scale)
+    x = found[lessons.TRAIN][0]
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
+    z = [(found[split][0] - mean) / scale for split in (lessons.TRAIN, lessons.VALIDATION)]
+    y = [found[split][1] for split in (lessons.TRAIN, lessons.VALIDATION)]
+    kernel, bias = fold(*fit((z[0], z[1]), (y[0], y[1])), mean, scale)
     with replacing(given.state / "head.npz") as file:
-        np.savez(file, kernel=kernel, bias=bias)
-    said = 1 / (1 + np.exp(-(x["test"] @ kernel + bias)))
-    lines = compare(said, y["test"], model.labels)
-    print(*lines[:2], sep="\n")
-    table(lines, given.results / "lee2009_head.csv")
+        np.savez(file, kernel=kernel, bias=bias, segments=len(x))
+    rows = []
+    for split in (lessons.VALIDATION, lessons.TEST):
+        x, wanted = found[split]
+        tags = following.follow(1 / (1 + np.exp(-(x @ kernel + bias))), wanted, model.labels)
+        rows.append(distill.scored(NAME, split, tags, len(wanted), model))
+        print(*rows[-1])
+    following.merge(distill.RESULTS / "distillation.csv", distill.SCORES, rows)
+    following.merge(
+        distill.RESULTS / "distillation_tags.csv", distill.TAGS, distill.by_tag(NAME, tags)
+    )
 
 
 if __name__ == "__main__":

@@ -3,11 +3,10 @@
     python recipes/lee2009/publish.py FOLDER STATE
 
 puts filters (`filters.py`) and head (`head.py`) together as `weights/lee2009.zoo.safetensors` and
-describes it in `weights_manifest.json`, with what was measured from results/lee2009_head.csv.
+describes it in `weights_manifest.json`, with what was measured from results/distillation.csv.
 """
 
 import argparse
-import csv
 import datetime
 import json
 import sys
@@ -15,18 +14,19 @@ from pathlib import Path
 
 import excerpts
 import filters
-import head
 import numpy as np
 
 import zoo
 from zoo import cdbn
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
 import bundle
+import listening
+import publishing
 
 NAME = "lee2009.zoo"
 AUTHORS = ["The zoo's authors"]
-NAMES = ("ROC-AUC", "rank correlation", "mean absolute error")  # columns of the table
 
 
 def whole(state: Path) -> zoo.AudioModel:
@@ -37,34 +37,8 @@ def whole(state: Path) -> zoo.AudioModel:
     return model
 
 
-def metrics(results: Path, tracks: int, games: int) -> list[dict]:
-    """Return what head.py measured, as the manifest has it."""
-    with (results / "lee2009_head.csv").open(newline="", encoding="utf-8") as file:
-        mean = next(csv.DictReader(file))
-    covered = mean["tag"].partition("(")[2].partition(" ")[0]
-    over = {
-        "ROC-AUC": f"{covered} tags, an excerpt has a tag if the teacher gives it more than .3",
-        "rank correlation": "50 tags, with the teacher's score",
-        "mean absolute error": "50 tags, from the teacher's score",
-    }
-    whose = f"music of {games} games, up to 6 excerpts of 3 s of each of {tracks} tracks"
-    return [
-        {
-            "name": f"{name} against the teacher",
-            "value": float(mean[name]),
-            "data": f"{whose}; {over[name]}; not comparable with results on MagnaTagATune",
-            "split": "test split of recipes/corpus/games.csv (games not trained on)",
-            "clips": int(mean[f"excerpts above {head.PRESENT}"]),
-            "kind": "measured",
-            "source": "python recipes/lee2009/head.py FOLDER STATE (results/lee2009_head.csv)",
-        }
-        for name in NAMES
-    ]
-
-
-def provenance(heard: excerpts.Excerpts, epochs: list[int]) -> str:
-    """Say what was learned from what."""
-    taught = heard.of(head.TAUGHT_GAMES).fewer(head.MOST).fewer(head.TAUGHT)
+def provenance(heard: excerpts.Excerpts, epochs: list[int], taught: int) -> str:
+    """Say what was learned from what; `taught` is how many segments the head learned from."""
     games = len(set(heard.packages))
     updates = " and ".join(f"{100 * n:,}" for n in epochs)
     return (
@@ -74,12 +48,12 @@ def provenance(heard: excerpts.Excerpts, epochs: list[int]) -> str:
         f"{sum(map(len, heard.sounds)):,} excerpts of 3 s of {len(heard.names)} tracks, {games} "
         "free games as Debian 12 packs them (train split of recipes/corpus/games.csv); sigma .4. "
         "Head: linear, on mean, maximum and standard deviation over time of both layers, distilled "
-        f"from the scores of {' and '.join(head.TEACHERS)} on {sum(map(len, taught.sounds)):,} of "
-        f"the excerpts ({taught.hours:.2f} h, {len(set(taught.packages))} games), no labels; "
+        f"from the mean of the scores of {' and '.join(listening.TEACHERS)} on {taught:,} segments "
+        f"of 3 s ({taught * 3 / 3600:.1f} h) of games, rendered music and voices, no labels; "
         f"only the head saw scores. Hardware: 2 CPU cores. Date: {datetime.date.today():%Y-%m-%d}. "
         "Not the paper's weights, which were never released, "
         "and not comparable with MagnaTagATune results: nothing was measured against listeners' "
-        "tags. The head repeats its teacher's mistakes."
+        "tags. The head repeats its teachers' mistakes."
     )
 
 
@@ -87,13 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="that recipes/corpus/build.py filled")
     parser.add_argument("state", type=Path, help="that filters.py and head.py filled")
-    parser.add_argument("--results", type=Path, default=filters.RESULTS)
     given = parser.parse_args()
     model = whole(given.state)
     source = bundle.save(model, NAME, AUTHORS[0])
-    train, test = (
-        excerpts.of_games(given.folder, split, given.state) for split in ("train", "test")
-    )
+    train = excerpts.of_games(given.folder, "train", given.state)
+    with np.load(given.state / "head.npz") as fitted:
+        taught = int(fitted["segments"])
     with np.load(given.state / "filters.npz") as kept:
         history = json.loads(str(kept["history"]))
     epochs = [len(history[name]["mean_activation"]) for name in ("crbm1", "crbm2")]
@@ -112,19 +85,14 @@ def main() -> None:
             "of 20 ms, hop 10 ms, 161 bins; mean 0 and RMS 1 over a segment; 80 whitened principal "
             "components; segments of 3 s, 299 frames",
         },
-        "licence": {
-            "weights": "Apache-2.0",
-            "data": "music of Debian's game packages, each under the free licence that its package "
-            "states (CC BY, CC BY-SA, CC0, GPL and others; recipes/corpus/build.py lists them); "
-            "none of it is in the weights' file",
-        },
+        "licence": publishing.LICENCE,
         "authors": AUTHORS,
         "citation": "Honglak Lee, Peter Pham, Yan Largman and Andrew Y. Ng. Unsupervised feature "
         "learning for audio classification using convolutional deep belief networks. NIPS 22, "
         "2009 (the method; the weights are this project's).",
-        "provenance": provenance(train, epochs),
+        "provenance": provenance(train, epochs, taught),
         "status": "verified",
-        "metrics": metrics(given.results, len(test.names), len(set(test.packages))),
+        "metrics": publishing.metrics(NAME, "python recipes/lee2009/head.py LESSONS STATE"),
     }
     bundle.enter(NAME, entry)
 

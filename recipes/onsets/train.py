@@ -182,7 +182,10 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
         losses = []
         for half in range(2):
             done = (number + half / 2) * EVERY / UPDATES[step]
-            part.optimizer.learning_rate, part.optimizer.momentum = schedule(step, done)
+            part.optimizer.learning_rate, momentum = schedule(step, done)
+            if momentum != part.optimizer.momentum:
+                part.optimizer.momentum = momentum
+                part.make_train_function(force=True)  # the compiled step holds it as a constant
             x, y, w = drawn(clips, labels, PIECES * EVERY // 2, chance)
             fitted = part.fit(x, y, sample_weight=w, batch_size=PIECES, shuffle=False, verbose=0)
             losses.append(fitted.history["loss"][0])

@@ -1,0 +1,143 @@
+"""Speed of finding onsets over real time, beside madmom and librosa, in one run.
+
+    python benchmarks/onsets.py TRACK [--madmom REF/bin/python] [--rounds 5] [--csv OUT.csv]
+
+TRACK is a long real recording. madmom 0.16.1 needs an environment of its own, with a NumPy and a
+Cython of its time; the C files that it brings do not know Python 3.11, and a line gives back a name
+that Python took away:
+
+    python3.11 -m venv REF
+    REF/bin/pip install "numpy==1.23.5" "scipy==1.10.1" "cython<3" "setuptools<60" wheel mido
+    REF/bin/pip download --no-binary :all: --no-deps --no-build-isolation madmom==0.16.1
+    tar xf madmom-0.16.1.tar.gz && find madmom-0.16.1 -name "*.c" -delete
+    REF/bin/pip install --no-build-isolation --no-deps ./madmom-0.16.1
+    echo "import collections as c, collections.abc as a; c.MutableSequence = a.MutableSequence" >
+        REF/lib/python3.11/site-packages/sitecustomize.py
+
+Each contender lives in a process of its own, is warmed by one run, and then they take turns, from
+the file on disk to times in seconds. madmom computes on one core; so `zoo, one core` stands beside
+it, held on one by the operating system, as madmom and librosa are. Absolute times depend on the
+machine and on who else uses it; the ratio to librosa within a round is what counts.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import soundfile
+
+from zoo.files import table
+
+OURS = """
+import zoo
+model = zoo.load(sys.argv[2])
+def work():
+    return model.onsets(sys.argv[1]).times
+"""
+
+MADMOM = """
+from madmom.features.onsets import CNNOnsetProcessor, OnsetPeakPickingProcessor
+hear = CNNOnsetProcessor()
+pick = OnsetPeakPickingProcessor(
+    threshold=0.54, smooth=0.05, pre_max=0.01, post_max=0.01, combine=0.03, fps=100
+)
+def work():
+    return pick(hear(sys.argv[1]))
+"""
+
+LIBROSA = """
+import librosa
+def work():
+    sound, rate = librosa.load(sys.argv[1], sr=None)
+    return librosa.onset.onset_detect(y=sound, sr=rate, units="time")
+"""
+
+BEFORE = """
+import json, os, sys, time, warnings
+warnings.filterwarnings("ignore")
+if sys.argv[-1] == "one":
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
+"""
+LOOP = """
+for line in sys.stdin:
+    start = time.perf_counter()
+    found = len(work())
+    print(json.dumps([time.perf_counter() - start, found]), flush=True)
+"""
+
+
+class Contender:
+    """A process that finds the onsets of the track whenever it is asked to."""
+
+    def __init__(self, python: str, code: str, *arguments: str):
+        self.process = subprocess.Popen(
+            [python, "-c", BEFORE + code + LOOP, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.run()
+
+    def run(self) -> tuple[float, int]:
+        """Find onsets once: seconds, and how many there are."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("["):
+                seconds, count = json.loads(line)
+                return seconds, count
+        raise SystemExit("a contender died; run its code by hand to see why")
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("track")
+    parser.add_argument("--madmom", help="python of madmom's environment")
+    parser.add_argument("--model", default="schluter2014", help="ours")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--csv", help="write the rounds here")
+    given = parser.parse_args()
+    duration = soundfile.info(given.track).duration
+    contenders = {
+        f"zoo, {os.cpu_count()} cores": Contender(
+            sys.executable, OURS, given.track, given.model, "all"
+        ),
+        "zoo, one core": Contender(sys.executable, OURS, given.track, given.model, "one"),
+        "librosa": Contender(sys.executable, LIBROSA, given.track, "one"),
+    }
+    if given.madmom:
+        contenders["madmom 0.16.1"] = Contender(given.madmom, MADMOM, given.track, "one")
+    rows: list[dict[str, float]] = []
+    found: dict[str, int] = {}
+    for _ in range(given.rounds):
+        rows.append({})
+        for name, contender in contenders.items():
+            seconds, found[name] = contender.run()
+            rows[-1][name] = duration / seconds
+    print(f"{given.track}: {duration:.0f} s")
+    print(f"{'':<16} {'times as fast as real time':<28} {'times as fast as librosa':<26} onsets")
+    for name in contenders:
+        speeds = [row[name] for row in rows]
+        ratios = [row[name] / row["librosa"] for row in rows]
+        print(f"{name:<16} {spread(speeds):<28} {spread(ratios):<26} {found[name]}")
+    if given.csv:
+        header = ["round", "track seconds", *(f"{name}, times real time" for name in contenders)]
+        lines = [
+            [str(i), f"{duration:.1f}", *(f"{speed:.2f}" for speed in row.values())]
+            for i, row in enumerate(rows, start=1)
+        ]
+        table([header, *lines], given.csv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,305 @@
+"""Distil a tagger: train an architecture to say what the teachers say.
+
+    python recipes/corpus/build.py CORPUS
+    python recipes/distillation/lessons.py CORPUS LESSONS
+    python recipes/distill.py dieleman2014 LESSONS STATE
+    python recipes/distill.py zhu2016 LESSONS STATE
+    python recipes/distill.py choi2016 LESSONS STATE
+    python recipes/distill.py lee2017 LESSONS STATE
+    python recipes/distillation/publishing.py STATE
+
+The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
+the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
+network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
+once, a whole lesson, and learns the mean over its segments.
+
+After each `EVERY` lots the network hears the validation lessons; the state with the highest mean
+ROC-AUC there is kept. At the end it hears the test lessons, of games, soundfonts and voices that
+are in no other split. Writes
+
+    STATE/ARCH.npz                        everything; stopped and started again, it goes on there
+    results/distillation_training.csv     loss, validation and steps a second, along the way
+    results/distillation.csv              a row a model and split: what `following.py` explains
+    results/distillation_tags.csv         a row a model and tag of the test split
+    results/distillation_training.png     score on the validation against hours heard
+
+`--lots N` trains longer than `STUDENTS` says: with a state that has ended, it goes on from its last
+weights, the rate falling from a third of the first to a fiftieth again.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from rich.progress import track as progress
+
+import zoo
+from zoo import fitting
+from zoo.files import replacing
+from zoo.weights import manifest
+
+sys.path.append(str(Path(__file__).resolve().parent / "distillation"))
+import following
+import lessons
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+EVERY = 10  # lots between two looks at the validation
+ROUND = 10  # lots in memory
+TEACHER = "pons2017.mtt"  # whose labels these are
+
+
+class Student(NamedTuple):
+    """How an architecture is distilled; none of these numbers is its paper's."""
+
+    options: dict[str, Any]
+    lots: int  # of 20 lessons of 30 s
+    batch: int = 32
+    rate: float = 1e-3
+
+
+STUDENTS = {
+    "dieleman2014": Student({}, 600),
+    "zhu2016": Student({}, 180),
+    "choi2016": Student({"width": 0.25}, 400, batch=10),
+    "lee2017": Student({}, 60, batch=16),
+}
+
+
+# --- data ---
+
+
+def pieces(
+    model: zoo.AudioModel, lot: lessons.Lot, chance: np.random.Generator | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a lot into what a network hears: sounds (pieces, samples), scores (pieces, labels).
+
+    Args:
+        model: hears them.
+        lot: lessons.
+        chance: where in the 3 s a shorter piece begins; None for the middle.
+    """
+    rate, length = model.sample_rate, model.segmentation.segment
+    sounds = lessons.at_rate(lot.sounds, rate)
+    share = 0.5 if chance is None else chance.random()
+    span = round(3 * rate)
+    if length > span:
+        start = round(share * (sounds.shape[1] - length))
+        return sounds[:, start : start + length], lot.scores.mean(axis=1)
+    starts = [round(i * lessons.HOP * rate + share * (span - length)) for i in range(10)]
+    cut = np.stack([sounds[:, start : start + length] for start in starts], axis=1)
+    return cut.reshape(-1, length), lot.scores.reshape(-1, lot.scores.shape[-1])
+
+
+def several(
+    model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pieces of several lots."""
+    cut = [pieces(model, lessons.read(path), chance) for path in paths]
+    return np.concatenate([x for x, _ in cut]), np.concatenate([y for _, y in cut])
+
+
+def rounds(
+    model: zoo.AudioModel, paths: Sequence[Path], wanted: range
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pieces of each round; the next one is read meanwhile. All lots come in turn."""
+
+    def read(number: int) -> tuple[np.ndarray, np.ndarray]:
+        turns = [divmod(number * ROUND + i, len(paths)) for i in range(ROUND)]
+        orders = {turn: np.random.default_rng(turn).permutation(len(paths)) for turn, _ in turns}
+        chosen = [paths[orders[turn][place]] for turn, place in turns]
+        return several(model, chosen, np.random.default_rng(number))
+
+    with ThreadPoolExecutor(1) as thread:
+        ahead = thread.submit(read, wanted[0])
+        for number in wanted:
+            data = ahead.result()
+            if number + 1 in wanted:
+                ahead = thread.submit(read, number + 1)
+            yield data
+
+
+def said(model: zoo.AudioModel, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a model says of the pieces of some lots, and what the teachers said."""
+    answers, wanted = [], []
+    for path in paths:
+        x, y = pieces(model, lessons.read(path), None)
+        answers.append(model.predict(x, batch_size=40, verbose=0))
+        wanted.append(y)
+    return np.concatenate(answers), np.concatenate(wanted)
+
+
+# --- training ---
+
+
+class State:
+    """A network in training, its optimizer, what it did so far and the best it has been."""
+
+    def __init__(self, model: zoo.AudioModel, file: Path):
+        self.model, self.file = model, file
+        self.rows: list[list[str]] = []
+        self.variables = [*model.variables, *model.optimizer.variables]
+        self.best = fitting.values_of(model.variables)
+        if file.is_file():
+            with np.load(file) as kept:
+                self.rows = [row.split(",") for row in kept["rows"].tolist()]
+                self.best = [kept[f"best{i}"] for i in range(len(self.best))]
+                fitting.assign(
+                    self.variables, [kept[f"variable{i}"] for i in range(len(self.variables))]
+                )
+
+    def add(self, row: list[str]) -> None:
+        """Take a row of the training table, and write everything."""
+        self.rows.append(row)
+        if float(row[AUC]) >= max(float(other[AUC]) for other in self.rows):
+            self.best = fitting.values_of(self.model.variables)
+        values = fitting.values_of(self.variables)
+        arrays = {f"variable{i}": value for i, value in enumerate(values)}
+        arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
+        with replacing(self.file) as file:
+            np.savez(file, rows=[",".join(row) for row in self.rows], **arrays)
+
+
+HEADER = ("model", "lots", "hours heard", "steps", "loss", "ROC-AUC on validation",
+          "rank correlation", "mean absolute error", "steps per second", "seconds")  # fmt: skip
+LOTS, HOURS, STEPS, AUC, SECONDS = 1, 2, 3, 5, 9
+
+
+def falling(first: float, done: float) -> float:
+    """Return the learning rate after a share of the training."""
+    return first * (0.02 + 0.98 * (1 + np.cos(np.pi * done)) / 2)
+
+
+def built(architecture: str, student: Student, dtype: str | None = None) -> zoo.AudioModel:
+    """Return the untrained network."""
+    keras.utils.set_random_seed(0)
+    labels = manifest.load().checkpoint(TEACHER).labels
+    return zoo.build(architecture, labels, dtype=dtype, **student.options)
+
+
+def trained(name: str, student: Student, given: argparse.Namespace) -> State:
+    """Train a network, or go on with it."""
+    model = built(given.architecture, student, given.dtype)
+    model.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    state = State(model, given.state / f"{name}.npz")
+    paths = lessons.lots(given.lessons, lessons.TRAIN)
+    validation = lessons.lots(given.lessons, lessons.VALIDATION)
+    total = (given.lots or student.lots) // ROUND
+    done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
+    first, begin = student.rate, 0
+    if given.lots and done >= student.lots // ROUND:  # goes on after its planned end
+        first, begin = student.rate / 3, student.lots // ROUND
+    if done >= total:
+        return state
+    losses, clock, steps, seconds = [], time.perf_counter(), 0, 0.0
+    data = rounds(model, paths, range(done, total))
+    for number, (x, y) in zip(
+        range(done, total), progress(data, name, total=total - done), strict=True
+    ):
+        model.optimizer.learning_rate = falling(first, (number - begin) / (total - begin))
+        fitted = model.fit(x, y, batch_size=student.batch, verbose=0)
+        losses.append(fitted.history["loss"][0])
+        steps += -(-len(x) // student.batch)
+        seconds += time.perf_counter() - clock
+        lots = (number + 1) * ROUND
+        if lots % EVERY == 0 or number + 1 == total:
+            tags = following.follow(*said(model, validation), model.labels)
+            last = state.rows[-1] if state.rows else ["0"] * len(HEADER)
+            hours = lots * lessons.LOT * lessons.SECONDS / 3600
+            numbers = (float(np.mean(losses)), *following.mean(tags))
+            row = [name, str(lots), f"{hours:.2f}", str(int(last[STEPS]) + steps)]
+            row += [f"{number:.4f}" for number in numbers]
+            row += [f"{steps / seconds:.2f}", f"{float(last[SECONDS]) + seconds:.0f}"]
+            state.add(row)
+            print(*row, flush=True)
+            losses, steps, seconds = [], 0, 0.0
+        clock = time.perf_counter()
+    return state
+
+
+# --- results ---
+
+
+def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:
+    """Score the best state on validation and test, and write the tables."""
+    model = built(given.architecture, student)
+    fitting.assign(model.variables, state.best)
+    rows = []
+    for split in (lessons.VALIDATION, lessons.TEST):
+        answers, wanted = said(model, lessons.lots(given.lessons, split))
+        tags = following.follow(answers, wanted, model.labels)
+        rows.append(scored(name, split, tags, len(wanted), model))
+        print(*rows[-1])
+    following.merge(RESULTS / "distillation.csv", SCORES, rows)
+    following.merge(RESULTS / "distillation_tags.csv", TAGS, by_tag(name, tags))
+    following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
+    draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")
+
+
+SCORES = ("model", "split", "pieces", "seconds of a piece", "tags counted", "ROC-AUC",
+          "rank correlation", "mean absolute error", "parameters")  # fmt: skip
+TAGS = ("model", "tag", f"pieces over {following.PRESENT}", "ROC-AUC", "rank correlation",
+        "mean absolute error")  # fmt: skip
+
+
+def scored(
+    name: str, split: str, tags: Sequence[following.Tag], count: int, model: zoo.AudioModel
+) -> list[str]:
+    """Return a row of results/distillation.csv."""
+    seconds = model.segmentation.segment / model.sample_rate
+    means = [f"{value:.4f}" for value in following.mean(tags)]
+    sizes = [count, f"{seconds:.2f}", len(following.counted(tags))]
+    return [name, split, *map(str, sizes), *means, str(model.count_params())]
+
+
+def by_tag(name: str, tags: Sequence[following.Tag]) -> list[list[str]]:
+    """Return the rows of results/distillation_tags.csv."""
+    rows = []
+    for tag in tags:
+        auc = "" if tag.auc is None else f"{tag.auc:.4f}"
+        numbers = [f"{tag.rank:.4f}", f"{tag.error:.4f}"]
+        rows.append([name, tag.label, str(tag.there), auc, *numbers])
+    return rows
+
+
+def draw(table: Path, path: Path) -> None:
+    """Draw the score on the validation against the hours heard."""
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    figure = Figure((8, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in dict.fromkeys(row[0] for row in rows):
+        mine = [(float(r[HOURS]), float(r[AUC])) for r in rows if r[0] == name]
+        (line,) = axes.plot(*zip(*mine, strict=True), label=name)
+        axes.plot(*mine[-1], "o", color=line.get_color(), markersize=4)
+    axes.set(xlabel="hours of lessons heard", ylabel="ROC-AUC against the teachers", xlim=(0, None))
+    axes.set_title("Students on the validation part", fontsize=11)
+    axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("architecture", choices=STUDENTS)
+    parser.add_argument("lessons", type=Path, help="that distillation/lessons.py filled")
+    parser.add_argument("state", type=Path, help="where the state is kept")
+    parser.add_argument("--lots", type=int, help="to train on, instead of the student's own number")
+    parser.add_argument("--dtype", help="such as mixed_bfloat16")
+    given = parser.parse_args()
+    given.state.mkdir(parents=True, exist_ok=True)
+    student = STUDENTS[given.architecture]
+    name = f"{given.architecture}.zoo"
+    write(name, trained(name, student, given), student, given)
+
+
+if __name__ == "__main__":
+    main()

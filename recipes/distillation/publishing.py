@@ -1,0 +1,148 @@
+"""Write the weight files of distilled taggers that travel with the package, and their entries.
+
+    python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
+
+For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`, float32,
+and its entry in `weights_manifest.json`, the default of its architecture, with what was measured from
+results/distillation.csv.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import lessons
+import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
+import bundle
+import distill
+import listening
+
+from zoo import fitting
+
+AUTHORS = ["The zoo's authors"]
+MEASURES = {
+    "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
+    "rank correlation": "50 tags, with the teachers' scores",
+    "mean absolute error": "50 tags, from the teachers' scores",
+}
+LICENCE = {
+    "weights": "Apache-2.0",
+    "data": "music of Debian's game packages and sounds made with Debian's soundfonts and voices, "
+    "each under the free licence that its package states (recipes/corpus/build.py lists them); "
+    "none of it is in the weights' file",
+}
+HEARS = {
+    "dieleman2014": "mono; waveform, segments of 3 s",
+    "zhu2016": "mono; waveform, segments of 3 s",
+    "lee2017": "mono; waveform, segments of 59,049 samples, 2.68 s",
+    "choi2016": "mono; log-mel spectrogram in decibels computed in the model: FFT 512, hop 256, 96 "
+    "bands; segments of 29.12 s",
+}
+
+
+def read(table: Path) -> list[dict[str, str]]:
+    """Return the rows of a table."""
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def metrics(name: str, command: str) -> list[dict]:
+    """Return what a command measured of a student, as the manifest has it."""
+    row = next(
+        row
+        for row in read(distill.RESULTS / "distillation.csv")
+        if (row["model"], row["split"]) == (name, lessons.TEST)
+    )
+    return [
+        {
+            "name": f"{measure} against the teachers",
+            "value": float(row[measure]),
+            "data": f"games, rendered music and voices, {row['pieces']} pieces of "
+            f"{row['seconds of a piece']} s; {over.format(**row)}; not comparable with results on "
+            "MagnaTagATune",
+            "split": "test split of recipes/corpus (games, soundfont, voices not trained on)",
+            "clips": int(row["pieces"]),
+            "kind": "measured",
+            "source": f"{command} (results/distillation.csv)",
+        }
+        for measure, over in MEASURES.items()
+    ]
+
+
+def provenance(name: str, state: Path, taught: Path) -> str:
+    """Say what was learned from what."""
+    with np.load(state / f"{name}.npz") as kept:
+        rows = [row.split(",") for row in kept["rows"].tolist()]
+    best = max(rows, key=lambda row: float(row[distill.AUC]))
+    lots = [lessons.read(path) for path in lessons.lots(taught, lessons.TRAIN)]
+    hours = sum(len(lot.sounds) for lot in lots) * lessons.SECONDS / 3600
+    parts = [part for lot in lots for part in lot.parts]
+    shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in dict.fromkeys(parts))
+    steps, heard = int(best[distill.STEPS]), float(best[distill.HOURS])
+    return (
+        f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
+        f"{' and '.join(listening.TEACHERS)}, which were trained on MagnaTagATune; no labels. "
+        f"{hours:.1f} h of lessons of 30 s ({shares}: music of free games as Debian 12 packs them, "
+        "and music and voices made by recipes/corpus), changed in speed, level and by mixing "
+        f"before the teachers heard them; {heard:.1f} h heard in {steps:,} steps. Hardware: 2 CPU "
+        f"cores, {float(rows[-1][distill.SECONDS]) / 3600:.1f} h of training. Date: "
+        f"{datetime.date.today():%Y-%m-%d}. Not the paper's weights, and not comparable with "
+        "MagnaTagATune results: nothing was measured against listeners' tags. It repeats its "
+        "teachers' mistakes."
+    )
+
+
+def publish(architecture: str, taught: Path, state: Path) -> None:
+    """Write the file and the entry of one network."""
+    name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
+    model = distill.built(architecture, student)
+    with np.load(state / f"{name}.npz") as kept:
+        fitting.assign(model.variables, [kept[f"best{i}"] for i in range(len(model.variables))])
+    source = bundle.save(model, name, AUTHORS[0])
+    listing = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"]
+    for other, entry in listing.items():
+        if entry["architecture"] == architecture and entry.get("default") and other != name:
+            bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
+    card = model.card
+    entry = {
+        "architecture": architecture,
+        "default": True,
+        "options": student.options,
+        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+        "labels": "mtat50",
+        "sources": [source],
+        "input": {
+            "sample_rate": model.sample_rate,
+            "segment": model.segmentation.segment,
+            "description": HEARS[architecture],
+        },
+        "licence": LICENCE,
+        "authors": AUTHORS,
+        "citation": f"{', '.join(card.authors)}. {card.title}. {card.venue}, {card.year} (the "
+        "architecture; the weights are this project's).",
+        "provenance": provenance(name, state, taught),
+        "status": "verified",
+        "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
+    }
+    bundle.enter(name, entry)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lessons", type=Path, help="that lessons.py filled")
+    parser.add_argument("state", type=Path, help="that recipes/distill.py filled")
+    parser.add_argument("architectures", nargs="*", metavar="ARCH", default=[])
+    given = parser.parse_args()
+    for architecture in given.architectures or distill.STUDENTS:
+        if (given.state / f"{architecture}.zoo.npz").is_file():
+            publish(architecture, given.lessons, given.state)
+
+
+if __name__ == "__main__":
+    main()

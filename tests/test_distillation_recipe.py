@@ -1,0 +1,173 @@
+"""The recipe of our own taggers: what teachers hear is what students hear, and nothing is lost."""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recipe_modules
+import songs
+import soundfile
+
+import zoo
+
+TEACHER = "pons2017.mtt"
+FILES = {"a": ("train", 45), "b": ("train", 31), "c": ("validation", 33), "d": ("test", 130)}
+
+
+@pytest.fixture(scope="module")
+def distill():
+    with recipe_modules.of(".") as module:
+        yield module("distill")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """A corpus of noise and tones, with a table as recipes/corpus/build.py writes it."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "games").mkdir()
+    rng = np.random.default_rng(0)
+    rows = [("path", "tags", "split", "group", "kind", "seconds")]
+    for name, (split, seconds) in FILES.items():
+        parts = [songs.sound(kind, 22050 * seconds, rng) for kind in ("both", "tone")]
+        soundfile.write(folder / "games" / f"{name}.wav", np.stack(parts).T, 22050)
+        rows.append((f"games/{name}.wav", "", split, name, "game", seconds))
+    with (folder / "corpus.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lessons(distill):
+    """The module, with one teacher, which is bundled, and lots of two."""
+    module = distill.lessons
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LOT", 2)
+        patch.setattr(module.listening, "TEACHERS", (TEACHER,))
+        yield module
+
+
+@pytest.fixture(scope="module")
+def taught(lessons, corpus, tmp_path_factory) -> Path:
+    """A folder of lessons: a lot of validation, one of test, two for training."""
+    folder = tmp_path_factory.mktemp("lessons")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["", str(corpus), str(folder), "--hours", str(4 * 30 / 3600)])
+        lessons.main()
+    return folder
+
+
+def test_lessons_are_whole_and_of_their_split(lessons, corpus, taught):
+    assert [len(lessons.lots(taught, split)) for split in ("train", "validation", "test")] == [
+        2, 1, 1,
+    ]  # fmt: skip
+    lot = lessons.read(lessons.lots(taught, "train")[0])
+    assert lot.sounds.shape == (2, 661500)
+    assert lot.scores.shape == (2, 10, 50)
+    assert np.abs(lot.sounds).max(axis=1).min() > 1000
+    clips = lessons.listening.read(corpus)
+    assert {p.path.stem for p in lessons.fixed(clips, corpus, "test")} == {"d"}
+    starts = sorted(p.start for p in lessons.fixed(clips, corpus, "test"))
+    np.testing.assert_allclose(starts, [0, 99.5])
+    drawn = lessons.Chances(clips, corpus)
+    chance = np.random.default_rng(0)
+    assert {drawn.piece(chance, 30).path.stem for _ in range(50)} == {"a", "b"}
+
+
+def test_scores_are_of_the_very_sound_that_the_student_hears(lessons, taught):
+    lot = lessons.read(lessons.lots(taught, "test")[0])
+    sounds = lessons.at_rate(lot.sounds, 16000)
+    said = zoo.load(TEACHER).taggram((sounds[0], 16000)).values[:10]
+    np.testing.assert_allclose(lot.scores[0], said, atol=2e-3)
+
+
+def test_a_lesson_that_is_there_is_not_made_again(lessons, corpus, taught, monkeypatch):
+    before = {file: file.stat().st_mtime_ns for file in taught.iterdir()}
+    monkeypatch.setattr("sys.argv", ["", str(corpus), str(taught), "--hours", str(4 * 30 / 3600)])
+    lessons.main()
+    assert {file: file.stat().st_mtime_ns for file in taught.iterdir()} == before
+
+
+def test_lessons_that_are_not_there_are_asked_for(lessons, tmp_path):
+    with pytest.raises(SystemExit, match=r"lessons\.py"):
+        lessons.lots(tmp_path, "train")
+
+
+@pytest.fixture
+def given(taught, tmp_path) -> argparse.Namespace:
+    return argparse.Namespace(
+        architecture="dieleman2014", lessons=taught, state=tmp_path, lots=None, dtype=None
+    )
+
+
+def test_a_student_gets_the_labels_of_what_it_hears(lessons, distill, taught):
+    lot = lessons.read(lessons.lots(taught, "train")[0])
+    model = distill.built("lee2017", distill.STUDENTS["lee2017"])
+    x, y = distill.pieces(model, lot, None)
+    assert x.shape == (20, 59049)
+    np.testing.assert_array_equal(y, lot.scores.reshape(20, 50))
+    start = round(3 * lessons.HOP * 22050 + 0.5 * (66150 - 59049))
+    np.testing.assert_allclose(x[13], lot.sounds[1, start : start + 59049] / 32767, atol=1e-6)
+    whole = distill.built("choi2016", distill.STUDENTS["choi2016"])
+    x, y = distill.pieces(whole, lot, np.random.default_rng(0))
+    assert x.shape == (2, 349440)
+    np.testing.assert_allclose(y, lot.scores.mean(axis=1))
+
+
+def test_training_goes_on_where_it_was_stopped(
+    distill, lessons, taught, given, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(distill, "ROUND", 1)
+    monkeypatch.setattr(distill, "EVERY", 1)
+    monkeypatch.setattr(distill, "RESULTS", tmp_path)
+    monkeypatch.setattr(distill.following, "FEWEST", 1)
+    heard = lessons.read(lessons.lots(taught, "validation")[0]).scores
+    monkeypatch.setattr(distill.following, "PRESENT", float(np.median(heard.max(axis=2))))
+    student = distill.Student({}, 4, batch=8)
+    given.lots = 2
+    first = distill.trained("x.zoo", student, given)
+    given.lots = None
+    state = distill.trained("x.zoo", student, given)
+    assert [row[distill.LOTS] for row in state.rows] == ["1", "2", "3", "4"]
+    assert state.rows[:2] == first.rows
+    assert [int(row[distill.STEPS]) for row in state.rows] == [3, 6, 9, 12]
+    losses = [float(row[4]) for row in state.rows]
+    assert losses[-1] < losses[0]
+    best = max(float(row[distill.AUC]) for row in state.rows)
+    distill.write("x.zoo", state, student, given)
+    with (tmp_path / "distillation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["split"] for row in rows] == ["validation", "test"]
+    assert float(rows[0]["ROC-AUC"]) == pytest.approx(best, abs=1e-3)
+    assert (tmp_path / "distillation_training.png").stat().st_size > 5000
+
+
+def test_measures_of_following(distill):
+    taught = np.array([[0.9, 0.0], [0.5, 0.1], [0.1, 0.2], [0.0, 0.05]])
+    said = np.array([[0.8, 0.1], [0.1, 0.2], [0.2, 0.4], [0.0, 0.1]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distill.following, "FEWEST", 2)
+        tags = distill.following.follow(said, taught, ["there", "absent"])
+    assert [tag.there for tag in tags] == [2, 0]
+    assert tags[0].auc == pytest.approx(0.75)
+    assert tags[1].auc is None
+    assert tags[0].rank == pytest.approx(0.8)
+    assert tags[0].error == pytest.approx(0.15)
+    assert distill.following.mean(tags)[0] == pytest.approx(0.75)
+
+
+def test_tables_keep_what_other_commands_wrote(distill, tmp_path):
+    file = tmp_path / "table.csv"
+    distill.following.merge(file, ("model", "x"), [("b", 1), ("b", 2)])
+    distill.following.merge(file, ("model", "x"), [("a", 3)])
+    distill.following.merge(file, ("model", "x"), [("b", 4)])
+    assert file.read_text() == "model,x\na,3\nb,4\n"
+
+
+def test_a_student_that_repeats_its_teachers_follows_them_perfectly(distill):
+    taught = np.random.default_rng(0).uniform(0, 1, (60, 3))
+    taught[:, 2] = np.linspace(0, 0.2, 60)  # never there
+    tags = distill.following.follow(taught, taught, ("a", "b", "c"))
+    assert len(distill.following.counted(tags)) == 2
+    assert distill.following.mean(tags) == pytest.approx((1, 1, 0))
