@@ -1,12 +1,14 @@
-"""Write `docs/index.md`, and a page and a picture for each architecture, from the models' cards.
+"""Write `docs/index.md`, a page and a picture for each architecture, and README's table of models.
 
     python docs/generate.py
 
-Run it after a change of a model file's `CARD`, docstring or options, or of `weights_manifest.json`;
+Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
+of results/genre_test.csv and results/distillation.csv, which stand in README's table;
 `tests/test_docs.py` compares. Half a minute on a CPU, most of it for the spectrograms behind the
 filters; `python docs/generate.py text` leaves the pictures as they are.
 """
 
+import csv
 import importlib
 import inspect
 import re
@@ -16,9 +18,12 @@ from pathlib import Path
 
 from zoo import registry, text
 from zoo.registry import Architecture, Variant
+from zoo.weights import manifest
 from zoo.weights.manifest import Bundled, Checkpoint, PyPI, Source
 
 DOCS = Path(__file__).resolve().parent
+README = DOCS.parent / "README.md"
+BEGIN, END = "<!-- models: written by docs/generate.py -->", "<!-- end of models -->"
 MADE = "<!-- Written by docs/generate.py from the models' cards: change those, and run it. -->"
 
 REVIEW = """\
@@ -357,13 +362,67 @@ def anchor(heading: str) -> str:
     return heading.lower().replace(".", "")
 
 
+# --- the table in README ---
+
+
+def models() -> str:
+    """Return the checkpoints, with what was published and what was measured in separate columns."""
+    genres, students = result("genre_test"), result("distillation")
+    heard = {row["checkpoint"]: row for row in genres if row["genre"] == "mean of 4 genres"}
+    follows = {row["model"]: row for row in students if row["split"] == "test"}
+    rows = []
+    for name, checkpoint in manifest.load().checkpoints.items():
+        if checkpoint.architecture == "schluter2014":
+            continue
+        label = f"`{name}`"
+        label = f"**{label}**" if checkpoint.default else label
+        where = "in the package" if isinstance(checkpoint.sources[0], Bundled) else "fetched"
+        published = "; ".join(
+            f"{m.value:.3f} ({m.data.partition(',')[0]})"
+            for m in checkpoint.metrics
+            if (m.name, m.kind) == ("ROC-AUC", "published")
+        )
+        row = heard.get(name, {})
+        measured = ""
+        if row.get("ROC-AUC"):
+            value, low, high = (float(row[f"ROC-AUC{end}"]) for end in ("", " low", " high"))
+            measured = f"{value:.3f} ({low:.3f} to {high:.3f})"
+        teachers = ""
+        if name in follows:
+            of = follows[name]
+            teachers = f"{float(of['ROC-AUC']):.3f} ({of['tags counted']} tags)"
+        size, licence = f"{checkpoint.parameters:,}", checkpoint.licence.weights
+        rows.append((label, size, where, licence, published, measured, teachers))
+    head = (
+        "checkpoint", "parameters", "weights", "licence", "ROC-AUC, published",
+        "four genres of the genre test, measured", "against its teachers, measured",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def result(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in `results/`, none if it is not there."""
+    path = README.parent / "results" / f"{name}.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def readme() -> str:
+    """Return README with its table of models brought up to date."""
+    before, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n\n{models()}\n\n{end}{after}"
+
+
 # --- what the command does ---
 
 
 def pages() -> dict[Path, str]:
     """Return the content of every file of text that this command writes."""
     architectures = registry.architectures()
-    return {DOCS / "index.md": index()} | {
+    return {README: readme(), DOCS / "index.md": index()} | {
         DOCS / "models" / f"{name}.md": page(name) for name in architectures
     }
 

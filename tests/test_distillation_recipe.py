@@ -171,3 +171,19 @@ def test_a_student_that_repeats_its_teachers_follows_them_perfectly(distill):
     tags = distill.following.follow(taught, taught, ("a", "b", "c"))
     assert len(distill.following.counted(tags)) == 2
     assert distill.following.mean(tags) == pytest.approx((1, 1, 0))
+
+
+def test_coverage_counts_minutes_and_test_segments(distill, lessons, taught, tmp_path, monkeypatch):
+    with recipe_modules.of("distillation") as module:
+        tags_heard = module("tags_heard")
+        monkeypatch.setattr("sys.argv", ["", str(taught), "-o", str(tmp_path / "table.csv")])
+        tags_heard.main()
+    with (tmp_path / "table.csv").open() as file:
+        rows = {row["tag"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 51
+    assert rows["all that was heard"]["test segments"] == "20"
+    assert float(rows["all that was heard"]["train, games"]) == pytest.approx(
+        40 * 2.992 / 60, abs=0.1
+    )
+    over = lessons.read(lessons.lots(taught, "test")[0]).scores > distill.following.PRESENT
+    assert sum(int(rows[tag]["test segments"]) for tag in rows if tag[:3] != "all") == over.sum()

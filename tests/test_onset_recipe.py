@@ -115,13 +115,8 @@ def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight(train):
     assert fuzzy[1][3:8].tolist() == [1, 0.25, 1, 0.25, 1]
 
 
-def test_schedule_is_the_papers_stretched(train):
-    plain, dropout = train.STEPS[:2]
-    assert [train.schedule(plain, d)[0] for d in (0, 0.5, 1)] == [0.05] * 3
-    assert [train.schedule(plain, d)[1] for d in (0, 0.1, 0.15, 0.2, 1)] == pytest.approx(
-        [0.45, 0.45, 0.675, 0.9, 0.9]
-    )
-    assert [train.schedule(dropout, d)[0] for d in (0, 1)] == pytest.approx([1, 0.995**300])
+def test_rate_falls_to_a_hundredth(train):
+    assert [train.falling(d) for d in (0, 0.5, 1)] == pytest.approx([1e-3, 5.05e-4, 1e-5])
 
 
 def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it(train):

@@ -1,7 +1,7 @@
 """Make the lessons that students learn from: excerpts of the corpus, and what the teachers say.
 
     python recipes/corpus/build.py CORPUS
-    python recipes/distillation/lessons.py CORPUS LESSONS --hours 20
+    python recipes/distillation/lessons.py CORPUS LESSONS --hours 10
 
 A lesson is 30 s of sound, changed by chance, cut into 10 segments of 3 s; each teacher hears each
 of these segments **after** the changes, so that what it says is true of just what the student will
@@ -11,11 +11,11 @@ hear. For training, with chances that are ours: another speed, and so another pi
 two rendered, two with voices, where the corpus has all of these; longer tracks are drawn more
 often, but none as if it had more than 5 minutes.
 
-The lessons of validation and test are not changed, nor drawn: a track gives one for each minute, at
-most 4, as far from each other as it allows.
+The lessons of validation and test are not changed: a track gives one for each minute, at most 4, as
+far from each other as it allows; of all these `CAPS` are heard, drawn by chance.
 
 LESSONS gets an array of sounds and an archive of scores for each lot of 20. It can be stopped, and
-goes on; a larger number of hours later makes more. Takes 26 MB and some 6 seconds of two cores a
+goes on; a larger number of hours later makes more. Takes 26 MB and some 15 seconds of two cores a
 lot, most of it for the teachers.
 """
 
@@ -47,13 +47,15 @@ LONGEST = 300.0  # seconds for which a track counts when one is drawn
 FASTER, MIXED, LOUDER = 0.5, 0.25, 0.5  # chances of the changes
 MOST = 4  # lessons of a track of validation and test
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+CAPS = {VALIDATION: 120, TEST: 240}  # lessons
 
 
 class Piece(NamedTuple):
-    """Where a lesson comes from: a file, and seconds in it."""
+    """Where a lesson comes from: a file, its part and length, and where in it; seconds."""
 
     path: Path
     part: str
+    length: float
     start: float
 
 
@@ -89,10 +91,10 @@ def read(path: Path) -> Lot:
 
 def heard(piece: Piece, seconds: float) -> np.ndarray:
     """Return what a piece sounds like, at `RATE`; what ends early starts again."""
-    blocks = list(audio.stream(piece.path, RATE, piece.start, piece.start + seconds))
-    count = round(seconds * RATE)
-    sound = np.concatenate(blocks) if blocks else np.zeros(0, "float32")
-    return np.resize(sound, count) if len(sound) else np.zeros(count, "float32")
+    count, end = round(seconds * RATE), piece.start + seconds
+    rest = end > piece.length - 0.1  # the table's length is rounded
+    blocks = list(audio.stream(piece.path, RATE, piece.start, None if rest else end))
+    return np.resize(np.concatenate(blocks), count)
 
 
 class Chances:
@@ -115,7 +117,7 @@ class Chances:
         part = self.parts[chance.choice(len(self.parts), p=self.shares)]
         clip = self.clips[part][chance.choice(len(self.clips[part]), p=self.weights[part])]
         start = chance.uniform(0, max(0.0, clip.seconds - seconds))
-        return Piece(self.folder / clip.path, part, start)
+        return Piece(self.folder / clip.path, part, clip.seconds, start)
 
     def lesson(self, chance: np.random.Generator) -> tuple[np.ndarray, str]:
         """Draw a sound, change it, and say which part it is of."""
@@ -152,9 +154,9 @@ def fixed(clips: Sequence[listening.Clip], folder: Path, split: str) -> list[Pie
             count = min(max(1, round(clip.seconds / 60)), MOST)
             last = max(0.0, clip.seconds - SECONDS - 0.5)
             for start in np.linspace(0, last, count):
-                pieces.append(Piece(folder / clip.path, clip.part, float(start)))
+                pieces.append(Piece(folder / clip.path, clip.part, clip.seconds, float(start)))
     order = np.random.default_rng(0).permutation(len(pieces))
-    return [pieces[i] for i in order]
+    return [pieces[i] for i in order[: CAPS[split]]]
 
 
 def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -224,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path, help="that recipes/corpus/build.py filled")
     parser.add_argument("lessons", type=Path, help="where they go")
-    parser.add_argument("--hours", type=float, default=20.0, help="of lessons for training")
+    parser.add_argument("--hours", type=float, default=10.0, help="of lessons for training")
     given = parser.parse_args()
     given.lessons.mkdir(parents=True, exist_ok=True)
     teachers = {name: zoo.load(name) for name in listening.TEACHERS}

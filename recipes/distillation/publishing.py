@@ -3,8 +3,8 @@
     python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
 
 For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`, float32,
-and its entry in `weights_manifest.json`, the default of its architecture, with what was measured from
-results/distillation.csv.
+and its entry in `weights_manifest.json`, the default of its architecture, with what was measured
+from results/distillation.csv.
 """
 
 import argparse

@@ -134,8 +134,8 @@ def main() -> None:
         sound, times = given.annotated
         parts["annotated recording"] = [(sound, np.loadtxt(times, ndmin=2)[:, 0])]
     found = []
-    for name, tune in (("schluter2014.zoo", False), ("schluter2014.madmom", True)):
-        model = zoo.load(name)
+    for name, tune in ((train.NAME, False), ("schluter2014.madmom", True)):
+        model = train.finished(given.folder) if name == train.NAME else zoo.load(name)
         found += rows(
             name, lambda p, m=model: m.onsets(p).activation, picked, onsets.THRESHOLD, parts, tune
         )
