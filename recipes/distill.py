@@ -13,9 +13,9 @@ the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to
 network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
 once, a whole lesson, and learns the mean over its segments.
 
-After each `EVERY` lots the network hears the validation lessons; the state with the highest mean
-ROC-AUC there is kept. At the end it hears the test lessons, of games, soundfonts and voices that
-are in no other split. Writes
+After each `EVERY` lots the network hears every second segment of the validation lessons; the state
+with the highest mean ROC-AUC there is kept. At the end it hears the test lessons, of games,
+soundfonts and voices that are in no other split. Writes
 
     STATE/ARCH.npz                        everything; stopped and started again, it goes on there
     results/distillation_training.csv     loss, validation and steps a second, along the way
@@ -67,9 +67,9 @@ class Student(NamedTuple):
 
 STUDENTS = {
     "dieleman2014": Student({}, 600),
-    "zhu2016": Student({}, 180),
-    "choi2016": Student({"width": 0.25}, 400, batch=10),
-    "lee2017": Student({}, 60, batch=16),
+    "zhu2016": Student({}, 100),
+    "choi2016": Student({"width": 0.25}, 200, batch=10),
+    "lee2017": Student({}, 50, batch=16),
 }
 
 
@@ -90,10 +90,13 @@ def pieces(
     sounds = lessons.at_rate(lot.sounds, rate)
     share = 0.5 if chance is None else chance.random()
     span = round(3 * rate)
-    if length > span:
+    if length > 2 * span:
         start = round(share * (sounds.shape[1] - length))
         return sounds[:, start : start + length], lot.scores.mean(axis=1)
-    starts = [round(i * lessons.HOP * rate + share * (span - length)) for i in range(10)]
+    beside = max(0, length - span)  # some hear a little more than 3 s
+    sounds = np.pad(sounds, ((0, 0), (beside, beside)))
+    first = beside + round(share * (span - length))
+    starts = [first + round(i * lessons.HOP * rate) for i in range(lessons.SEGMENTS)]
     cut = np.stack([sounds[:, start : start + length] for start in starts], axis=1)
     return cut.reshape(-1, length), lot.scores.reshape(-1, lot.scores.shape[-1])
 
@@ -126,11 +129,13 @@ def rounds(
             yield data
 
 
-def said(model: zoo.AudioModel, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a model says of the pieces of some lots, and what the teachers said."""
+def said(
+    model: zoo.AudioModel, paths: Sequence[Path], every: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a model says of pieces of some lots, and what the teachers said of them."""
     answers, wanted = [], []
     for path in paths:
-        x, y = pieces(model, lessons.read(path), None)
+        x, y = (part[::every] for part in pieces(model, lessons.read(path), None))
         answers.append(model.predict(x, batch_size=40, verbose=0))
         wanted.append(y)
     return np.concatenate(answers), np.concatenate(wanted)
@@ -184,13 +189,15 @@ def built(architecture: str, student: Student, dtype: str | None = None) -> zoo.
     return zoo.build(architecture, labels, dtype=dtype, **student.options)
 
 
-def trained(name: str, student: Student, given: argparse.Namespace) -> State:
-    """Train a network, or go on with it."""
+def trained(
+    name: str, student: Student, given: argparse.Namespace, paths: Sequence[Path] = ()
+) -> State:
+    """Train a network on lots, all of those for training if none are given, or go on with it."""
     model = built(given.architecture, student, given.dtype)
     model.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
     model.optimizer.build(model.trainable_variables)
     state = State(model, given.state / f"{name}.npz")
-    paths = lessons.lots(given.lessons, lessons.TRAIN)
+    paths = paths or lessons.lots(given.lessons, lessons.TRAIN)
     validation = lessons.lots(given.lessons, lessons.VALIDATION)
     total = (given.lots or student.lots) // ROUND
     done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
@@ -199,6 +206,7 @@ def trained(name: str, student: Student, given: argparse.Namespace) -> State:
         first, begin = student.rate / 3, student.lots // ROUND
     if done >= total:
         return state
+    every = 2 if model.segmentation.segment < 5 * model.sample_rate else 1  # of the pieces
     losses, clock, steps, seconds = [], time.perf_counter(), 0, 0.0
     data = rounds(model, paths, range(done, total))
     for number, (x, y) in zip(
@@ -211,7 +219,7 @@ def trained(name: str, student: Student, given: argparse.Namespace) -> State:
         seconds += time.perf_counter() - clock
         lots = (number + 1) * ROUND
         if lots % EVERY == 0 or number + 1 == total:
-            tags = following.follow(*said(model, validation), model.labels)
+            tags = following.follow(*said(model, validation, every), model.labels)
             last = state.rows[-1] if state.rows else ["0"] * len(HEADER)
             hours = lots * lessons.LOT * lessons.SECONDS / 3600
             numbers = (float(np.mean(losses)), *following.mean(tags))

@@ -22,13 +22,14 @@ print(json.dumps({name: [model.name, len(model.labels)] for name, model in found
 """
 
 
-def test_bare_names_give_them_with_the_network_off():
+def test_bare_names_give_them_with_the_network_off(tmp_path):
     away = {"ZOO_CACHE": os.devnull, "ZOO_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-c", CODE, *OURS],
         capture_output=True,
         text=True,
         check=True,
+        cwd=tmp_path,  # the installed package, not the folder of the checkout
         env={**os.environ, **away, "http_proxy": "http://0.0.0.0:1", "https_proxy": "http://0.0.0.0:1"},
     )  # fmt: skip
     found = json.loads(done.stdout.splitlines()[-1])
