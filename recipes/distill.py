@@ -10,7 +10,8 @@
 
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
-network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
+network that hears less than 3 s gets a piece of them drawn by chance. Its last bias begins where it
+says of each tag how often it is heard. choi2016 hears 29.12 s at
 once, a whole lesson, and learns the mean over its segments.
 
 After each `EVERY` lots the network hears every second segment of the validation lessons; the state
@@ -67,7 +68,7 @@ class Student(NamedTuple):
 
 STUDENTS = {
     "dieleman2014": Student({}, 600),
-    "zhu2016": Student({}, 100),
+    "zhu2016": Student({}, 100, batch=16),
     "choi2016": Student({"width": 0.25}, 200, batch=10),
     "lee2017": Student({}, 50, batch=16),
 }
@@ -83,11 +84,11 @@ def pieces(
 
     Args:
         model: hears them.
-        lot: lessons.
+        lot: lessons, at its rate.
         chance: where in the 3 s a shorter piece begins; None for the middle.
     """
     rate, length = model.sample_rate, model.segmentation.segment
-    sounds = lessons.at_rate(lot.sounds, rate)
+    sounds = np.asarray(lot.sounds, "float32") / 32767
     share = 0.5 if chance is None else chance.random()
     span = round(3 * rate)
     if length > 2 * span:
@@ -105,7 +106,7 @@ def several(
     model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pieces of several lots."""
-    cut = [pieces(model, lessons.read(path), chance) for path in paths]
+    cut = [pieces(model, lessons.read_at(path, model.sample_rate), chance) for path in paths]
     return np.concatenate([x for x, _ in cut]), np.concatenate([y for _, y in cut])
 
 
@@ -135,7 +136,8 @@ def said(
     """Return what a model says of pieces of some lots, and what the teachers said of them."""
     answers, wanted = [], []
     for path in paths:
-        x, y = (part[::every] for part in pieces(model, lessons.read(path), None))
+        lot = lessons.read_at(path, model.sample_rate)
+        x, y = (part[::every] for part in pieces(model, lot, None))
         answers.append(model.predict(x, batch_size=40, verbose=0))
         wanted.append(y)
     return np.concatenate(answers), np.concatenate(wanted)
@@ -189,6 +191,16 @@ def built(architecture: str, student: Student, dtype: str | None = None) -> zoo.
     return zoo.build(architecture, labels, dtype=dtype, **student.options)
 
 
+def begin_with_averages(model: zoo.AudioModel, paths: Sequence[Path]) -> None:
+    """Let the untrained network's last bias say how often each tag is heard.
+
+    Most tags are rare. Otherwise the first thousand steps go into finding that out.
+    """
+    often = np.mean([lessons.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
+    often = np.clip(often, 1e-4, 1 - 1e-4)
+    model.get_layer("logits").bias.assign(np.log(often / (1 - often)))
+
+
 def trained(
     name: str, student: Student, given: argparse.Namespace, paths: Sequence[Path] = ()
 ) -> State:
@@ -199,6 +211,8 @@ def trained(
     state = State(model, given.state / f"{name}.npz")
     paths = paths or lessons.lots(given.lessons, lessons.TRAIN)
     validation = lessons.lots(given.lessons, lessons.VALIDATION)
+    if not state.rows:
+        begin_with_averages(model, paths)
     total = (given.lots or student.lots) // ROUND
     done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
     first, begin = student.rate, 0

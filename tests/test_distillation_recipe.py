@@ -102,7 +102,8 @@ def given(taught, tmp_path) -> argparse.Namespace:
 
 
 def test_a_student_gets_the_labels_of_what_it_hears(lessons, distill, taught):
-    lot = lessons.read(lessons.lots(taught, "train")[0])
+    path = lessons.lots(taught, "train")[0]
+    lot = lessons.read(path)
     model = distill.built("lee2017", distill.STUDENTS["lee2017"])
     x, y = distill.pieces(model, lot, None)
     assert x.shape == (20, 59049)
@@ -110,13 +111,22 @@ def test_a_student_gets_the_labels_of_what_it_hears(lessons, distill, taught):
     start = round(3 * lessons.HOP * 22050 + 0.5 * (66150 - 59049))
     np.testing.assert_allclose(x[13], lot.sounds[1, start : start + 59049] / 32767, atol=1e-6)
     teacher = zoo.load(TEACHER)  # hears 3.008 s
-    x, y = distill.pieces(teacher, lot, None)
+    x, y = distill.pieces(teacher, lessons.read_at(path, 16000), None)
     assert x.shape == (20, 48128)
     np.testing.assert_allclose(teacher.predict(x, verbose=0)[2:8], y[2:8], atol=0.02)
     whole = distill.built("choi2016", distill.STUDENTS["choi2016"])
-    x, y = distill.pieces(whole, lot, np.random.default_rng(0))
+    x, y = distill.pieces(whole, lessons.read_at(path, 12000), np.random.default_rng(0))
     assert x.shape == (2, 349440)
     np.testing.assert_allclose(y, lot.scores.mean(axis=1))
+
+
+def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, taught):
+    paths = lessons.lots(taught, "train")
+    model = distill.built("dieleman2014", distill.STUDENTS["dieleman2014"])
+    distill.begin_with_averages(model, paths)
+    often = np.mean([lessons.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
+    said = 1 / (1 + np.exp(-np.asarray(model.get_layer("logits").bias)))
+    np.testing.assert_allclose(said, np.clip(often, 1e-4, 1), rtol=1e-3)
 
 
 def test_training_goes_on_where_it_was_stopped(

@@ -179,9 +179,9 @@ def test_several_labels_a_frame_are_refused_before_they_are_mixed_up():
         model.onsets((np.full(44100, 0.1, "float32"), 44100))
 
 
-def test_command_prints_a_time_a_line(checkpoint, example, monkeypatch):
+def test_command_prints_a_time_a_line(example, monkeypatch):
     monkeypatch.setattr("warnings.showwarning", None)
-    times = checkpoint("schluter2014.madmom").onsets(example).times
+    times = zoo.load("schluter2014").onsets(example).times
     result = CliRunner().invoke(main, ["onsets", str(example)])
     assert result.exit_code == 0
     assert result.output.splitlines() == [str(example), *(f"  {time:.3f}" for time in times)]
@@ -190,15 +190,15 @@ def test_command_prints_a_time_a_line(checkpoint, example, monkeypatch):
 def test_command_as_json_with_a_threshold(checkpoint, example, monkeypatch):
     monkeypatch.setattr("warnings.showwarning", None)
     times = checkpoint("schluter2014.madmom").onsets(example, 0.4).times
-    result = CliRunner().invoke(main, ["onsets", str(example), "--json", "--threshold", "0.4"])
+    words = ["-m", "schluter2014.madmom", "--json", "--threshold", "0.4"]
+    result = CliRunner().invoke(main, ["onsets", str(example), *words])
     answer = json.loads(result.output)
     assert answer["model"] == "schluter2014.madmom"
     np.testing.assert_allclose(answer["onsets"], times)
 
 
-def test_command_goes_on_after_a_file_that_is_no_sound(checkpoint, example, tmp_path, monkeypatch):
+def test_command_goes_on_after_a_file_that_is_no_sound(example, tmp_path, monkeypatch):
     monkeypatch.setattr("warnings.showwarning", None)
-    checkpoint("schluter2014.madmom")
     (tmp_path / "a.wav").write_text("no sound")
     result = CliRunner().invoke(main, ["onsets", str(tmp_path / "a.wav"), str(example)])
     assert result.exit_code == 1
@@ -206,9 +206,9 @@ def test_command_goes_on_after_a_file_that_is_no_sound(checkpoint, example, tmp_
     assert f"\n{example}\n  0.0" in result.output
 
 
-def test_command_writes_table_picture_and_clicks(checkpoint, example, tmp_path, monkeypatch):
+def test_command_writes_table_picture_and_clicks(example, tmp_path, monkeypatch):
     monkeypatch.setattr("warnings.showwarning", None)
-    times = checkpoint("schluter2014.madmom").onsets(example).times
+    times = zoo.load("schluter2014").onsets(example).times
     outputs = [tmp_path / f"onsets.{ending}" for ending in ("csv", "png", "wav")]
     options = [word for output in outputs for word in ("-o", str(output))]
     result = CliRunner().invoke(main, ["onsets", str(example), *options])
@@ -231,8 +231,7 @@ def test_command_complains_of_an_output_before_the_work(output, message, example
     assert message in result.output
 
 
-def test_command_does_not_write_over_the_sound(checkpoint, tmp_path):
-    checkpoint("schluter2014.madmom")
+def test_command_does_not_write_over_the_sound(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(4410), 44100)
     before = path.read_bytes()

@@ -125,8 +125,7 @@ def test_checkpoint_says_its_terms_and_is_no_default(madmom):
     assert card.licence.weights == "CC-BY-NC-SA-4.0"
     assert not card.default
     assert "tanh network of 2013" in card.provenance
-    with pytest.raises(zoo.UnknownName, match=r"schluter2014\.madmom"):
-        zoo.load("schluter2014")
+    assert zoo.load("schluter2014").name == "schluter2014.zoo"
 
 
 def test_fresh_head_keeps_the_rest(madmom):

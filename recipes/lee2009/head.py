@@ -118,7 +118,7 @@ def lessons_of(
     hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
     x, y = [], []
     for path in progress(lessons.lots(given.lessons, split)[:most], f"{split}, lots"):
-        lot = lessons.read(path)
+        lot = lessons.read_at(path, model.sample_rate)
         file = given.state / "heard" / what / f"{path.stem}.npy"
         x.append(excerpts.kept(file, lambda lot=lot: hear(distill.pieces(model, lot, None)[0])))
         y.append(lot.scores.reshape(-1, lot.scores.shape[-1]))

@@ -12,7 +12,7 @@ Debian's hydrogen-drumkits. For training, two clips in five have real game music
 
 | part | hours | soundfonts | style files of mma | drum kits |
 |---|---|---|---|---|
-| train | 2.0 | fluid, musescore, opl3 | those for training | 8 |
+| train | 2.8 | fluid, musescore, opl3 | those for training | 8 |
 | validation | 0.33 | csound | those for validation | 2 |
 | soundfont | 0.27 | timgm, never heard in training | none | none |
 | styles | 0.27 | fluid, musescore | those for the test | none |
@@ -46,7 +46,7 @@ import making
 TRAINING = ("fluid", "musescore", "fluid", "musescore", "opl3")
 # part -> (kind of clips, albums)
 ALBUMS = {
-    "train": (("scores", 14), ("styles", 9), ("kits", 7)),
+    "train": (("scores", 18), ("styles", 16), ("kits", 8)),
     "validation": (("scores", 2), ("styles", 1), ("kits", 2)),
     "soundfont": (("scores", 4),),
     "styles": (("styles", 4),),

@@ -60,7 +60,7 @@ def strength(path: Path) -> np.ndarray:
 def peaks(envelope: np.ndarray, delta: float) -> np.ndarray:
     """Return librosa's onsets, in seconds."""
     return librosa.onset.onset_detect(
-        onset_envelope=envelope, sr=44100, hop_length=441, units="time", delta=delta
+        onset_envelope=envelope, sr=44100, hop_length=441, units="time", delta=float(delta)
     )
 
 

@@ -115,9 +115,7 @@ def embed_command(
 
 @click.command("onsets", cls=Command)
 @FILES
-@click.option(
-    "-m", "--model", default="schluter2014.madmom", show_default=True, help="See `zoo list`."
-)
+@click.option("-m", "--model", default="schluter2014", show_default=True, help="See `zoo list`.")
 @click.option(
     "--threshold",
     type=float,
