@@ -140,15 +140,15 @@ def test_training_goes_on_where_it_was_stopped(
     monkeypatch.setattr(distill.following, "PRESENT", float(np.median(heard.max(axis=2))))
     student = distill.Student({}, 4, batch=8)
     given.lots = 2
-    first = distill.trained("x.zoo", student, given)
+    first = distill.trained("dieleman2014.zoo", student, given)
     given.lots = None
-    state = distill.trained("x.zoo", student, given)
+    state = distill.trained("dieleman2014.zoo", student, given)
     assert [row[distill.LOTS] for row in state.rows] == ["1", "2", "3", "4"]
     assert state.rows[:2] == first.rows
     assert [int(row[distill.STEPS]) for row in state.rows] == [3, 6, 9, 12]
     losses = [float(row[4]) for row in state.rows]
     assert losses[-1] < losses[0]
-    distill.write("x.zoo", state, student, given)
+    distill.write("dieleman2014.zoo", state, student, given)
     with (tmp_path / "distillation.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["split"] for row in rows] == ["validation", "test"]

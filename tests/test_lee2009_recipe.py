@@ -128,7 +128,7 @@ def test_folding_the_standardisation_into_the_head_is_exact(recipe):
     rng = np.random.default_rng(0)
     x, kernel, bias = rng.normal(3, 2, (5, 8)), rng.normal(size=(8, 4)), rng.normal(size=4)
     mean, scale = rng.normal(size=8), rng.uniform(0.01, 2, 8)
-    folded, shifted = recipe("head").fold(kernel, bias, mean, scale)
+    folded, shifted = recipe("head").last_layer.fold(kernel, bias, mean, scale)
     np.testing.assert_allclose(x @ folded + shifted, (x - mean) / scale @ kernel + bias, rtol=1e-10)
 
 

@@ -23,8 +23,6 @@ import bundle
 import distill
 import listening
 
-from zoo import fitting
-
 AUTHORS = ["The zoo's authors"]
 MEASURES = {
     "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
@@ -101,9 +99,7 @@ def provenance(name: str, state: Path, taught: Path) -> str:
 def publish(architecture: str, taught: Path, state: Path) -> None:
     """Write the file and the entry of one network."""
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
-    model = distill.built(architecture, student)
-    with np.load(state / f"{name}.npz") as kept:
-        fitting.assign(model.variables, [kept[f"best{i}"] for i in range(len(model.variables))])
+    model = distill.finished(name, student, taught, state)
     source = bundle.save(model, name, AUTHORS[0])
     listing = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"]
     for other, entry in listing.items():

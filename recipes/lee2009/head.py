@@ -6,8 +6,7 @@
 
 The lessons are those of `recipes/distill.py`, `LOTS` lots of 200 segments of 3 s at most; what the
 teachers said of them, on average, is what a linear head on the statistics of both layers learns to
-say (least cross-entropy; the decay is that of the least loss on the validation lessons). The
-statistics are standardised for that, and the standardisation is folded into the head. Writes
+say (`distillation/last_layer.py`). Writes
 
     STATE/head.npz                    kernel and bias
     results/distillation.csv          its rows, beside those of the other students
@@ -24,7 +23,6 @@ import filters
 import keras
 import numpy as np
 from rich.progress import track as progress
-from scipy.optimize import minimize
 
 import zoo
 from zoo.files import replacing
@@ -32,20 +30,12 @@ from zoo.files import replacing
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import distill
 import following
+import last_layer
 import lessons
 
 NAME = "lee2009.zoo"
-DECAYS = (1.0, 0.3, 0.1, 0.03, 0.01)
 LOTS = 120
 BATCH = 12
-
-
-def fold(
-    kernel: np.ndarray, bias: np.ndarray, mean: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a head that says of x what the given one says of (x - mean) / scale."""
-    folded = kernel / scale[:, None]
-    return folded, bias - mean @ folded
 
 
 def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -70,44 +60,6 @@ def statistics(
     what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
     hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
     return excerpts.heard(what, hear, names, sounds, state)
-
-
-def fit(
-    x: tuple[np.ndarray, np.ndarray], y: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a linear head on standardised statistics; return its kernel and bias.
-
-    The least cross-entropy, by L-BFGS from a head that says of every excerpt how often a tag comes.
-
-    Args:
-        x: statistics of the train and of the validation split.
-        y: the teachers' scores, likewise.
-    """
-    often = y[0].mean(axis=0)
-    weights = np.vstack([np.zeros((x[0].shape[1], len(often))), np.log(often / (1 - often))])
-    found = []
-    for decay in DECAYS:  # from the strongest, each from where the one before ended
-        weights = minimize(
-            loss, weights.ravel(), (*(part[0] for part in (x, y)), decay),
-            jac=True, method="L-BFGS-B", options={"maxiter": 60},
-        ).x.reshape(weights.shape)  # fmt: skip
-        found.append((loss(weights.ravel(), x[1], y[1], 0.0)[0], weights))
-        print(f"decay {decay:g}: validation loss {found[-1][0]:.4f}", flush=True)
-    _, best = min(found, key=lambda pair: pair[0])
-    return best[:-1], best[-1]
-
-
-def loss(
-    weights: np.ndarray, x: np.ndarray, y: np.ndarray, decay: float
-) -> tuple[float, np.ndarray]:
-    """Return the cross-entropy, a mean over excerpts and tags, with decay; and its gradient."""
-    weights = weights.reshape(-1, y.shape[1])
-    kernel, bias = weights[:-1], weights[-1]
-    z = x @ kernel.astype(x.dtype) + bias
-    value = np.mean(np.logaddexp(0, z) - y * z) + decay / 2 * np.square(kernel).sum() / y.shape[1]
-    error = (1 / (1 + np.exp(-z)) - y) / y.size
-    gradient = np.vstack([x.T @ error.astype(x.dtype) + decay / y.shape[1] * kernel, error.sum(0)])
-    return float(value), gradient.ravel().astype(float)
 
 
 def lessons_of(
@@ -135,13 +87,9 @@ def main() -> None:
         split: lessons_of(model, given, split, LOTS if split == lessons.TRAIN else None)
         for split in (lessons.TRAIN, lessons.VALIDATION, lessons.TEST)
     }
-    x = found[lessons.TRAIN][0]
-    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
-    z = [(found[split][0] - mean) / scale for split in (lessons.TRAIN, lessons.VALIDATION)]
-    y = [found[split][1] for split in (lessons.TRAIN, lessons.VALIDATION)]
-    kernel, bias = fold(*fit((z[0], z[1]), (y[0], y[1])), mean, scale)
+    kernel, bias = last_layer.fit(found[lessons.TRAIN], found[lessons.VALIDATION])
     with replacing(given.state / "head.npz") as file:
-        np.savez(file, kernel=kernel, bias=bias, segments=len(x))
+        np.savez(file, kernel=kernel, bias=bias, segments=len(found[lessons.TRAIN][0]))
     rows = []
     for split in (lessons.VALIDATION, lessons.TEST):
         x, wanted = found[split]
