@@ -3,7 +3,7 @@
     python docs/generate.py
 
 Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
-of results/genre_test.csv and results/distillation.csv, which stand in README's table;
+of the CSV files in results/ that stand in README's tables;
 `tests/test_docs.py` compares. Half a minute on a CPU, most of it for the spectrograms behind the
 filters; `python docs/generate.py text` leaves the pictures as they are.
 """
@@ -23,7 +23,7 @@ from zoo.weights.manifest import Bundled, Checkpoint, PyPI, Source
 
 DOCS = Path(__file__).resolve().parent
 README = DOCS.parent / "README.md"
-BEGIN, END = "<!-- models: written by docs/generate.py -->", "<!-- end of models -->"
+BEGIN, END = "<!-- {}: written by docs/generate.py -->", "<!-- end of {} -->"
 MADE = "<!-- Written by docs/generate.py from the models' cards: change those, and run it. -->"
 
 REVIEW = """\
@@ -409,11 +409,27 @@ def result(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def onset_scores() -> str:
+    """Return F of the onset detectors on each held-out part; nothing if none was measured."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in result("onsets"):
+        kind = row["threshold"].partition(":")[0]
+        name = row["detector"] if row["detector"].endswith(".zoo") else f"{row['detector']}, {kind}"
+        found = rows.setdefault(row["part"], {"onsets": row["onsets"]})
+        found[name] = f"{float(row['F']):.3f}"
+    names = dict.fromkeys(name for found in rows.values() for name in found)
+    lines = ((part, *(found.get(name, "") for name in names)) for part, found in rows.items())
+    return table(("F, 25 ms", *names), lines) if rows else ""
+
+
 def readme() -> str:
-    """Return README with its table of models brought up to date."""
-    before, begin, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n\n{models()}\n\n{end}{after}"
+    """Return README with its tables brought up to date."""
+    content = README.read_text(encoding="utf-8")
+    for name, make in (("models", models), ("onsets", onset_scores)):
+        before, begin, rest = content.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END.format(name))
+        content = f"{before}{begin}\n\n{make()}\n\n{end}{after}"
+    return content
 
 
 # --- what the command does ---

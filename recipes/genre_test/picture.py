@@ -1,6 +1,6 @@
 """The picture of the genre test: means with intervals, and each genre of each checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,28 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo import plot
-from zoo.evaluation import Evaluation
 
 MEANS = (("mean of 5 genres", plot.COLOUR, "o"), ("mean of 4 genres", plot.ACCENT, "s"))
 
 
-def draw(
-    results: dict[str, dict[str, Evaluation]],
-    genres: Sequence[str],
-    notes: Sequence[str],
-    path: Path,
-) -> None:
-    """Draw the evaluations of each checkpoint, the best on top.
+Row = Mapping[str, str]  # of results/genre_test.csv
+
+
+def draw(table: Iterable[Row], genres: Sequence[str], notes: Sequence[str], path: Path) -> None:
+    """Draw the scores of each checkpoint, the best on top.
 
     Args:
-        results: checkpoint -> mean -> evaluation.
+        table: rows of results/genre_test.csv.
         genres: columns of the table on the right.
         notes: written below the picture.
         path: of the picture.
     """
-    names = sorted(
-        results, key=lambda name: -results[name]["mean of 4 genres"].metrics["ROC-AUC"].value
-    )
+    results: dict[str, dict[str, Row]] = {}
+    for row in table:
+        if row["ROC-AUC"]:
+            results.setdefault(row["checkpoint"], {})[row["genre"]] = row
+    names = sorted(results, key=lambda name: -float(results[name]["mean of 4 genres"]["ROC-AUC"]))
     height = 2.3 + 0.38 * len(names) + 0.17 * len(notes)
     figure = Figure((11, height), layout="constrained")
     means, each = figure.subplots(1, 2, width_ratios=(1, 1), sharey=True)
@@ -46,11 +45,13 @@ def draw(
 
 def draw_means(axes: Axes, names: Sequence[str], results: dict) -> None:
     """Draw the mean ROC-AUC over five and over four genres with its interval."""
+    ends = ("", " low", " high")
     for shift, (mean, colour, marker) in zip((-0.14, 0.14), MEANS, strict=True):
         found = [(i, results[name][mean]) for i, name in enumerate(names) if mean in results[name]]
-        value, low, high = np.array([e.metrics["ROC-AUC"] for _, e in found]).T
+        scores = [[float(row[f"ROC-AUC{end}"]) for end in ends] for _, row in found]
+        value, low, high = np.array(scores).T
         places = np.array([i for i, _ in found]) + shift
-        label = mean if len(found[0][1].tags) == 5 else f"{mean}, without classical"
+        label = f"{mean}, without classical" if "4" in mean else mean
         spread = [value - low, high - value]
         axes.errorbar(value, places, xerr=spread, color=colour, fmt=marker, ms=5, label=label)
     axes.axvline(0.5, color="0.6", linestyle=":", lw=1)
@@ -66,9 +67,10 @@ def draw_genres(axes: Axes, names: Sequence[str], results: dict, genres: Sequenc
     values = np.full((len(names), len(genres)), np.nan)
     count = dict.fromkeys(genres, 0)
     for row, name in enumerate(names):
-        for tag in next(iter(results[name].values())).tags:  # of the five genres, if it has them
-            values[row, genres.index(tag.tag)] = tag.roc_auc.value
-            count[tag.tag] = tag.positives
+        for column, genre in enumerate(genres):
+            if genre in results[name]:
+                values[row, column] = float(results[name][genre]["ROC-AUC"])
+                count[genre] = int(results[name][genre]["tracks"])
     axes.imshow(values, aspect="auto", cmap="magma", vmin=0.4, vmax=1)
     for (row, column), value in np.ndenumerate(values):
         text, colour = ("no such tag", "0.5") if np.isnan(value) else (f"{value:.2f}", "white")

@@ -4,7 +4,8 @@
     python recipes/genre_test/score.py FOLDER
 
 writes `results/genre_test.csv` and `results/genre_test.png`. Whole tracks are heard, 4.6 h of them:
-5 to 10 minutes a checkpoint on two cores. What a checkpoint said of a track is kept in
+5 to 10 minutes a checkpoint on two cores; `--only NAME ...` scores some and leaves the rows of the
+others as they are. What a checkpoint said of a track is kept in
 FOLDER/scores, so that a second run goes on where the first one stopped.
 
 A track's score is the mean over its segments; ROC-AUC and PR-AUC (average precision) are counted
@@ -22,6 +23,7 @@ A checkpoint whose weights cannot be had is listed as not scored, with the reaso
 """
 
 import argparse
+import csv
 import logging
 import math
 from pathlib import Path
@@ -110,6 +112,7 @@ def cells(*scores: Score) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="that fetch.py filled")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="checkpoints; the rest stays")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     logging.getLogger("zoo").setLevel(logging.ERROR)
@@ -118,20 +121,26 @@ def main() -> None:
     for clip in whole.skipped:
         print(f"  left out: {clip.name}: {clip.reason}")
     header = [*HEADER, *(f"{m}{end}" for m in MEASURES for end in ("", " low", " high")), "note"]
-    lines, results = [header], {}
-    for name in candidates():
+    path = arguments.results / "genre_test.csv"
+    names, lines = arguments.only or candidates(), []
+    if arguments.only:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = [row for row in list(csv.reader(file))[1:] if row[0] not in names]
+    for name in names:
         try:
-            results[name] = score(name, whole, arguments.folder)
+            results = score(name, whole, arguments.folder)
         except WeightsError as error:
             print(f"{name} is not scored: {error}")
             lines.append([name, *[""] * (len(header) - 2), "not scored: weights not at hand"])
             continue
-        lines += rows(name, results[name], whole)
-        for mean, result in results[name].items():
+        lines += rows(name, results, whole)
+        for mean, result in results.items():
             print(f"\n{mean}: {result}")
+    lines.sort(key=lambda line: line[0])  # the rows of a checkpoint keep their order
     arguments.results.mkdir(exist_ok=True)
-    table(lines, arguments.results / "genre_test.csv")
-    draw(results, GENRES, WEAKNESSES, arguments.results / "genre_test.png")
+    table([header, *lines], path)
+    picture = arguments.results / "genre_test.png"
+    draw((dict(zip(header, line, strict=True)) for line in lines), GENRES, WEAKNESSES, picture)
 
 
 if __name__ == "__main__":
