@@ -105,7 +105,7 @@ def publish(architecture: str, taught: Path, state: Path) -> None:
     for other, entry in listing.items():
         if entry["architecture"] == architecture and entry.get("default") and other != name:
             bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
-    card = model.card
+    paper = model.card.architecture
     entry = {
         "architecture": architecture,
         "default": True,
@@ -120,7 +120,7 @@ def publish(architecture: str, taught: Path, state: Path) -> None:
         },
         "licence": LICENCE,
         "authors": AUTHORS,
-        "citation": f"{', '.join(card.authors)}. {card.title}. {card.venue}, {card.year} (the "
+        "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
         "provenance": provenance(name, state, taught),
         "status": "verified",

@@ -196,7 +196,7 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
         rows.append([step, (number + 1) * EVERY, np.mean(losses), f, threshold])
         rows[-1][2:] = [f"{value:.4f}" for value in rows[-1][2:]]
         print(*rows[-1])
-        if f >= max(float(row[3]) for row in rows):
+        if float(rows[-1][3]) >= max(float(row[3]) for row in rows):
             best = fitting.values_of(model.weights)
         arrays = {f"variable{i}": v for i, v in enumerate(fitting.values_of(variables))}
         arrays |= {f"best{i}": value for i, value in enumerate(best)}
