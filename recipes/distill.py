@@ -3,10 +3,9 @@
     python recipes/corpus/build.py CORPUS
     python recipes/distillation/lessons.py CORPUS LESSONS
     python recipes/distill.py dieleman2014 LESSONS STATE
+    python recipes/distill.py dieleman2014 LESSONS STATE --lots 1800
     python recipes/distill.py zhu2016 LESSONS STATE
-    python recipes/distill.py choi2016 LESSONS STATE
-    python recipes/distill.py lee2017 LESSONS STATE
-    python recipes/distillation/publishing.py STATE
+    python recipes/distillation/publishing.py LESSONS STATE
 
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
@@ -68,6 +67,9 @@ class Student(NamedTuple):
     rate: float = 1e-3
 
 
+# Steps and scores of the first two: results/distillation_training.csv. dieleman2014 had no use of
+# more (23 minutes of training on one of two busy cores); zhu2016 (21 minutes) would have. The other
+# two are plans that nobody has run to the end: some 10 and 45 minutes of a core.
 STUDENTS = {
     "dieleman2014": Student({}, 600),
     "zhu2016": Student({}, 100, batch=16),
