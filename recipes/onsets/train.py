@@ -21,6 +21,9 @@ kits), and F within 25 ms is written down, at the threshold that is best there. 
 the state with the highest F is kept, and its last bias is shifted so that this threshold is the one
 of `zoo.onsets`: a detector that needs no setting.
 
+On the test parts together (`results/onset_ablation.csv`) the order is the paper's but for dropout,
+which took a little off at this length.
+
 FOLDER gets the state, results/ `onsets_training.csv` and `.png`. Stopped and started again, it goes
 on where it was. Then `score.py`, and `publish.py` writes the weights' file.
 """
