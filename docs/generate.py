@@ -1,11 +1,11 @@
-"""Write `docs/index.md`, a page and a picture for each architecture, and README's table of models.
+"""Write `docs/index.md`, a page and a picture for each architecture, and README's tables.
 
     python docs/generate.py
 
 Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
-of the CSV files in results/ that stand in README's tables;
-`tests/test_docs.py` compares. Half a minute on a CPU, most of it for the spectrograms behind the
-filters; `python docs/generate.py text` leaves the pictures as they are.
+of the CSV files in results/ that stand in README's tables; `tests/test_docs.py` compares. Half a
+minute on a CPU, most of it for the spectrograms behind the filters; `python docs/generate.py text`
+leaves the pictures as they are.
 """
 
 import csv
@@ -362,7 +362,7 @@ def anchor(heading: str) -> str:
     return heading.lower().replace(".", "")
 
 
-# --- the table in README ---
+# --- the tables in README ---
 
 
 def models() -> str:

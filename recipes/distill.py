@@ -1,6 +1,6 @@
 """Distil a tagger: train an architecture to say what the teachers say.
 
-    python recipes/corpus/build.py CORPUS
+    python recipes/corpus/build.py CORPUS --rendered 3 --voices 3
     python recipes/distillation/lessons.py CORPUS LESSONS
     python recipes/distill.py dieleman2014 LESSONS STATE
     python recipes/distill.py dieleman2014 LESSONS STATE --lots 1800
@@ -9,9 +9,9 @@
 
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
-network that hears less than 3 s gets a piece of them drawn by chance. Its last bias begins where it
-says of each tag how often it is heard. choi2016 hears 29.12 s at
-once, a whole lesson, and learns the mean over its segments.
+network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
+once, a whole lesson, and learns the mean over its segments. The last bias begins where it says of
+each tag how often it is heard.
 
 After each `EVERY` lots the network hears every second segment of the validation lessons; the state
 with the highest mean ROC-AUC there is kept. Then its last layer is fitted anew, to convergence, and

@@ -1,6 +1,6 @@
 """Make the lessons that students learn from: excerpts of the corpus, and what the teachers say.
 
-    python recipes/corpus/build.py CORPUS
+    python recipes/corpus/build.py CORPUS --rendered 3 --voices 3
     python recipes/distillation/lessons.py CORPUS LESSONS --hours 10
 
 A lesson is 30 s of sound, changed by chance, cut into 10 segments of 3 s; each teacher hears each

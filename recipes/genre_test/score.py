@@ -5,8 +5,8 @@
 
 writes `results/genre_test.csv` and `results/genre_test.png`. Whole tracks are heard, 4.6 h of them:
 5 to 10 minutes a checkpoint on two cores; `--only NAME ...` scores some and leaves the rows of the
-others as they are. What a checkpoint said of a track is kept in
-FOLDER/scores, so that a second run goes on where the first one stopped.
+others as they are. What a checkpoint said of a track is kept in FOLDER/scores, so that a second run
+goes on where the first one stopped.
 
 A track's score is the mean over its segments; ROC-AUC and PR-AUC (average precision) are counted
 for each genre against all other tracks, and their mean is taken over genres. "Accuracy" asks
