@@ -21,13 +21,11 @@ machine and on who else uses it; the ratio to librosa within a round is what cou
 """
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 
 import soundfile
+from turns import Contender, spread
 
 from zoo.files import table
 
@@ -56,47 +54,12 @@ def work():
 """
 
 BEFORE = """
-import json, os, sys, time, warnings
+import os, sys, warnings
 warnings.filterwarnings("ignore")
 if sys.argv[-1] == "one":
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
+found = len
 """
-LOOP = """
-for line in sys.stdin:
-    start = time.perf_counter()
-    found = len(work())
-    print(json.dumps([time.perf_counter() - start, found]), flush=True)
-"""
-
-
-class Contender:
-    """A process that finds the onsets of the track whenever it is asked to."""
-
-    def __init__(self, python: str, code: str, *arguments: str):
-        self.process = subprocess.Popen(
-            [python, "-c", BEFORE + code + LOOP, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.run()
-
-    def run(self) -> tuple[float, int]:
-        """Find onsets once: seconds, and how many there are."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("["):
-                seconds, count = json.loads(line)
-                return seconds, count
-        raise SystemExit("a contender died; run its code by hand to see why")
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main() -> None:
@@ -108,15 +71,19 @@ def main() -> None:
     parser.add_argument("--csv", help="write the rounds here")
     given = parser.parse_args()
     duration = soundfile.info(given.track).duration
-    contenders = {
-        f"zoo, {os.cpu_count()} cores": Contender(
-            sys.executable, OURS, given.track, given.model, "all"
-        ),
-        "zoo, one core": Contender(sys.executable, OURS, given.track, given.model, "one"),
-        "librosa": Contender(sys.executable, LIBROSA, given.track, "one"),
+    wanted = {
+        f"zoo, {os.cpu_count()} cores": (sys.executable, OURS, given.track, given.model, "all"),
+        "zoo, one core": (sys.executable, OURS, given.track, given.model, "one"),
+        "librosa": (sys.executable, LIBROSA, given.track, "one"),
     }
     if given.madmom:
-        contenders["madmom 0.16.1"] = Contender(given.madmom, MADMOM, given.track, "one")
+        wanted["madmom 0.16.1"] = (given.madmom, MADMOM, given.track, "one")
+    contenders = {
+        name: Contender(python, BEFORE + code, *arguments)
+        for name, (python, code, *arguments) in wanted.items()
+    }
+    for contender in contenders.values():
+        contender.run()
     rows: list[dict[str, float]] = []
     found: dict[str, int] = {}
     for _ in range(given.rounds):
@@ -124,6 +91,8 @@ def main() -> None:
         for name, contender in contenders.items():
             seconds, found[name] = contender.run()
             rows[-1][name] = duration / seconds
+    for contender in contenders.values():
+        contender.stop()
     print(f"{given.track}: {duration:.0f} s")
     print(f"{'':<16} {'times as fast as real time':<28} {'times as fast as librosa':<26} onsets")
     for name in contenders:

@@ -17,73 +17,34 @@ network's multiplications at the speed of its best matrix product.
 
 import argparse
 import csv
-import json
-import statistics
 import subprocess
 import sys
 import time
 
+from turns import Contender, spread
+
 GFLOP_PER_PATCH = 2 * 1.3975  # 3 s: all convolutions of musicnn, twice the multiplications
 
 OURS = """
-import json, sys, time
-import numpy as np
+import sys
 import zoo
 model = zoo.load("pons2017", dtype=sys.argv[2])
 def work():
     return model.tag(sys.argv[1])
+def found(tags):
+    return list(tags.to_dict())
 """
 
 THEIRS = """
-import json, sys, time, warnings
+import sys, warnings
 warnings.filterwarnings("ignore")
 import numpy as np
 from musicnn.extractor import extractor
 def work():
     taggram, tags = extractor(sys.argv[1], model="MTT_musicnn", extract_features=False)
     return [tags[i] for i in np.argsort(-taggram.mean(axis=0))[:10]]
+found = list
 """
-
-LOOP = """
-for line in sys.stdin:
-    start = time.perf_counter()
-    result = work()
-    seconds = time.perf_counter() - start
-    tags = result if isinstance(result, list) else list(result.to_dict())
-    print(json.dumps([seconds, tags]), flush=True)
-"""
-
-
-class Contender:
-    """A process that tags the track whenever it is asked to."""
-
-    def __init__(self, python: str, code: str, *arguments: str):
-        self.process = subprocess.Popen(
-            [python, "-c", code + LOOP, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def run(self) -> tuple[float, list[str]]:
-        """Tag once: seconds and the ten best tags."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                raise SystemExit("a contender died; run its code by hand to see why")
-            if line.startswith("[") and line.rstrip().endswith("]]"):
-                seconds, tags = json.loads(line)
-                return seconds, tags
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def matrix_peak(python: str) -> float:
@@ -114,10 +75,6 @@ print(error.max(), error.mean(), np.abs(grams[1].mean() - grams[0].mean()).max()
     done = subprocess.run([sys.executable, "-c", code, track], capture_output=True, text=True)
     largest, mean, clip = map(float, done.stdout.split()[-3:])
     return largest, mean, clip
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from zoo.weights import cache, fetch, manifest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LISTING = CHECKOUT / manifest.FILE_NAME
+AUTHORS = ["The zoo's authors"]  # of our own weights
 
 
 def main() -> None:
@@ -46,6 +47,32 @@ def bundle(name: str) -> None:
     entry = json.loads(LISTING.read_text(encoding="utf-8"))["checkpoints"][name]
     others = [other for other in entry["sources"] if other["kind"] != "bundled"]
     enter(name, {**entry, "sources": [source, *others]})
+
+
+def publish(model: zoo.AudioModel, name: str, entry: dict) -> None:
+    """Bundle a network of our own as the default of its architecture.
+
+    Args:
+        model: the network.
+        name: of its weights.
+        entry: in the manifest, without what is the same for all of ours or follows from the model.
+    """
+    whole = {
+        "architecture": model.architecture,
+        "default": True,
+        "options": entry["options"],
+        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+        "labels": entry["labels"],
+        "sources": [save(model, name, AUTHORS[0])],
+        "input": entry["input"],
+        "licence": {"weights": "Apache-2.0", "data": entry["data"]},
+        "authors": AUTHORS,
+        "citation": entry["citation"],
+        "provenance": entry["provenance"],
+        "status": "verified",
+        "metrics": entry["metrics"],
+    }
+    enter(name, whole)
 
 
 def save(model: zoo.AudioModel, name: str, authors: str) -> dict:

@@ -107,7 +107,7 @@ def pieces(
 
 
 def several(
-    model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator | None = None
+    model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pieces of several lots."""
     cut = [pieces(model, lessons.read_at(path, model.sample_rate), chance) for path in paths]
@@ -271,23 +271,21 @@ def finished(name: str, student: Student, taught: Path, folder: Path) -> zoo.Aud
         lots = int(kept["rows"].tolist()[-1].split(",")[LOTS])
         fitting.assign(model.variables, [kept[f"best{i}"] for i in range(len(model.variables))])
     layer, file = model.get_layer("logits"), folder / f"{name}.last.npz"
-    validation = lessons.lots(taught, lessons.VALIDATION)
     if not file.is_file() or int(np.load(file)["lots"]) != lots:
-        auc = following.mean(following.follow(*said(model, validation), model.labels))[0]
-        before, below = layer.get_weights(), model.stage("penultimate")
-        layer.set_weights(
-            last_layer.fit(
-                said(below, lessons.lots(taught, lessons.TRAIN), of=model),
-                said(below, validation, of=model),
-            )
+        below = model.stage("penultimate")
+        train, (heard, wanted) = (
+            said(below, lessons.lots(taught, split), of=model)
+            for split in (lessons.TRAIN, lessons.VALIDATION)
         )
-        fitted = following.mean(following.follow(*said(model, validation), model.labels))[0]
-        print(f"{name}: last layer as trained {auc:.4f}, fitted anew {fitted:.4f}", flush=True)
-        if not fitted > auc:
-            layer.set_weights(before)
-        kernel, bias = layer.get_weights()
+        layers = [layer.get_weights(), last_layer.fit(train, (heard, wanted))]
+        aucs = [
+            following.mean(following.follow(last_layer.says(heard, *w), wanted, model.labels))[0]
+            for w in layers
+        ]
+        print(f"{name}: last layer as trained {aucs[0]:.4f}, fitted anew {aucs[1]:.4f}", flush=True)
+        kernel, bias = layers[aucs[1] > aucs[0]]
         with replacing(file) as new:
-            np.savez(new, kernel=kernel, bias=bias, lots=lots, fitted=fitted > auc)
+            np.savez(new, kernel=kernel, bias=bias, lots=lots)
     with np.load(file) as kept:
         layer.set_weights([kept["kernel"], kept["bias"]])
     return model
@@ -296,14 +294,10 @@ def finished(name: str, student: Student, taught: Path, folder: Path) -> zoo.Aud
 def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:
     """Score the finished network on validation and test, and write the tables."""
     model = finished(name, student, given.lessons, given.state)
-    rows = []
-    for split in (lessons.VALIDATION, lessons.TEST):
-        answers, wanted = said(model, lessons.lots(given.lessons, split))
-        tags = following.follow(answers, wanted, model.labels)
-        rows.append(scored(name, split, tags, len(wanted), model))
-        print(*rows[-1])
-    following.merge(RESULTS / "distillation.csv", SCORES, rows)
-    following.merge(RESULTS / "distillation_tags.csv", TAGS, by_tag(name, tags))
+    splits = (lessons.VALIDATION, lessons.TEST)
+    report(
+        name, model, {split: said(model, lessons.lots(given.lessons, split)) for split in splits}
+    )
     following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
     draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")
 
@@ -312,6 +306,27 @@ SCORES = ("model", "split", "pieces", "seconds of a piece", "tags counted", "ROC
           "rank correlation", "mean absolute error", "parameters")  # fmt: skip
 TAGS = ("model", "tag", f"pieces over {following.PRESENT}", "ROC-AUC", "rank correlation",
         "mean absolute error")  # fmt: skip
+
+
+def report(
+    name: str, model: zoo.AudioModel, heard: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Write a student's rows of both tables.
+
+    Args:
+        name: of its weights.
+        model: the student.
+        heard: for each split what it says and what the teachers said; the tags' rows are those of
+            the last one.
+    """
+    rows: list[list[str]] = []
+    tags: list[following.Tag] = []
+    for split, (answers, wanted) in heard.items():
+        tags = following.follow(answers, wanted, model.labels)
+        rows.append(scored(name, split, tags, len(wanted), model))
+        print(*rows[-1])
+    following.merge(RESULTS / "distillation.csv", SCORES, rows)
+    following.merge(RESULTS / "distillation_tags.csv", TAGS, by_tag(name, tags))
 
 
 def scored(

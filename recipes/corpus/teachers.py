@@ -6,7 +6,8 @@ Each of the published MagnaTagATune networks hears the rendered and voice clips 
 (unseen soundfont, unseen voices; `--minutes` of each, 60 by default) and those of `examples/clips`,
 whose tags follow from their scores. For every tag that a score decides, the ROC-AUC of the mean of
 a network's scores over a clip's segments; the same of the mean of several networks. Written to
-results/teachers.csv (that of the project with `--minutes 15`): a row a tag, then the mean over tags; a column for each network and mean.
+results/teachers.csv (ours with `--minutes 15`): a row a tag, then the mean over tags; a column for
+each network and mean.
 
 Rendered sounds are not recordings, and tags that only a listener can give (weird, soft, classic)
 are not asked for. Genres are: the score was written to be of that genre. ZOO_MIRROR is needed for

@@ -23,18 +23,16 @@ import bundle
 import distill
 import listening
 
-AUTHORS = ["The zoo's authors"]
 MEASURES = {
     "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
     "rank correlation": "50 tags, with the teachers' scores",
     "mean absolute error": "50 tags, from the teachers' scores",
 }
-LICENCE = {
-    "weights": "Apache-2.0",
-    "data": "music of Debian's game packages and sounds made with Debian's soundfonts and voices, "
-    "each under the free licence that its package states (recipes/corpus/build.py lists them); "
-    "none of it is in the weights' file",
-}
+DATA = (
+    "music of Debian's game packages and sounds made with Debian's soundfonts and voices, each "
+    "under the free licence that its package states (recipes/corpus/build.py lists them); none of "
+    "it is in the weights' file"
+)
 HEARS = {
     "dieleman2014": "mono; waveform, segments of 3 s",
     "zhu2016": "mono; waveform, segments of 3 s",
@@ -100,33 +98,26 @@ def publish(architecture: str, taught: Path, state: Path) -> None:
     """Write the file and the entry of one network."""
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
     model = distill.finished(name, student, taught, state)
-    source = bundle.save(model, name, AUTHORS[0])
     listing = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"]
     for other, entry in listing.items():
         if entry["architecture"] == architecture and entry.get("default") and other != name:
             bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
     paper = model.card.architecture
     entry = {
-        "architecture": architecture,
-        "default": True,
         "options": student.options,
-        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "labels": "mtat50",
-        "sources": [source],
         "input": {
             "sample_rate": model.sample_rate,
             "segment": model.segmentation.segment,
             "description": HEARS[architecture],
         },
-        "licence": LICENCE,
-        "authors": AUTHORS,
+        "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
         "provenance": provenance(name, state, taught),
-        "status": "verified",
         "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
     }
-    bundle.enter(name, entry)
+    bundle.publish(model, name, entry)
 
 
 def main() -> None:

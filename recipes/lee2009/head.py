@@ -29,7 +29,6 @@ from zoo.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import distill
-import following
 import last_layer
 import lessons
 
@@ -53,12 +52,17 @@ def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.
     return hear
 
 
+def bottom(model: zoo.AudioModel) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return what gives the statistics that the head hears, and a name for its answers."""
+    what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
+    return what, in_batches(model.stage("penultimate"), model.segmentation.segment)
+
+
 def statistics(
     model: zoo.AudioModel, names: Sequence[str], sounds: Sequence[np.ndarray], state: Path
 ) -> np.ndarray:
     """Return what the head hears of the excerpts of some tracks: (excerpts, 1800)."""
-    what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
-    hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
+    what, hear = bottom(model)
     return excerpts.heard(what, hear, names, sounds, state)
 
 
@@ -66,8 +70,7 @@ def lessons_of(
     model: zoo.AudioModel, given: argparse.Namespace, split: str, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return statistics (segments, 1800) and the teachers' scores (segments, 50) of a split."""
-    what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
-    hear = in_batches(model.stage("penultimate"), model.segmentation.segment)
+    what, hear = bottom(model)
     x, y = [], []
     for path in progress(lessons.lots(given.lessons, split)[:most], f"{split}, lots"):
         lot = lessons.read_at(path, model.sample_rate)
@@ -90,16 +93,11 @@ def main() -> None:
     kernel, bias = last_layer.fit(found[lessons.TRAIN], found[lessons.VALIDATION])
     with replacing(given.state / "head.npz") as file:
         np.savez(file, kernel=kernel, bias=bias, segments=len(found[lessons.TRAIN][0]))
-    rows = []
+    heard = {}
     for split in (lessons.VALIDATION, lessons.TEST):
         x, wanted = found[split]
-        tags = following.follow(1 / (1 + np.exp(-(x @ kernel + bias))), wanted, model.labels)
-        rows.append(distill.scored(NAME, split, tags, len(wanted), model))
-        print(*rows[-1])
-    following.merge(distill.RESULTS / "distillation.csv", distill.SCORES, rows)
-    following.merge(
-        distill.RESULTS / "distillation_tags.csv", distill.TAGS, distill.by_tag(NAME, tags)
-    )
+        heard[split] = last_layer.says(x, kernel, bias), wanted
+    distill.report(NAME, model, heard)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ import listening
 import publishing
 
 NAME = "lee2009.zoo"
-AUTHORS = ["The zoo's authors"]
 
 
 def whole(state: Path) -> zoo.AudioModel:
@@ -63,21 +62,15 @@ def main() -> None:
     parser.add_argument("state", type=Path, help="that filters.py and head.py filled")
     given = parser.parse_args()
     model = whole(given.state)
-    source = bundle.save(model, NAME, AUTHORS[0])
     train = excerpts.of_games(given.folder, "train", given.state)
     with np.load(given.state / "head.npz") as fitted:
         taught = int(fitted["segments"])
     with np.load(given.state / "filters.npz") as kept:
         history = json.loads(str(kept["history"]))
     epochs = [len(history[name]["mean_activation"]) for name in ("crbm1", "crbm2")]
-    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     entry = {
-        "architecture": "lee2009",
-        "default": True,
         "options": filters.OPTIONS,
-        "parameters": trained,
         "labels": "mtat50",
-        "sources": [source],
         "input": {
             "sample_rate": model.sample_rate,
             "segment": model.segmentation.segment,
@@ -85,16 +78,14 @@ def main() -> None:
             "of 20 ms, hop 10 ms, 161 bins; mean 0 and RMS 1 over a segment; 80 whitened principal "
             "components; segments of 3 s, 299 frames",
         },
-        "licence": publishing.LICENCE,
-        "authors": AUTHORS,
+        "data": publishing.DATA,
         "citation": "Honglak Lee, Peter Pham, Yan Largman and Andrew Y. Ng. Unsupervised feature "
         "learning for audio classification using convolutional deep belief networks. NIPS 22, "
         "2009 (the method; the weights are this project's).",
         "provenance": provenance(train, epochs, taught),
-        "status": "verified",
         "metrics": publishing.metrics(NAME, "python recipes/lee2009/head.py LESSONS STATE"),
     }
-    bundle.enter(NAME, entry)
+    bundle.publish(model, NAME, entry)
 
 
 if __name__ == "__main__":

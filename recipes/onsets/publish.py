@@ -21,7 +21,6 @@ import zoo
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import bundle
 
-AUTHORS = ["The zoo's authors"]
 HELD_OUT = {
     "soundfont": "our own scores through a soundfont that is in no other part",
     "styles": "accompaniments of style files of mma that are in no other part",
@@ -76,35 +75,25 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="that material.py and train.py filled")
     given = parser.parse_args()
     model: zoo.AudioModel = train.finished(given.folder)
-    source = bundle.save(model, train.NAME, AUTHORS[0])
     entry = {
-        "architecture": "schluter2014",
-        "default": True,
         "options": {},
-        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "labels": ["onset"],
-        "sources": [source],
         "input": {
             "sample_rate": model.sample_rate,
             "segment": None,
             "description": "mono, any length; three log-mel spectrograms computed in the "
             "model: windows of 23, 46 and 93 ms, hop 10 ms, 80 bands; an output for each frame",
         },
-        "licence": {
-            "weights": "Apache-2.0",
-            "data": "sounds made with Debian's soundfonts, mma's style files and hydrogen's drum "
-            "kits, over music of Debian's game packages, each under the free licence that its "
-            "package states; none of it is in the weights' file",
-        },
-        "authors": AUTHORS,
+        "data": "sounds made with Debian's soundfonts, mma's style files and hydrogen's drum kits, "
+        "over music of Debian's game packages, each under the free licence that its package "
+        "states; none of it is in the weights' file",
         "citation": "Jan Schlüter, Sebastian Böck. Improved musical onset detection with "
         "convolutional neural networks. ICASSP 2014 (the architecture; the weights are this "
         "project's).",
         "provenance": provenance(given.folder),
-        "status": "verified",
         "metrics": metrics(),
     }
-    bundle.enter(train.NAME, entry)
+    bundle.publish(model, train.NAME, entry)
 
 
 if __name__ == "__main__":
