@@ -16,8 +16,8 @@ in recipes/genre_test/tracks.py), as they are and
 
 Two numbers of each: the mean ROC-AUC of the four genres that all checkpoints know, with intervals
 of 95 % over 1,000 resamples of the artists; and how much the scores of all tags move on average
-from those of the sound as it is. Writes results/robustness.csv, of the models that it is given. The
-changed sounds stay in WORK (3.6 GB).
+from those of the sound as it is. Writes results/robustness.csv, model by model; the rows of models
+that it is not given stay. The changed sounds stay in WORK (3.6 GB).
 """
 
 import argparse
@@ -35,9 +35,10 @@ import zoo
 from zoo import evaluation, scoring
 from zoo.data.corpus import Corpus
 from zoo.errors import WeightsError
-from zoo.files import table
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "genre_test"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "distillation"))
+import following
 import score as genre_test
 import tracks
 
@@ -118,15 +119,15 @@ def main() -> None:
     given = parser.parse_args()
     whole = genre_test.only(tracks.corpus(given.folder), tracks.GENRES[1:])
     corpora = {change: changed(whole, change, given.work) for change in CHANGES}
-    lines = []
     for name in given.models or genre_test.candidates():
         try:
-            lines += rows(name, corpora)
+            lines = rows(name, corpora)
         except WeightsError as error:
             print(f"{name} is left out: {error}")
-    table([HEADER, *lines], RESULTS / "robustness.csv")
-    for line in lines:
-        print("  ".join(line))
+            continue
+        following.merge(RESULTS / "robustness.csv", HEADER, lines)
+        for line in lines:
+            print("  ".join(line), flush=True)
 
 
 if __name__ == "__main__":

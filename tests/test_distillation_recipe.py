@@ -120,6 +120,24 @@ def test_a_student_gets_the_labels_of_what_it_hears(lessons, distill, taught):
     np.testing.assert_allclose(y, lot.scores.mean(axis=1))
 
 
+def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
+    distill, given, monkeypatch, tmp_path
+):
+    for name, value in (("ROUND", 1), ("EVERY", 1), ("RESULTS", tmp_path)):
+        monkeypatch.setattr(distill, name, value)
+    monkeypatch.setattr(distill.following, "FEWEST", 1)
+    monkeypatch.setattr(distill.following, "PRESENT", 0.02)
+    given.architecture = "choi2016"
+    student = distill.Student({"width": 0.05}, 1, batch=2, rate=0.0, short=1)
+    whole = distill.both_ways("choi2016.zoo", student, given)
+    assert whole.model.segmentation.segment == 349440
+    with np.load(given.state / "choi2016.zoo.3s.npz") as kept:
+        pieces = [kept[f"best{i}"] for i in range(len(whole.best))]
+    for trained, variable, before in zip(whole.best, whole.model.variables, pieces, strict=True):
+        if "moving" not in variable.path and "seed" not in variable.path:
+            np.testing.assert_array_equal(trained, before)
+
+
 def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, taught):
     paths = lessons.lots(taught, "train")
     model = distill.built("dieleman2014", distill.STUDENTS["dieleman2014"])
@@ -134,6 +152,7 @@ def test_training_goes_on_where_it_was_stopped(
 ):
     monkeypatch.setattr(distill, "ROUND", 1)
     monkeypatch.setattr(distill, "EVERY", 1)
+    monkeypatch.setattr(distill, "LOOK", 2)
     monkeypatch.setattr(distill, "RESULTS", tmp_path)
     monkeypatch.setattr(distill.following, "FEWEST", 1)
     heard = lessons.read(lessons.lots(taught, "validation")[0]).scores
@@ -208,10 +227,11 @@ def test_study_trains_both_front_ends_on_growing_shares(
     with recipe_modules.of(".") as module:
         study = module("study")
         monkeypatch.setattr(study, "SHARES", (0.5, 1))
-        light = {"waveform": "dieleman2014", "spectrogram": "pons2017"}
+        light = {"waveform": ("dieleman2014", {}), "spectrogram": study.FRONT_ENDS["spectrogram"]}
         monkeypatch.setattr(study, "FRONT_ENDS", light)
-        monkeypatch.setattr(study, "STUDENT", study.STUDENT._replace(lots=1, batch=4))
-        for name, value in (("ROUND", 1), ("EVERY", 1), ("RESULTS", tmp_path)):
+        for name, value in (("LOTS", 1), ("BATCH", 4)):
+            monkeypatch.setattr(study, name, value)
+        for name, value in (("ROUND", 1), ("EVERY", 1), ("LOOK", 2), ("RESULTS", tmp_path)):
             monkeypatch.setattr(study.distill, name, value)
         monkeypatch.setattr("sys.argv", ["", str(taught), str(tmp_path)])
         study.main()
@@ -219,7 +239,7 @@ def test_study_trains_both_front_ends_on_growing_shares(
         assert study.share_of(paths, 0.5)[0] in study.share_of(paths, 1)
     with (tmp_path / "study.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["front-end"] for row in rows] == ["waveform", "spectrogram"] * 2
-    assert [row["hours of lessons"] for row in rows] == ["0.02", "0.02", "0.03", "0.03"]
+    assert [row["front-end"] for row in rows] == ["spectrogram"] * 2 + ["waveform"] * 2
+    assert [row["hours of lessons"] for row in rows] == ["0.02", "0.03"] * 2
     assert {row["steps"] for row in rows} == {"5"}
     assert (tmp_path / "study.png").stat().st_size > 5000

@@ -4,6 +4,7 @@ import pytest
 
 import zoo
 from zoo import registry
+from zoo.errors import ConfigError
 from zoo.models import lee2017
 from zoo.weights import cache, fetch, manifest
 
@@ -33,6 +34,14 @@ def test_parameters_are_those_of_the_authors_networks(options, count):
 def test_network_of_the_million_song_dataset_is_narrower():
     model = zoo.build("lee2017", LABELS, width=256, dropout=0.0)
     assert model.count_params() == 1_467_186  # moving statistics included
+
+
+def test_half_as_many_filters_everywhere():
+    model = zoo.build("lee2017", ["a"], scale=0.5)
+    for stage, width in (("conv0", 64), ("pool1", 64), ("pool6", 128), ("conv10", 256)):
+        assert model.stage(stage).output_shape[-1] == width
+    with pytest.raises(ConfigError, match="scale is 0"):
+        zoo.build("lee2017", ["a"], scale=0)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and
 melodies (`speech.py`, `singing.py`, `voices.py`). No sound has a label: teachers listen to it.
 
 `--only games`, `rendered` or `voices` builds one of the three, `--rendered H` and `--voices H` say
-how many hours, `--workers N` how many processes. It can be stopped at any time and goes on where it
+how many hours, `--workers N` how many processes, `--split test` that of more hours of rendered music
+and voices only what is for the test is made. It can be stopped at any time and goes on where it
 was. The same command makes the same files again, with the same versions of programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
@@ -48,6 +49,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import debian
 
 KINDS = ("games", "rendered", "voices")
+SPLITS = ("train", "validation", "test")
 PROGRAMS = {"rendered": ("mma", "fluidsynth"), "voices": ("fluidsynth", "ffmpeg"), "games": ()}
 
 
@@ -58,8 +60,8 @@ def build_games(folder: Path) -> None:
         print(f"not had: {name}: {reason}")
 
 
-def build_made(what: str, hours: float, folder: Path, workers: int) -> None:
-    """Fetch what rendered clips or voices are made of, and make them."""
+def build_made(what: str, hours: float, folder: Path, workers: int, split: str | None) -> None:
+    """Fetch what rendered clips or voices are made of, and make them, all or those of a split."""
     absent = [name for name in PROGRAMS[what] if shutil.which(name) is None]
     if absent:
         raise SystemExit(
@@ -69,6 +71,7 @@ def build_made(what: str, hours: float, folder: Path, workers: int) -> None:
     if missing:
         raise SystemExit(f"could not be had: {missing}. Does `apt-get update` help?")
     names = making.albums(what, hours)
+    names = [name for name in names if split in (None, making.split_of(name))]
     for _ in progress(in_turn(names, folder, workers), description=what, total=len(names)):
         pass
 
@@ -164,10 +167,9 @@ def report(listed: Iterable[making.Row]) -> None:
     hours: Counter[tuple[str, str]] = Counter()
     for row in listed:
         hours[row.path.split("/")[0], row.split] += row.seconds / 3600
-    splits = ("train", "validation", "test")
-    print(f"{'hours':10}" + "".join(f"{split:>12}" for split in splits))
+    print(f"{'hours':10}" + "".join(f"{split:>12}" for split in SPLITS))
     for what in KINDS:
-        print(f"{what:10}" + "".join(f"{hours[what, split]:12.2f}" for split in splits))
+        print(f"{what:10}" + "".join(f"{hours[what, split]:12.2f}" for split in SPLITS))
 
 
 def main() -> None:
@@ -180,6 +182,7 @@ def main() -> None:
     parser.add_argument(
         "--voices", type=float, default=8, metavar="HOURS", help="of clips with voices"
     )
+    parser.add_argument("--split", choices=SPLITS, help="make only what is for it")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +191,8 @@ def main() -> None:
         build_games(given.folder)
     for what in wanted:
         if what != "games":
-            build_made(what, getattr(given, what), given.folder, given.workers)
+            hours = getattr(given, what)
+            build_made(what, hours, given.folder, given.workers, given.split)
     listed = rows(given.folder)
     write_table(given.folder, listed)
     write_sources(given.folder)

@@ -34,7 +34,8 @@ DATA = (
     "it is in the weights' file"
 )
 HEARS = {
-    "dieleman2014": "mono; waveform, segments of 3 s",
+    "dieleman2014": "mono; log-mel spectrogram computed in the model: FFT 256, hop 256, 128 bands; "
+    "segments of 3 s",
     "zhu2016": "mono; waveform, segments of 3 s",
     "lee2017": "mono; waveform, segments of 59,049 samples, 2.68 s",
     "choi2016": "mono; log-mel spectrogram in decibels computed in the model: FFT 512, hop 256, 96 "
@@ -73,21 +74,28 @@ def metrics(name: str, command: str) -> list[dict]:
 
 def provenance(name: str, state: Path, taught: Path) -> str:
     """Say what was learned from what."""
-    with np.load(state / f"{name}.npz") as kept:
-        rows = [row.split(",") for row in kept["rows"].tolist()]
-    best = max(rows, key=lambda row: float(row[distill.AUC]))
+    steps, heard, seconds, before = 0, 0.0, 0.0, ""
+    for file in (state / f"{name}.3s.npz", state / f"{name}.npz"):
+        if not file.is_file():
+            continue
+        with np.load(file) as kept:
+            rows = [row.split(",") for row in kept["rows"].tolist()]
+        best = max(rows, key=lambda row: float(row[distill.AUC]))
+        if steps:
+            before = f", the first {heard:.1f} h of them in pieces of 3 s"
+        steps, heard = steps + int(best[distill.STEPS]), heard + float(best[distill.HOURS])
+        seconds += float(rows[-1][distill.SECONDS])
     lots = [lessons.read(path) for path in lessons.lots(taught, lessons.TRAIN)]
     hours = sum(len(lot.sounds) for lot in lots) * lessons.SECONDS / 3600
     parts = [part for lot in lots for part in lot.parts]
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in dict.fromkeys(parts))
-    steps, heard = int(best[distill.STEPS]), float(best[distill.HOURS])
     return (
         f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
         f"{' and '.join(listening.TEACHERS)}, which were trained on MagnaTagATune; no labels. "
         f"{hours:.1f} h of lessons of 30 s ({shares}: music of free games as Debian 12 packs them, "
         "and music and voices made by recipes/corpus), changed in speed, level and by mixing "
-        f"before the teachers heard them; {heard:.1f} h heard in {steps:,} steps. Hardware: 2 CPU "
-        f"cores, {float(rows[-1][distill.SECONDS]) / 3600:.1f} h of training. Date: "
+        f"before the teachers heard them; {heard:.1f} h heard in {steps:,} steps{before}. Hardware: one "
+        f"CPU core of two, {seconds / 3600:.1f} h of training. Date: "
         f"{datetime.date.today():%Y-%m-%d}. Not the paper's weights, and not comparable with "
         "MagnaTagATune results: nothing was measured against listeners' tags. It repeats its "
         "teachers' mistakes."

@@ -23,6 +23,7 @@ Ours:
       the sixth of 3^9, so that a segment is 27 frames, and an attention or an RNN put behind it has
       something to choose from. Pons' study (pons2017, "waveform") cut its sample-level front-end at
       the same 3^7 samples a frame. `frontend_blocks` moves the cut; no weight changes by it.
+    - `scale`, a factor on all widths, for machines without a GPU. Not in the paper.
     - Longer input. Everything is convolutional, so a longer segment gives more frames at the end,
       whose mean replaces the paper's flattening: the same thing where there is one frame.
 
@@ -156,6 +157,7 @@ def frontend(
     m: int = 3,
     n: int = 9,
     width: int = 512,
+    scale: float = 1.0,
     first_padding: int = 0,
     frontend_blocks: int | None = None,
 ) -> dict:
@@ -167,6 +169,8 @@ def frontend(
         n: number of blocks, front-end and back-end together.
         width: of the last block and the last convolution. The authors' network of the Million Song
             Dataset, used for MIREX 2017, has 256.
+        scale: factor on the number of filters of every layer, this one's too; not in the paper.
+            Half as many need a quarter of the arithmetic.
         first_padding: zeros before and after the waveform; 0 in the paper, 1 in Won's.
         frontend_blocks: how many of the blocks are the front-end; see the top of this file.
 
@@ -176,10 +180,10 @@ def frontend(
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 59049, 1)
     if first_padding:
         x = layers.ZeroPadding1D(first_padding, name="conv0_pad")(x)
-    x = conv_norm(x, 128, m, "conv0", strides=m)  # (batch, 19683, 128)
+    x = conv_norm(x, scaled(128, scale), m, "conv0", strides=m)  # (batch, 19683, 128)
     stages = {"conv0": x}
     depth = front_depth(m, n, frontend_blocks)
-    for i, filters in enumerate(widths(n, width)[:depth], start=1):
+    for i, filters in enumerate(widths(n, width, scale)[:depth], start=1):
         x = stages[f"pool{i}"] = block(x, filters, m, i)  # (batch, m^(n - i), filters)
     return stages | {"frontend": x}
 
@@ -190,9 +194,16 @@ def check(m: int, n: int) -> None:
         raise ConfigError(f"m is {m} and n is {n}; an m^n model has m >= 2 and n >= 1.")
 
 
-def widths(n: int, width: int) -> list[int]:
-    """Return the filters of the n blocks: 128, 128, 256, ..., 256, `width`."""
-    return [*[128, 128, *[256] * (n - 3)][: n - 1], width]
+def widths(n: int, width: int, scale: float = 1.0) -> list[int]:
+    """Return the filters of the n blocks: 128, 128, 256, ..., 256, `width`, times `scale`."""
+    return [scaled(w, scale) for w in [*[128, 128, *[256] * (n - 3)][: n - 1], width]]
+
+
+def scaled(filters: int, scale: float) -> int:
+    """Return how many filters a scaled layer has."""
+    if scale <= 0:
+        raise ConfigError(f"scale is {scale}; it multiplies the number of filters: take .5, say.")
+    return max(1, round(scale * filters))
 
 
 def front_depth(m: int, n: int, frontend_blocks: int | None) -> int:
@@ -214,6 +225,7 @@ def backend(
     m: int = 3,
     n: int = 9,
     width: int = 512,
+    scale: float = 1.0,
     dropout: float = 0.5,
     frontend_blocks: int | None = None,
 ) -> dict:
@@ -224,6 +236,7 @@ def backend(
         m: as in `frontend`.
         n: as in `frontend`.
         width: as in `frontend`.
+        scale: as in `frontend`.
         dropout: before the head; the authors' network of the Million Song Dataset has none.
         frontend_blocks: as in `frontend`.
 
@@ -232,10 +245,10 @@ def backend(
     """
     x, rest = stages["frontend"], {}
     depth = front_depth(m, n, frontend_blocks)
-    for i, filters in enumerate(widths(n, width)[depth:], start=depth + 1):
+    for i, filters in enumerate(widths(n, width, scale)[depth:], start=depth + 1):
         x = rest[f"pool{i}"] = block(x, filters, m, i)  # (batch, m^(n - i), filters)
     last = f"conv{n + 1}"
-    rest[last] = conv_norm(x, width, 1, last)  # (batch, 1, 512)
+    rest[last] = conv_norm(x, scaled(width, scale), 1, last)  # (batch, 1, 512)
     rest["pooled"] = layers.GlobalAveragePooling1D(name="pooled")(rest[last])  # (batch, 512)
     return rest | {"penultimate": layers.Dropout(dropout, name="penultimate")(rest["pooled"])}
 
