@@ -54,7 +54,7 @@ import lessons
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 20  # lots between two looks at the validation
-LOOK, REFIT = 4, 2  # of 3 s pieces, every how many a look and the fit of the last layer hear
+LOOK, REFIT = 4, 3  # of 3 s pieces, every how many a look and the fit of the last layer hear
 FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of what is first heard in pieces of 3 s
 ROUND = 10  # lots in memory
 TEACHER = "pons2017.mtt"  # whose labels these are
@@ -78,7 +78,7 @@ STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 600),
     "zhu2016": Student({}, 100, batch=16, dropout=0.1),
     "choi2016": Student({"width": 0.25}, 120, batch=10, rate=2e-4, short=280, dropout=0.1),
-    "lee2017": Student({"scale": 0.5}, 200, batch=16, dropout=0.1),
+    "lee2017": Student({"scale": 0.5}, 160, batch=16, dropout=0.1),
 }
 
 

@@ -42,7 +42,7 @@ FRONT_ENDS = {
 }
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 COMMON = {"segment": 3.0, "backend": "temporal_pooling"}
-LOTS, BATCH = 60, 16
+LOTS, BATCH = 20, 16
 HEARD = 2  # of the test pieces, every how many are heard
 KEYS = 3
 HEADER = ("front-end", "architecture", "share", "hours of lessons", "hours heard", "steps",
@@ -59,7 +59,7 @@ def share_of(paths: list[Path], share: float) -> list[Path]:
 def row(front_end: str, share: float, given: argparse.Namespace) -> list[str]:
     """Train one network, or go on with it, and score it."""
     architecture, options = FRONT_ENDS[front_end]
-    student = distill.Student({**options, **COMMON}, LOTS, BATCH)
+    student = distill.Student({**options, **COMMON}, LOTS, BATCH, dropout=0.1)
     paths = share_of(lessons.lots(given.lessons, lessons.TRAIN), share)
     one = argparse.Namespace(**{**vars(given), "architecture": architecture, "dtype": None})
     name = f"{front_end}-{len(paths):04}"

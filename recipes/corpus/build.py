@@ -10,9 +10,9 @@ real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and
 melodies (`speech.py`, `singing.py`, `voices.py`). No sound has a label: teachers listen to it.
 
 `--only games`, `rendered` or `voices` builds one of the three, `--rendered H` and `--voices H` say
-how many hours, `--workers N` how many processes, `--split test` that of more hours of rendered music
-and voices only what is for the test is made. It can be stopped at any time and goes on where it
-was. The same command makes the same files again, with the same versions of programs and packages.
+how many hours, `--workers N` how many processes, `--split test` that of more hours of rendered
+music and voices only what is for the test is made. It can be stopped at any time and goes on where
+it was. The same command makes the same files again, with the same versions of programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
 in test, Csound's bank only in validation); a style file of mma; a drum kit; a voice.
