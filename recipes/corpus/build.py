@@ -12,7 +12,7 @@ melodies (`speech.py`, `singing.py`, `voices.py`). No sound has a label: teacher
 `--only games`, `rendered` or `voices` builds one of the three, `--rendered H` and `--voices H` say
 how many hours, `--workers N` how many processes, `--split test` that of more hours of rendered
 music and voices only what is for the test is made. It can be stopped at any time and goes on where
-it was. The same command makes the same files again, if programs and packages have the same versions.
+it was. The same command makes the same files again, with the same programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
 in test, Csound's bank only in validation); a style file of mma; a drum kit; a voice.
