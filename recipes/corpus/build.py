@@ -10,9 +10,10 @@ real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and
 melodies (`speech.py`, `singing.py`, `voices.py`). No sound has a label: teachers listen to it.
 
 `--only games`, `rendered` or `voices` builds one of the three, `--rendered H` and `--voices H` say
-how many hours, `--workers N` how many processes, `--split test` that of more hours of rendered
-music and voices only what is for the test is made. It can be stopped at any time and goes on where
-it was. The same command makes the same files again, with the same programs and packages.
+how many hours, `--workers N` how many processes. `--seldom H` makes so many more of either, of
+kinds in which teachers hear tags that they hear seldom; `--split test` makes only the test's part
+of what is asked for. It can be stopped at any time and goes on where it was. The same command makes
+the same files again, with the same programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
 in test, Csound's bank only in validation); a style file of mma; a drum kit; a voice.
@@ -60,7 +61,7 @@ def build_games(folder: Path) -> None:
         print(f"not had: {name}: {reason}")
 
 
-def build_made(what: str, hours: float, folder: Path, workers: int, split: str | None) -> None:
+def build_made(what: str, folder: Path, given: argparse.Namespace) -> None:
     """Fetch what rendered clips or voices are made of, and make them, all or those of a split."""
     absent = [name for name in PROGRAMS[what] if shutil.which(name) is None]
     if absent:
@@ -70,9 +71,9 @@ def build_made(what: str, hours: float, folder: Path, workers: int, split: str |
     missing = debian.fetch_matching(folder / "packages", making.packages(what))
     if missing:
         raise SystemExit(f"could not be had: {missing}. Does `apt-get update` help?")
-    names = making.albums(what, hours)
-    names = [name for name in names if split in (None, making.split_of(name))]
-    for _ in progress(in_turn(names, folder, workers), description=what, total=len(names)):
+    names = making.albums(what, getattr(given, what), given.seldom)
+    names = [name for name in names if given.split in (None, making.split_of(name))]
+    for _ in progress(in_turn(names, folder, given.workers), description=what, total=len(names)):
         pass
 
 
@@ -182,6 +183,9 @@ def main() -> None:
     parser.add_argument(
         "--voices", type=float, default=8, metavar="HOURS", help="of clips with voices"
     )
+    parser.add_argument(
+        "--seldom", type=float, default=0, metavar="HOURS", help="more of both, of a few kinds"
+    )
     parser.add_argument("--split", choices=SPLITS, help="make only what is for it")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     given = parser.parse_args()
@@ -191,8 +195,7 @@ def main() -> None:
         build_games(given.folder)
     for what in wanted:
         if what != "games":
-            hours = getattr(given, what)
-            build_made(what, hours, given.folder, given.workers, given.split)
+            build_made(what, given.folder, given)
     listed = rows(given.folder)
     write_table(given.folder, listed)
     write_sources(given.folder)

@@ -9,7 +9,8 @@ import re
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,10 @@ SPLITS = (
     "train", "train", "test", "train", "train",
 )  # fmt: skip
 SERIES = ("scores", "scores", "mma", "scores", "kits", "scores", "scores")
+SELDOM = {  # kinds in which teachers hear solo and harp; female vocal and male voice
+    "rendered": ("piano", "classical-guitar", "classical-guitar"),
+    "voices": ("aria", "song"),
+}
 FONTS = {
     "fluid": ("fluid-soundfont-gm", "usr/share/sounds/sf2/FluidR3_GM.sf2"),
     "musescore": (
@@ -72,12 +77,15 @@ def packages(what: str) -> dict[str, list[str]]:
     return wanted | ({kits.PACKAGE: [kits.PATTERN]} if what == "rendered" else speech.packages())
 
 
-def albums(what: str, hours: float) -> list[str]:
-    """Name the albums that make up so many hours."""
-    count = round(hours * 3600 / (CLIPS * SECONDS))
+def albums(what: str, hours: float, seldom: float = 0.0) -> list[str]:
+    """Name the albums that make up so many hours, and so many more of the kinds in `SELDOM`."""
+    count, more = (round(h * 3600 / (CLIPS * SECONDS)) for h in (hours, seldom))
     if what == "voices":
-        return [f"voices-{i:04}" for i in range(count)]
-    return [f"{SERIES[i % len(SERIES)]}-{i:04}" for i in range(count)]
+        return [
+            f"{name}-{i:04}" for name, n in (("voices", count), ("sung", more)) for i in range(n)
+        ]
+    names = [f"{SERIES[i % len(SERIES)]}-{i:04}" for i in range(count)]
+    return [*names, *(f"seldom-{i:04}" for i in range(more))]
 
 
 def split_of(album: str) -> str:
@@ -96,13 +104,17 @@ def make(album: str, folder: Path) -> list[Row]:
         A row for each clip.
     """
     series = album.split("-")[0]
-    where = "voices" if series == "voices" else "rendered"
+    where = "voices" if series in ("voices", "sung") else "rendered"
     listed = folder / where / f"{album}.json"
     if listed.is_file():
         return [Row(*row) for row in json.loads(listed.read_text())]
     chance = np.random.default_rng(zlib.crc32(album.encode()))
     rows = []
-    maker = {"scores": of_scores, "kits": of_kits, "mma": of_mma, "voices": of_voices}[series]
+    maker = {
+        "scores": of_scores, "seldom": partial(of_scores, only=SELDOM["rendered"]),
+        "voices": of_voices, "sung": partial(of_voices, only=SELDOM["voices"]),
+        "kits": of_kits, "mma": of_mma,
+    }[series]  # fmt: skip
     for i, (name, tags, group, sound) in enumerate(maker(chance, split_of(album), folder)):
         path = f"{where}/{album}-{i:02}-{name}.ogg"
         rendering.save(folder / path, sound, rendering.SAMPLE_RATE)
@@ -122,10 +134,10 @@ def font(name: str, folder: Path) -> Path:
     return folder / "packages" / FONTS[name][0] / FONTS[name][1]
 
 
-def of_scores(chance, split: str, folder: Path) -> Made:
-    """Write and play our own scores."""
+def of_scores(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
+    """Write and play our own scores, of some kinds only if they are given."""
     played_by = scores.either(chance, *PLAYED_BY[split])
-    kinds = scores.draw(chance)
+    kinds = (scores.either(chance, *only) for _ in range(CLIPS)) if only else scores.draw(chance)
     pieces = [scores.write(next(kinds), chance, SECONDS) for _ in range(CLIPS)]
     for piece, sound in zip(pieces, rendering.album(pieces, font(played_by, folder)), strict=True):
         sound = rendering.finish(sound, rendering.SAMPLE_RATE, chance, loud=piece.kind in LOUD)
@@ -221,15 +233,20 @@ def accompaniment(chance, file: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def of_voices(chance, split: str, folder: Path) -> Made:
-    """Let the voices of a split speak and sing."""
+def of_voices(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
+    """Let the voices of a split speak and sing, clips of some kinds only if they are given."""
     played_by = scores.either(chance, *PLAYED_BY[split])
     cast = [
         speech.repertoire(voice, folder / "packages", folder / "voices" / "heard")
         for voice in speech.VOICES
         if voice.split == split
     ]
-    plans = [voices.plan(voices.draw(chance), chance, SECONDS, cast) for _ in range(CLIPS)]
+    plans = [
+        voices.plan(
+            scores.either(chance, *only) if only else voices.draw(chance), chance, SECONDS, cast
+        )
+        for _ in range(CLIPS)
+    ]
     unders = rendering.album([plan.under for plan in plans], font(played_by, folder))
     for plan, under in zip(plans, unders, strict=True):
         sound = voices.mixed(plan, under, chance, plan.kind in LOUD)
