@@ -84,6 +84,16 @@ def test_albums_are_spread_over_the_splits_and_stay_when_there_are_more(recipe):
     assert {album.split("-")[0] for album in many} == {"scores", "mma", "kits"}
 
 
+def test_more_of_the_kinds_that_teachers_hear_seldom_is_more_albums(recipe):
+    making = recipe("making")
+    for what, name in (("rendered", "seldom"), ("voices", "sung")):
+        few, more = making.albums(what, 2), making.albums(what, 2, seldom=1)
+        assert more[: len(few)] == few
+        assert more[len(few) :] == [f"{name}-{i:04}" for i in range(10)]
+    assert set(making.SELDOM["rendered"]) <= set(recipe("scores").KINDS)
+    assert set(making.SELDOM["voices"]) <= set(recipe("voices").KINDS)
+
+
 def test_the_same_chance_writes_the_same_piece_of_every_kind(recipe):
     scores = recipe("scores")
     for kind in scores.KINDS:
