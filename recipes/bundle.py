@@ -49,17 +49,18 @@ def bundle(name: str) -> None:
     enter(name, {**entry, "sources": [source, *others]})
 
 
-def publish(model: zoo.AudioModel, name: str, entry: dict) -> None:
-    """Bundle a network of our own as the default of its architecture.
+def publish(model: zoo.AudioModel, name: str, entry: dict, default: bool = True) -> None:
+    """Bundle a network of our own, as the default of its architecture if nothing else is said.
 
     Args:
         model: the network.
         name: of its weights.
         entry: in the manifest, without what is the same for all of ours or follows from the model.
+        default: whether the architecture's bare name means it.
     """
     whole = {
         "architecture": model.architecture,
-        "default": True,
+        **({"default": True} if default else {}),
         "options": entry["options"],
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "labels": entry["labels"],

@@ -9,7 +9,8 @@
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
 network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
-once, a whole lesson, and learns the mean over its segments, after it has learned of pieces of 3 s.
+once, a whole lesson, and learns the mean over its segments, after it has learned of pieces of 3 s;
+what it is then is kept and published as well.
 The last bias begins where it says of each tag how often it is heard. There is less dropout than in
 the papers: with their .5 behind each block choi2016, a quarter as wide, had .60 on the validation
 after 20 lots, and .85 with .1; lee2017, half as wide, .76 and .78.
@@ -58,6 +59,7 @@ EVERY = 20  # lots between two looks at the validation
 LOOK, REFIT = 4, 3  # of 3 s pieces, every how many a look and the fit of the last layer hear
 FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of what is first heard in pieces of 3 s
 ROUND = 10  # lots in memory
+PIECES = "_3s"  # of the name of a student of whole lessons while it learns on pieces of 3 s
 TEACHER = "pons2017.mtt"  # whose labels these are
 
 
@@ -325,12 +327,16 @@ def both_ways(name: str, student: Student, given: argparse.Namespace) -> State:
     """
     if not student.short:
         return trained(name, student, given)
-    options = {**student.options, "segment": 3.0}
-    first = Student(options, student.short, FIRST_BATCH, FIRST_RATE, dropout=student.dropout)
-    short = argparse.Namespace(**{**vars(given), "lots": None})
-    state = trained(f"{name}.3s", first, short)
-    following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
+    first = in_pieces(student)
+    state = trained(name + PIECES, first, argparse.Namespace(**{**vars(given), "lots": None}))
+    write(name + PIECES, state, first, given)
     return trained(name, student, given, begin_with=state.best)
+
+
+def in_pieces(student: Student) -> Student:
+    """Return how a student of whole lessons first learns on pieces of 3 s."""
+    options = {**student.options, "segment": 3.0}
+    return Student(options, student.short, FIRST_BATCH, FIRST_RATE, dropout=student.dropout)
 
 
 def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:

@@ -180,12 +180,12 @@ def test_won2020_hears_a_piano(won2020, example):
 def test_bare_name_means_a_checkpoint_under_a_permissive_licence():
     card = zoo.info("choi2016")
     (default,) = (c for c in card.checkpoints.values() if c.default)
-    assert default.licence.weights in ("ISC", "MIT")
-    assert {*VGG, *WON} == set(card.checkpoints)
+    assert default.licence.weights in ("Apache-2.0", "ISC", "MIT")
+    assert {*VGG, *WON, "choi2016.zoo"} == set(card.checkpoints)
 
 
 def test_every_checkpoint_fits_the_seconds_its_network_hears():
     for name, checkpoint in zoo.info("choi2016").checkpoints.items():
-        model = zoo.build("choi2016", checkpoint.labels, width=0.05, **checkpoint.options)
+        model = zoo.build("choi2016", checkpoint.labels, **{**checkpoint.options, "width": 0.05})
         assert model.segmentation.segment == checkpoint.input.segment, name
         assert keras.ops.shape(model.output)[1] == 50

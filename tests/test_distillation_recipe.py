@@ -131,7 +131,7 @@ def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
     student = distill.Student({"width": 0.05}, 1, batch=2, rate=0.0, short=1)
     whole = distill.both_ways("choi2016.zoo", student, given)
     assert whole.model.segmentation.segment == 349440
-    with np.load(given.state / "choi2016.zoo.3s.npz") as kept:
+    with np.load(given.state / "choi2016.zoo_3s.npz") as kept:
         pieces = [kept[f"best{i}"] for i in range(len(whole.best))]
     for trained, variable, before in zip(whole.best, whole.model.variables, pieces, strict=True):
         if "moving" not in variable.path and "seed" not in variable.path:

@@ -95,10 +95,12 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
     """Load a checkpoint of the manifest by its full name."""
     card = registry.info(name)
     checkpoint = card.checkpoints[name]
+    options = dict(checkpoint.options)
     model = AudioModel(
         checkpoint.architecture,
         checkpoint.labels,
-        options=checkpoint.options,
+        segment=options.pop("segment", None),
+        options=options,
         card=card.to_dict(),
         dtype=dtype,
         name=name,

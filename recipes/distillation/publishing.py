@@ -75,7 +75,7 @@ def metrics(name: str, command: str) -> list[dict]:
 def provenance(name: str, state: Path, taught: Path) -> str:
     """Say what was learned from what."""
     steps, heard, seconds, before = 0, 0.0, 0.0, ""
-    for file in (state / f"{name}.3s.npz", state / f"{name}.npz"):
+    for file in (state / f"{name}{distill.PIECES}.npz", state / f"{name}.npz"):
         if not file.is_file():
             continue
         with np.load(file) as kept:
@@ -103,21 +103,39 @@ def provenance(name: str, state: Path, taught: Path) -> str:
 
 
 def publish(architecture: str, taught: Path, state: Path) -> None:
-    """Write the file and the entry of one network."""
+    """Write the files and the entries of one architecture: the default, and what it began as."""
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
-    model = distill.finished(name, student, taught, state)
     listing = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"]
     for other, entry in listing.items():
         if entry["architecture"] == architecture and entry.get("default") and other != name:
             bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
+    publish_one(name, architecture, student, taught, state)
+    if student.short:
+        first = distill.in_pieces(student)
+        publish_one(name + distill.PIECES, architecture, first, taught, state, default=False)
+
+
+def publish_one(
+    name: str,
+    architecture: str,
+    student: distill.Student,
+    taught: Path,
+    state: Path,
+    default: bool = True,
+) -> None:
+    """Write the file and the entry of one network."""
+    model = distill.finished(name, student, taught, state)
     paper = model.card.architecture
+    hears = HEARS[architecture]
+    if "segment" in student.options:
+        hears = f"{hears.rpartition(';')[0]}; segments of {student.options['segment']:g} s"
     entry = {
         "options": student.options,
         "labels": "mtat50",
         "input": {
             "sample_rate": model.sample_rate,
             "segment": model.segmentation.segment,
-            "description": HEARS[architecture],
+            "description": hears,
         },
         "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
@@ -125,7 +143,7 @@ def publish(architecture: str, taught: Path, state: Path) -> None:
         "provenance": provenance(name, state, taught),
         "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
     }
-    bundle.publish(model, name, entry)
+    bundle.publish(model, name, entry, default)
 
 
 def main() -> None:
