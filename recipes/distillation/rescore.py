@@ -3,20 +3,24 @@
     python recipes/distillation/rescore.py LESSONS lee2009.zoo choi2016.vgg_mtt
 
 Any checkpoint with the 50 tags of MagnaTagATune will do, a teacher's too, or one of others that
-never heard our teachers. Writes their rows of results/distillation.csv and distillation_tags.csv.
+never heard our teachers. Writes their rows of results/distillation.csv and distillation_tags.csv,
+and, of our own weights, the scores in `weights_manifest.json`.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import lessons
 import numpy as np
+import publishing
 
 import zoo
 from zoo.weights import manifest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+import bundle
 import distill
 
 
@@ -36,6 +40,10 @@ def main() -> None:
             said, taught = distill.said(model, lessons.lots(given.lessons, split))
             heard[split] = np.asarray(said), taught[:, order]
         distill.report(name, model, heard)
+        if name.endswith(".zoo"):
+            entry = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"][name]
+            source = "python recipes/distillation/rescore.py LESSONS " + name
+            bundle.enter(name, {**entry, "metrics": publishing.metrics(name, source)})
 
 
 if __name__ == "__main__":
