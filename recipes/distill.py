@@ -74,8 +74,9 @@ class Student(NamedTuple):
     dropout: float | None = None  # in training, instead of the paper's
 
 
-# Steps, scores and seconds: results/distillation_training.csv. All could do with more: none had
-# stopped to gain. zhu2016 was trained before less dropout was found to help, on the first 10 h.
+# Steps, scores and seconds: results/distillation_training.csv. dieleman2014, lee2017 and zhu2016
+# were still gaining when they ended. zhu2016 heard the first 10 h only, with the usual dropout,
+# before less of it was found to help.
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 600),
     "zhu2016": Student({}, 100, batch=16),
