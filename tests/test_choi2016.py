@@ -181,7 +181,8 @@ def test_bare_name_means_a_checkpoint_under_a_permissive_licence():
     card = zoo.info("choi2016")
     (default,) = (c for c in card.checkpoints.values() if c.default)
     assert default.licence.weights in ("Apache-2.0", "ISC", "MIT")
-    assert {*VGG, *WON, "choi2016.zoo"} == set(card.checkpoints)
+    ours = {"choi2016.zoo", "choi2016.zoo_3s"}
+    assert {*VGG, *WON, *ours} == set(card.checkpoints)
 
 
 def test_every_checkpoint_fits_the_seconds_its_network_hears():

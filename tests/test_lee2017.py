@@ -205,9 +205,8 @@ def test_tags_are_in_the_order_of_the_authors_lists():
     assert ours["lee2017.msd"].labels == ours["pons2017.msd"].labels
 
 
-def test_the_bare_name_says_which_weights_there_are():
-    with pytest.raises(zoo.UnknownName, match=r"lee2017\.msd, lee2017\.mtt.*zoo\.build"):
-        registry.resolve("lee2017")
+def test_the_bare_name_means_our_weights_and_the_authors_are_not_yet_loaded():
+    assert registry.resolve("lee2017") == "lee2017.zoo"
     assert "not yet loaded" in str(zoo.info("lee2017"))
 
 
