@@ -2,6 +2,8 @@
 
     python recipes/distill.py choi2016 LESSONS STATE
     python recipes/distill.py dieleman2014 LESSONS STATE
+    python recipes/distill.py dieleman2014 LESSONS STATE --lots 1200
+    python recipes/distill.py dieleman2014 LESSONS STATE --lots 2200
     python recipes/distill.py lee2017 LESSONS STATE
     python recipes/distill.py zhu2016 LESSONS STATE
     python recipes/distillation/publishing.py LESSONS STATE
