@@ -44,7 +44,7 @@ def bundle(name: str) -> None:
         os.environ[cache.VARIABLE] = fresh
         shutil.copyfile(fetch.path(name, published_only(name)), file)
     source = described(file)
-    entry = json.loads(LISTING.read_text(encoding="utf-8"))["checkpoints"][name]
+    entry = listed()[name]
     others = [other for other in entry["sources"] if other["kind"] != "bundled"]
     enter(name, {**entry, "sources": [source, *others]})
 
@@ -87,6 +87,11 @@ def save(model: zoo.AudioModel, name: str, authors: str) -> dict:
     with replacing(file) as new:
         new.write(safetensors.numpy.save(arrays, metadata={"about": about}))
     return described(file)
+
+
+def listed() -> dict[str, dict]:
+    """Return the entries of the manifest, as they stand in the file."""
+    return json.loads(LISTING.read_text(encoding="utf-8"))["checkpoints"]
 
 
 def described(file: Path) -> dict:

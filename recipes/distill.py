@@ -338,7 +338,9 @@ def both_ways(name: str, student: Student, given: argparse.Namespace) -> State:
 def in_pieces(student: Student) -> Student:
     """Return how a student of whole lessons first learns on pieces of 3 s."""
     options = {**student.options, "segment": 3.0}
-    return Student(options, student.short, FIRST_BATCH, FIRST_RATE, dropout=student.dropout)
+    return student._replace(
+        options=options, lots=student.short, batch=FIRST_BATCH, rate=FIRST_RATE, short=0
+    )
 
 
 def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:

@@ -44,7 +44,7 @@ SHARES = (1 / 16, 1 / 4, 1)
 COMMON = {"segment": 3.0, "backend": "temporal_pooling"}
 LOTS, BATCH = 30, 16
 HEARD = 4  # of the test pieces, every how many are heard
-KEYS = 3
+KEYS = 3  # cells that say what a row is about
 HEADER = ("front-end", "architecture", "share", "hours of lessons", "hours heard", "steps",
           "ROC-AUC on validation", "ROC-AUC on test", "tags counted", "rank correlation",
           "mean absolute error", "parameters")  # fmt: skip

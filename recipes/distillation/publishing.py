@@ -10,7 +10,6 @@ from results/distillation.csv.
 import argparse
 import csv
 import datetime
-import json
 import sys
 from pathlib import Path
 
@@ -105,8 +104,7 @@ def provenance(name: str, state: Path, taught: Path) -> str:
 def publish(architecture: str, taught: Path, state: Path) -> None:
     """Write the files and the entries of one architecture: the default, and what it began as."""
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
-    listing = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"]
-    for other, entry in listing.items():
+    for other, entry in bundle.listed().items():
         if entry["architecture"] == architecture and entry.get("default") and other != name:
             bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
     publish_one(name, architecture, student, taught, state)

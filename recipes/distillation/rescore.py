@@ -8,7 +8,6 @@ and, of our own weights, the scores in `weights_manifest.json`.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -40,8 +39,8 @@ def main() -> None:
             said, taught = distill.said(model, lessons.lots(given.lessons, split))
             heard[split] = np.asarray(said), taught[:, order]
         distill.report(name, model, heard)
-        if name.endswith(".zoo"):
-            entry = json.loads(bundle.LISTING.read_text(encoding="utf-8"))["checkpoints"][name]
+        entry = bundle.listed()[name]
+        if entry["authors"] == bundle.AUTHORS:
             source = "python recipes/distillation/rescore.py LESSONS " + name
             bundle.enter(name, {**entry, "metrics": publishing.metrics(name, source)})
 

@@ -169,7 +169,7 @@ def frontend(
         n: number of blocks, front-end and back-end together.
         width: of the last block and the last convolution. The authors' network of the Million Song
             Dataset, used for MIREX 2017, has 256.
-        scale: factor on the number of filters of every layer, this one's too; not in the paper.
+        scale: factor on the number of filters of every layer, of `width` too; not in the paper.
             Half as many need a quarter of the arithmetic.
         first_padding: zeros before and after the waveform; 0 in the paper, 1 in Won's.
         frontend_blocks: how many of the blocks are the front-end; see the top of this file.
