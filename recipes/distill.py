@@ -55,6 +55,7 @@ sys.path.append(str(Path(__file__).resolve().parent / "distillation"))
 import following
 import last_layer
 import lessons
+import normed
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 20  # lots between two looks at the validation
@@ -74,6 +75,7 @@ class Student(NamedTuple):
     rate: float = 1e-3
     short: int = 0  # lots that one of 29 s hears before in pieces of 3 s, at `FIRST_RATE`
     dropout: float | None = None  # in training, instead of the paper's
+    norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
 
 
 # Steps, scores and seconds: results/distillation_training.csv. dieleman2014, lee2017 and zhu2016
@@ -81,7 +83,9 @@ class Student(NamedTuple):
 # before less of it was found to help.
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 600),
-    "zhu2016": Student({}, 100, batch=16),
+    "zhu2016": Student(
+        {"filters": [128] * 3, "second_filters": [128] * 3}, 400, batch=16, dropout=0.1
+    ),
     "choi2016": Student({"width": 0.25}, 60, batch=10, rate=2e-4, short=280, dropout=0.1),
     "lee2017": Student({"scale": 0.5}, 160, batch=16, dropout=0.1),
 }
@@ -172,12 +176,18 @@ def hears_pieces(model: zoo.AudioModel) -> bool:
 
 
 class State:
-    """A network in training, its optimizer, what it did so far and the best it has been."""
+    """A network in training, its optimizer, what it did so far and the best it has been.
 
-    def __init__(self, model: zoo.AudioModel, file: Path):
+    Args:
+        model: what is judged, and comes of it.
+        learner: what is trained: the model itself, or a copy with norms.
+        file: where all of it is kept.
+    """
+
+    def __init__(self, model: zoo.AudioModel, learner: keras.Model, file: Path):
         self.model, self.file = model, file
         self.rows: list[list[str]] = []
-        self.variables = [*model.variables, *model.optimizer.variables]
+        self.variables = [*learner.variables, *learner.optimizer.variables]
         self.best = fitting.values_of(model.variables)
         if file.is_file():
             with np.load(file) as kept:
@@ -216,7 +226,7 @@ def built(architecture: str, student: Student, dtype: str | None = None) -> zoo.
     return zoo.build(architecture, labels, dtype=dtype, **student.options)
 
 
-def begin_with_averages(model: zoo.AudioModel, paths: Sequence[Path]) -> None:
+def begin_with_averages(model: keras.Model, paths: Sequence[Path]) -> None:
     """Let the untrained network's last bias say how often each tag is heard.
 
     Most tags are rare. Otherwise the first thousand steps go into finding that out.
@@ -246,15 +256,18 @@ def trained(
     for layer in model.layers:
         if student.dropout is not None and isinstance(layer, keras.layers.Dropout):
             layer.rate = student.dropout
-    model.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
-    model.optimizer.build(model.trainable_variables)
-    state = State(model, given.state / f"{name}.npz")
+    learner, fold = model, lambda: None
+    if student.norms:
+        learner, fold = normed.with_norms(model, student.dropout or 0.0)
+    learner.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
+    learner.optimizer.build(learner.trainable_variables)
+    state = State(model, learner, given.state / f"{name}.npz")
     paths = paths or lessons.lots(given.lessons, lessons.TRAIN)
     validation = lessons.lots(given.lessons, lessons.VALIDATION)
     if not state.rows and begin_with:
         fitting.assign(model.variables, begin_with)
     elif not state.rows:
-        begin_with_averages(model, paths)
+        begin_with_averages(learner, paths)
     total = (given.lots or student.lots) // ROUND
     done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
     first, begin = student.rate, 0
@@ -268,13 +281,14 @@ def trained(
     for number, (x, y) in zip(
         range(done, total), progress(data, name, total=total - done), strict=True
     ):
-        model.optimizer.learning_rate = falling(first, (number - begin) / (total - begin))
-        fitted = model.fit(x, y, batch_size=student.batch, verbose=0)
+        learner.optimizer.learning_rate = falling(first, (number - begin) / (total - begin))
+        fitted = learner.fit(x, y, batch_size=student.batch, verbose=0)
         losses.append(fitted.history["loss"][0])
         steps += -(-len(x) // student.batch)
         seconds += time.perf_counter() - clock
         lots = (number + 1) * ROUND
         if lots % EVERY == 0 or number + 1 == total:
+            fold()
             tags = following.follow(*said(model, validation, every), model.labels)
             last = state.rows[-1] if state.rows else ["0"] * len(HEADER)
             hours = lots * lessons.LOT * lessons.SECONDS / 3600

@@ -147,6 +147,21 @@ def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, ta
     np.testing.assert_allclose(said, np.clip(often, 1e-4, 1), rtol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["waveform", "spectrogram"])
+def test_norms_that_helped_in_training_are_folded_into_the_weights(distill, kind):
+    model = zoo.build("dieleman2014", ["a", "b", "c"], input=kind)
+    copy, fold = distill.normed.with_norms(model, dropout=0.1)
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 0.1, (20, 48000)).astype("float32")
+    copy.compile("adam", "binary_crossentropy")
+    copy.fit(x, rng.uniform(0, 1, (20, 3)), epochs=5, verbose=0)
+    before, wanted = (network.predict(x, verbose=0) for network in (model, copy))
+    fold()
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-4)
+    assert np.abs(before - wanted).max() > 0.01
+    assert copy.count_params() > model.count_params()
+
+
 def test_training_goes_on_where_it_was_stopped(
     distill, lessons, taught, given, monkeypatch, tmp_path
 ):
@@ -157,7 +172,7 @@ def test_training_goes_on_where_it_was_stopped(
     monkeypatch.setattr(distill.following, "FEWEST", 1)
     heard = lessons.read(lessons.lots(taught, "validation")[0]).scores
     monkeypatch.setattr(distill.following, "PRESENT", float(np.median(heard.max(axis=2))))
-    student = distill.Student({}, 4, batch=8)
+    student = distill.Student({}, 4, batch=8, dropout=0.1, norms=True)
     given.lots = 2
     first = distill.trained("dieleman2014.zoo", student, given)
     given.lots = None
