@@ -32,6 +32,10 @@ DATA = (
     "under the free licence that its package states (recipes/corpus/build.py lists them); none of "
     "it is in the weights' file"
 )
+NORMS = (
+    " It learned with batch normalisation, which is folded into the weights: the network is the "
+    "paper's, without any."
+)
 HEARS = {
     "dieleman2014": "mono; log-mel spectrogram computed in the model: FFT 256, hop 256, 128 bands; "
     "segments of 3 s",
@@ -138,7 +142,7 @@ def publish_one(
         "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
-        "provenance": provenance(name, state, taught),
+        "provenance": provenance(name, state, taught) + NORMS * student.norms,
         "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
     }
     bundle.publish(model, name, entry, default)

@@ -123,9 +123,6 @@ def main() -> None:
     header = [*HEADER, *(f"{m}{end}" for m in MEASURES for end in ("", " low", " high")), "note"]
     path = arguments.results / "genre_test.csv"
     names, lines = arguments.only or candidates(), []
-    if arguments.only:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = [row for row in list(csv.reader(file))[1:] if row[0] not in names]
     for name in names:
         try:
             results = score(name, whole, arguments.folder)
@@ -136,6 +133,9 @@ def main() -> None:
         lines += rows(name, results, whole)
         for mean, result in results.items():
             print(f"\n{mean}: {result}")
+    if arguments.only:  # read late: another process may score others meanwhile
+        with path.open(newline="", encoding="utf-8") as file:
+            lines += [row for row in list(csv.reader(file))[1:] if row[0] not in names]
     lines.sort(key=lambda line: line[0])  # the rows of a checkpoint keep their order
     arguments.results.mkdir(exist_ok=True)
     table([header, *lines], path)
