@@ -16,9 +16,7 @@ BEFORE, AFTER = "norm_before", "norm_of_{}"
 LAST = "logits"  # the layer that ends in no ReLU
 
 
-def with_norms(
-    model: keras.Model, dropout: float = 0.0
-) -> tuple[keras.Model, Callable[[], None]]:
+def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, Callable[[], None]]:
     """Return a copy to train, and a function that gives the model the weights it has come to.
 
     Args:
