@@ -79,8 +79,8 @@ class Student(NamedTuple):
     norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
 
 
-# Steps, scores and seconds: results/distillation_training.csv. choi2016 learned when there were 15 h
-# of lessons, and so did lee2017 at first; the rest is of 30 h.
+# Steps, scores and seconds: results/distillation_training.csv. choi2016 learned when there were
+# 15 h of lessons, as did lee2017 at first; the rest is of 30 h.
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
     "zhu2016": Student(
