@@ -390,8 +390,9 @@ def test_without_a_variable_the_cache_is_the_users(monkeypatch):
 # --- several processes ---
 
 CHILD = """
-import sys
+import signal, sys
 from zoo.weights import fetch, manifest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
 print(fetch.tensors("fake2020.test", manifest.parse(sys.argv[1].encode(), "test"))["head/kernel"])
 """
 
