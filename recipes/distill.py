@@ -5,7 +5,7 @@
     python recipes/distill.py lee2017 LESSONS STATE
     python recipes/distill.py lee2017 LESSONS STATE --lots 400
     python recipes/distill.py zhu2016 LESSONS STATE
-    python recipes/distillation/publishing.py LESSONS STATE
+    python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
 
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A

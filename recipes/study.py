@@ -13,8 +13,9 @@ front-ends stand before the same back-end, pooling over time and a dense layer, 
     spectrogram  `pons2017`, its paper's variant, n = 4 instead of 16: 70,000
 
 Both hear 3 s and take about as long. Each of the six networks takes the same number of steps; what
-differs is how much there is to hear. A smaller share is part of every larger one. Our largest share
-is some 1,800 excerpts of 30 s, less than a tenth of the review's smallest.
+differs is how much there is to hear. A smaller share is part of every larger one. When ours learned
+there were 15 h of lessons: the largest share is some 1,800 excerpts of 30 s, less than a tenth of
+the review's smallest.
 
 The score is ROC-AUC against the teachers on the test lessons, of the state that was best on the
 validation. Both teachers hear spectrograms, and one of them has the very front-end of `pons2017`:

@@ -24,7 +24,7 @@ far from each other as it allows; in test also one half way between any two.
 
 LESSONS gets an array of sounds and an archive of scores for each lot of 20. It can be stopped, and
 goes on; a larger number of hours later makes more. Takes 26 MB and some 15 seconds of two cores a
-lot, most of it for the teachers; with KERAS_BACKEND=jax, which gives the same to 4 digits, ten.
+lot, most of it for the teachers; with KERAS_BACKEND=jax, within 2e-4 of the same scores, less.
 """
 
 import argparse

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 from keras import layers
 
-BEFORE, AFTER = "norm_before", "norm_of_{}"
 LAST = "logits"  # the layer that ends in no ReLU
 
 
@@ -30,6 +29,8 @@ def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, C
     kinds = (layers.Conv1D, layers.Dense)
     names = [layer.name for layer in model.layers if isinstance(layer, kinds)]
     names.remove(LAST)
+    before = layers.BatchNormalization()
+    norms = {name: layers.BatchNormalization() for name in names}
 
     def copied(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
@@ -42,8 +43,8 @@ def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, C
             x = layers.Dropout(dropout)(x)
         if layer.name not in names:
             return layer(x, *args, **kwargs)
-        x = layers.BatchNormalization(name=BEFORE)(x) if layer.name == names[0] else x
-        return layers.ReLU()(layers.BatchNormalization(name=AFTER.format(layer.name))(layer(x)))
+        x = before(x) if layer.name == names[0] else x
+        return layers.ReLU()(norms[layer.name](layer(x)))
 
     copy = keras.models.clone_model(
         keras.Model(model.inputs, model.outputs), clone_function=copied, call_function=called
@@ -55,12 +56,12 @@ def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, C
     def fold() -> None:
         for name in names:
             kernel, bias = copy.get_layer(name).get_weights()
-            axes = tuple(range(kernel.ndim - 2))  # all but values in and out
             if name == names[0]:
-                scale, shift = line(copy.get_layer(BEFORE))
-                bias = bias + shift @ kernel.sum(axis=axes)
+                scale, shift = line(before)
+                places = tuple(range(kernel.ndim - 2))  # axes other than values in and out
+                bias = bias + shift @ kernel.sum(axis=places)
                 kernel = kernel * scale[:, None]
-            scale, shift = line(copy.get_layer(AFTER.format(name)))
+            scale, shift = line(norms[name])
             model.get_layer(name).set_weights([kernel * scale, bias * scale + shift])
         model.get_layer(LAST).set_weights(copy.get_layer(LAST).get_weights())
 

@@ -5,6 +5,9 @@
 For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`, float32,
 and its entry in `weights_manifest.json`, the default of its architecture, with what was measured
 from results/distillation.csv.
+
+The entry says that the network learned from all the lessons that LESSONS has now: name the
+architectures for which that is so.
 """
 
 import argparse
@@ -142,7 +145,7 @@ def publish_one(
         "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
-        "provenance": provenance(name, state, taught) + NORMS * student.norms,
+        "provenance": provenance(name, state, taught) + (NORMS if student.norms else ""),
         "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
     }
     bundle.publish(model, name, entry, default)

@@ -26,6 +26,7 @@ import argparse
 import csv
 import logging
 import math
+import sys
 from pathlib import Path
 
 from hearing import hear
@@ -40,6 +41,9 @@ from zoo.evaluation import Evaluation
 from zoo.files import table
 from zoo.metrics import Score
 from zoo.weights import manifest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
+import following
 
 RESULTS = Path(__file__).parents[2] / "results"
 MEANS = {"mean of 5 genres": GENRES, "mean of 4 genres": GENRES[1:]}
@@ -133,14 +137,14 @@ def main() -> None:
         lines += rows(name, results, whole)
         for mean, result in results.items():
             print(f"\n{mean}: {result}")
-    if arguments.only:  # read late: another process may score others meanwhile
-        with path.open(newline="", encoding="utf-8") as file:
-            lines += [row for row in list(csv.reader(file))[1:] if row[0] not in names]
-    lines.sort(key=lambda line: line[0])  # the rows of a checkpoint keep their order
     arguments.results.mkdir(exist_ok=True)
-    table([header, *lines], path)
-    picture = arguments.results / "genre_test.png"
-    draw((dict(zip(header, line, strict=True)) for line in lines), GENRES, WEAKNESSES, picture)
+    if arguments.only:
+        following.merge(path, header, lines)
+    else:
+        lines.sort(key=lambda line: line[0])  # the rows of a checkpoint keep their order
+        table([header, *lines], path)
+    with path.open(newline="", encoding="utf-8") as file:
+        draw(csv.DictReader(file), GENRES, WEAKNESSES, arguments.results / "genre_test.png")
 
 
 if __name__ == "__main__":
