@@ -57,12 +57,15 @@ import following
 import last_layer
 import lessons
 import normed
+import tones
+import widening
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 20  # lots between two looks at the validation
 LOOK, REFIT = 4, 3  # of 3 s pieces, every how many a look and the fit of the last layer hear
 FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of what is first heard in pieces of 3 s
 ROUND = 10  # lots in memory
+SHIFT = 0.01  # s, at most
 PIECES = "_3s"  # of the name of a student of whole lessons while it learns on pieces of 3 s
 TEACHER = "pons2017.mtt"  # whose labels these are
 
@@ -77,6 +80,8 @@ class Student(NamedTuple):
     short: int = 0  # lots that one of 29 s hears before in pieces of 3 s, at `FIRST_RATE`
     dropout: float | None = None  # in training, instead of the paper's
     norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
+    tones: bool = False  # the first filters begin as tones (`distillation/tones.py`)
+    widens: str = ""  # weights of a narrower one that it begins as (`distillation/widening.py`)
 
 
 # Steps, scores and seconds: results/distillation_training.csv. choi2016 learned when there were
@@ -84,9 +89,15 @@ class Student(NamedTuple):
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
     "zhu2016": Student(
-        {"filters": [128] * 3, "second_filters": [128] * 3}, 400, batch=16, dropout=0.1
+        {"filters": [128] * 3, "second_filters": [128] * 3},
+        800,
+        batch=16,
+        dropout=0.1,
+        tones=True,
     ),
     "choi2016": Student({"width": 0.25}, 60, batch=10, rate=2e-4, short=280, dropout=0.1),
+    # FCN-4 as wide as in the paper, 69 MB: not published
+    "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
     "lee2017": Student({"scale": 0.5}, 160, batch=16, dropout=0.1),
 }
 
@@ -102,10 +113,15 @@ def pieces(
     Args:
         model: hears them.
         lot: lessons, at its rate.
-        chance: where in the 3 s a shorter piece begins; None for the middle.
+        chance: where in the 3 s a shorter piece begins, which lessons are turned upside down, how
+            far all are shifted; None for the middle, and none.
     """
     rate, length = model.sample_rate, model.segmentation.segment
     sounds = np.asarray(lot.sounds, "float32") / 32767
+    if chance is not None:  # spectrograms hardly tell, so the scores stay true; waveforms do
+        sounds *= chance.choice(np.array([-1, 1], "float32"), (len(sounds), 1))
+        shift = round(SHIFT * rate)
+        sounds = np.roll(sounds, chance.integers(-shift, shift + 1), axis=1)
     share = 0.5 if chance is None else chance.random()
     span = round(3 * rate)
     if length > 2 * span:
@@ -219,10 +235,11 @@ def falling(first: float, done: float) -> float:
     return first * (0.02 + 0.98 * (1 + np.cos(np.pi * done)) / 2)
 
 
-def built(architecture: str, student: Student, dtype: str | None = None) -> zoo.AudioModel:
-    """Return the untrained network."""
+def built(name: str, student: Student, dtype: str | None = None) -> zoo.AudioModel:
+    """Return the untrained network; its name begins with that of its architecture."""
     keras.utils.set_random_seed(0)
     labels = manifest.load().checkpoint(TEACHER).labels
+    architecture = name.partition(".")[0]
     return zoo.build(architecture, labels, dtype=dtype, **student.options)
 
 
@@ -252,7 +269,7 @@ def trained(
         paths: the lots; all of those for training if none are given.
         begin_with: the values of its variables at first; untrained ones if none are given.
     """
-    model = built(given.architecture, student, given.dtype)
+    model = built(name, student, given.dtype)
     for layer in model.layers:
         if student.dropout is not None and isinstance(layer, keras.layers.Dropout):
             layer.rate = student.dropout
@@ -268,6 +285,8 @@ def trained(
         fitting.assign(model.variables, begin_with)
     elif not state.rows:
         begin_with_averages(learner, paths)
+        if student.tones:
+            tones.begin_with_tones(learner)
     total = (given.lots or student.lots) // ROUND
     done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
     first, begin = student.rate, 0
@@ -309,13 +328,16 @@ def trained(
 def finished(name: str, student: Student, taught: Path, folder: Path) -> zoo.AudioModel:
     """Return a network in its best state, its last layer fitted anew if that is better.
 
+    A widened network's is not: to hear all lessons takes it hours.
     Better is a higher ROC-AUC on the validation; what came of it is kept in FOLDER/NAME.last.npz.
     """
-    model = built(name.partition(".")[0], student)
+    model = built(name, student)
     with np.load(folder / f"{name}.npz") as kept:
         lots = int(kept["rows"].tolist()[-1].split(",")[LOTS])
         fitting.assign(model.variables, [kept[f"best{i}"] for i in range(len(model.variables))])
     layer, file = model.get_layer("logits"), folder / f"{name}.last.npz"
+    if student.widens:
+        return model
     if not file.is_file() or int(np.load(file)["lots"]) != lots:
         below = model.stage("penultimate")
         every = REFIT if hears_pieces(model) else 1
@@ -341,6 +363,9 @@ def both_ways(name: str, student: Student, given: argparse.Namespace) -> State:
     All weights but the last pooling's window are the same: ten times as many targets, each of what
     is heard just there, teach the filters sooner than the means over lessons do.
     """
+    if student.widens:
+        begin_with = widening.widened(zoo.load(student.widens), built(name, student))
+        return trained(name, student, given, begin_with=begin_with)
     if not student.short:
         return trained(name, student, given)
     first = in_pieces(student)
@@ -442,7 +467,7 @@ def main() -> None:
     given = parser.parse_args()
     given.state.mkdir(parents=True, exist_ok=True)
     student = STUDENTS[given.architecture]
-    name = f"{given.architecture}.zoo"
+    name = given.architecture if "." in given.architecture else f"{given.architecture}.zoo"
     write(name, both_ways(name, student, given), student, given)
 
 

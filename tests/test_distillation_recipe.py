@@ -147,6 +147,63 @@ def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, ta
     np.testing.assert_allclose(said, np.clip(often, 1e-4, 1), rtol=1e-3)
 
 
+def test_what_is_changed_for_training_sounds_the_same_to_the_teacher(lessons, distill, taught):
+    lot = lessons.read_at(lessons.lots(taught, "train")[0], 16000)
+    teacher = zoo.load(TEACHER)
+    plain = distill.pieces(teacher, lot, None)[0]
+    both = set()
+    for seed in range(3):
+        x, y = distill.pieces(teacher, lot, np.random.default_rng(seed))
+        within = 20 * 160  # samples: no change moves a sound further
+        signs = [
+            np.sign(value[np.abs(value).argmax()])
+            for a, b in zip(x, plain, strict=True)
+            if (value := np.correlate(a[20000:21000], b[20000 - within : 21000 + within])).any()
+        ]
+        both |= set(signs)
+        assert (x != plain).mean() > 0.5
+        np.testing.assert_allclose(teacher.predict(x, verbose=0)[2:8], y[2:8], atol=0.05)
+    assert both == {-1, 1}
+
+
+def test_filters_begin_as_tones_from_low_to_high(distill):
+    model = zoo.build("zhu2016", ["a", "b"], filters=[16] * 3, second_filters=[8] * 3)
+    before = model.get_layer("conv2_640").get_weights()
+    distill.tones.begin_with_tones(model)
+    for length in (16, 64, 640):
+        kernel = np.asarray(model.get_layer(f"conv1_{length}").kernel)[:, 0]
+        peaks = np.abs(np.fft.rfft(kernel, 16000, axis=0)).argmax(axis=0)
+        assert (np.diff(peaks[::2]) > 0).all()
+        assert peaks[0] <= 1.5 * 16000 / length
+        assert peaks[-2] < 8000
+        np.testing.assert_allclose(np.square(kernel).sum(axis=0), 2, rtol=1e-5)
+        overlap = (kernel[:, ::2] * kernel[:, 1::2]).sum(axis=0) / 2  # a quarter of a period apart
+        np.testing.assert_allclose(overlap, 0, atol=1e-5)
+    for old, new in zip(before, model.get_layer("conv2_640").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_wider_network_begins_as_what_it_widens(distill, monkeypatch):
+    narrow, wide = (
+        zoo.build("choi2016", ["a", "b"], width=width, segment=3.0) for width in (1 / 32, 3 / 32)
+    )
+    rng = np.random.default_rng(0)
+    for layer in narrow.layers:
+        if "norm" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    x = rng.normal(0, 0.1, (3, narrow.segmentation.segment)).astype("float32")
+    wanted = narrow.predict(x, verbose=0)
+    noisy = distill.widening.widened(narrow, wide)
+    monkeypatch.setattr(distill.widening, "NOISE", 0.0)
+    distill.fitting.assign(wide.variables, distill.widening.widened(narrow, wide))
+    np.testing.assert_allclose(wide.predict(x, verbose=0), wanted, atol=1e-5)
+    distill.fitting.assign(wide.variables, noisy)
+    kernel = np.asarray(wide.get_layer("block2_conv").kernel)
+    assert not np.allclose(kernel[..., 0], kernel[..., 1])
+    with pytest.raises(ValueError, match="no multiple"):
+        distill.widening.widened(wide, zoo.build("choi2016", ["a", "b"], width=1 / 8, segment=3.0))
+
+
 @pytest.mark.parametrize("kind", ["waveform", "spectrogram"])
 def test_norms_that_helped_in_training_are_folded_into_the_weights(distill, kind):
     model = zoo.build("dieleman2014", ["a", "b", "c"], input=kind)
