@@ -236,7 +236,7 @@ def falling(first: float, done: float) -> float:
 
 
 def built(name: str, student: Student, dtype: str | None = None) -> zoo.AudioModel:
-    """Return the untrained network; its name begins with that of its architecture."""
+    """Return the untrained network of an architecture, or of a name that begins with it."""
     keras.utils.set_random_seed(0)
     labels = manifest.load().checkpoint(TEACHER).labels
     architecture = name.partition(".")[0]
@@ -269,7 +269,7 @@ def trained(
         paths: the lots; all of those for training if none are given.
         begin_with: the values of its variables at first; untrained ones if none are given.
     """
-    model = built(name, student, given.dtype)
+    model = built(given.architecture, student, given.dtype)
     for layer in model.layers:
         if student.dropout is not None and isinstance(layer, keras.layers.Dropout):
             layer.rate = student.dropout

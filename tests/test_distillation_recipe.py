@@ -138,6 +138,24 @@ def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
             np.testing.assert_array_equal(trained, before)
 
 
+def test_a_student_at_full_width_goes_on_from_the_narrow_one(distill, given, monkeypatch):
+    for name, value in (("ROUND", 1), ("EVERY", 1)):
+        monkeypatch.setattr(distill, name, value)
+    monkeypatch.setattr(distill.following, "FEWEST", 1)
+    monkeypatch.setattr(distill.following, "PRESENT", 0.02)
+    labels = distill.manifest.load().checkpoint(TEACHER).labels
+    narrow = zoo.build("choi2016", labels, width=1 / 64)
+    monkeypatch.setattr(distill.zoo, "load", {"narrow": narrow}.get)
+    monkeypatch.setattr(distill.widening, "NOISE", 0.0)
+    given.architecture = name = "choi2016.full"
+    student = distill.Student({"width": 1 / 32}, 1, batch=2, rate=0.0, widens="narrow")
+    distill.both_ways(name, student, given)
+    wide = distill.finished(name, student, given.lessons, given.state)
+    assert not (given.state / f"{name}.last.npz").exists()
+    kernel, wider = (np.asarray(m.get_layer("block2_conv").kernel) for m in (narrow, wide))
+    np.testing.assert_allclose(wider[:, :, ::2, ::2] * 2, kernel, rtol=1e-6)
+
+
 def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, taught):
     paths = lessons.lots(taught, "train")
     model = distill.built("dieleman2014", distill.STUDENTS["dieleman2014"])

@@ -107,23 +107,6 @@ def test_what_was_heard_is_kept_track_by_track(recipe, tmp_path):
     np.testing.assert_array_equal(again[:3], first)
 
 
-def test_fewer_excerpts_of_a_track_are_spread_and_named_apart(recipe):
-    excerpts = recipe("excerpts")
-    sound = np.arange(9)[:, None]
-    few = excerpts.Excerpts(("t-9",), (sound,), ("game",)).fewer(3)
-    assert few.sounds[0][:, 0].tolist() == [0, 4, 8]
-    assert few.names != ("t-9",)
-
-
-def test_excerpts_of_some_games_are_those_of_their_tracks(recipe):
-    excerpts = recipe("excerpts")
-    sounds = tuple(np.full((1, 1), i) for i in range(3))
-    some = excerpts.Excerpts(("t", "u", "v"), sounds, ("a", "b", "a")).of(("a",))
-    assert some.names == ("t", "v")
-    assert [int(sound[0, 0]) for sound in some.sounds] == [0, 2]
-    assert set(some.packages) == {"a"}
-
-
 def test_folding_the_standardisation_into_the_head_is_exact(recipe):
     rng = np.random.default_rng(0)
     x, kernel, bias = rng.normal(3, 2, (5, 8)), rng.normal(size=(8, 4)), rng.normal(size=4)

@@ -36,20 +36,6 @@ class Excerpts(NamedTuple):
         """How long all of them last."""
         return sum(map(len, self.sounds)) * SAMPLES / RATE / 3600
 
-    def of(self, packages: Sequence[str]) -> "Excerpts":
-        """Return the excerpts of some games."""
-        kept = [i for i, package in enumerate(self.packages) if package in packages]
-        return Excerpts(*(tuple(part[i] for i in kept) for part in self))
-
-    def fewer(self, most: int) -> "Excerpts":
-        """Return at most so many excerpts of each track, as far from each other as they are."""
-        names, sounds = [], []
-        for name, sound in zip(self.names, self.sounds, strict=True):
-            chosen = np.linspace(0, len(sound) - 1, min(most, len(sound))).astype(int)
-            names.append(f"{name}-{len(chosen)}")
-            sounds.append(sound[chosen])
-        return Excerpts(tuple(names), tuple(sounds), self.packages)
-
     def __str__(self) -> str:
         games = len(set(self.packages))
         count = sum(map(len, self.sounds))
