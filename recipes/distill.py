@@ -57,7 +57,6 @@ import following
 import last_layer
 import lessons
 import normed
-import tones
 import widening
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -80,7 +79,6 @@ class Student(NamedTuple):
     short: int = 0  # lots that one of 29 s hears before in pieces of 3 s, at `FIRST_RATE`
     dropout: float | None = None  # in training, instead of the paper's
     norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
-    tones: bool = False  # the first filters begin as tones (`distillation/tones.py`)
     widens: str = ""  # weights of a narrower one that it begins as (`distillation/widening.py`)
 
 
@@ -89,11 +87,16 @@ class Student(NamedTuple):
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
     "zhu2016": Student(
-        {"filters": [128] * 3, "second_filters": [128] * 3},
+        {
+            "filters": [128] * 3,
+            "second_filters": [128] * 3,
+            "backend": "fully_convolutional",
+            "conv_filters": [256] * 4,
+            "segment": 3.0,
+        },
         800,
         batch=16,
         dropout=0.1,
-        tones=True,
     ),
     "choi2016": Student({"width": 0.25}, 60, batch=10, rate=2e-4, short=280, dropout=0.1),
     # FCN-4 as wide as in the paper, 69 MB: not published
@@ -216,7 +219,8 @@ class State:
     def add(self, row: list[str]) -> None:
         """Take a row of the training table, and write everything."""
         self.rows.append(row)
-        if float(row[AUC]) >= max(float(other[AUC]) for other in self.rows):
+        highest = max(float(other[AUC]) for other in self.rows)
+        if not float(row[AUC]) < highest:  # where no tag counts, and there is none, the last
             self.best = fitting.values_of(self.model.variables)
         values = fitting.values_of(self.variables)
         arrays = {f"variable{i}": value for i, value in enumerate(values)}
@@ -285,8 +289,6 @@ def trained(
         fitting.assign(model.variables, begin_with)
     elif not state.rows:
         begin_with_averages(learner, paths)
-        if student.tones:
-            tones.begin_with_tones(learner)
     total = (given.lots or student.lots) // ROUND
     done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
     first, begin = student.rate, 0

@@ -184,23 +184,6 @@ def test_what_is_changed_for_training_sounds_the_same_to_the_teacher(lessons, di
     assert both == {-1, 1}
 
 
-def test_filters_begin_as_tones_from_low_to_high(distill):
-    model = zoo.build("zhu2016", ["a", "b"], filters=[16] * 3, second_filters=[8] * 3)
-    before = model.get_layer("conv2_640").get_weights()
-    distill.tones.begin_with_tones(model)
-    for length in (16, 64, 640):
-        kernel = np.asarray(model.get_layer(f"conv1_{length}").kernel)[:, 0]
-        peaks = np.abs(np.fft.rfft(kernel, 16000, axis=0)).argmax(axis=0)
-        assert (np.diff(peaks[::2]) > 0).all()
-        assert peaks[0] <= 1.5 * 16000 / length
-        assert peaks[-2] < 8000
-        np.testing.assert_allclose(np.square(kernel).sum(axis=0), 2, rtol=1e-5)
-        overlap = (kernel[:, ::2] * kernel[:, 1::2]).sum(axis=0) / 2  # a quarter of a period apart
-        np.testing.assert_allclose(overlap, 0, atol=1e-5)
-    for old, new in zip(before, model.get_layer("conv2_640").get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
-
-
 def test_a_wider_network_begins_as_what_it_widens(distill, monkeypatch):
     narrow, wide = (
         zoo.build("choi2016", ["a", "b"], width=width, segment=3.0) for width in (1 / 32, 3 / 32)
