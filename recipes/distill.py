@@ -4,14 +4,19 @@
     python recipes/distill.py dieleman2014 LESSONS STATE
     python recipes/distill.py lee2017 LESSONS STATE
     python recipes/distill.py lee2017 LESSONS STATE --lots 400
+    python recipes/distill.py lee2017 LESSONS STATE --lots 800
     python recipes/distill.py zhu2016 LESSONS STATE
     python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
+    python recipes/distill.py choi2016.full LESSONS STATE
 
 The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
 the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
-network that hears less than 3 s gets a piece of them drawn by chance. choi2016 hears 29.12 s at
-once, a whole lesson, and learns the mean over its segments, after it has learned of pieces of 3 s;
-what it is then is kept and published as well.
+network that hears less than 3 s gets a piece of them drawn by chance. Half of the lessons are turned
+upside down, and all shifted by up to 10 ms: a spectrogram hardly tells, a waveform does. choi2016
+hears 29.12 s at once, a whole lesson, and learns the mean over its segments, after it has learned
+of pieces of 3 s; what it is then is kept and published as well. `choi2016.full` is FCN-4 as wide as
+in its paper, 69 MB, and only scored: it begins as the published narrow one, widened
+(`distillation/widening.py`).
 The last bias begins where it says of each tag how often it is heard. There is less dropout than in
 the papers: with their .5 behind each block choi2016, a quarter as wide, had .60 on the validation
 after 20 lots, and .85 with .1; lee2017, half as wide, .76 and .78. dieleman2014, which has no batch
@@ -30,7 +35,8 @@ hears the test lessons, of games, soundfonts and voices that are in no other spl
     results/distillation_training.png     score on the validation against hours heard
 
 `--lots N` trains longer than `STUDENTS` says: with a state that has ended, it goes on from its last
-weights, the rate falling from a third of the first to a fiftieth again.
+weights, the rate falling from a third of the first to a fiftieth again. With KERAS_BACKEND=jax the
+two that hear waveforms learn up to twice as fast on a processor.
 """
 
 import argparse
@@ -82,8 +88,10 @@ class Student(NamedTuple):
     widens: str = ""  # weights of a narrower one that it begins as (`distillation/widening.py`)
 
 
-# Steps, scores and seconds: results/distillation_training.csv. choi2016 learned when there were
-# 15 h of lessons, as did lee2017 at first; the rest is of 30 h.
+# Steps, scores and seconds: results/distillation_training.csv. The lessons grew meanwhile: choi2016
+# learned from 15 h, dieleman2014 from 30 h, zhu2016 and choi2016.full from 50 h, and lee2017 from
+# 15 h until lot 160, from 30 h until lot 400 and from 50 h until lot 800. The first two learned
+# without lessons upside down or shifted, and lee2017 until lot 400.
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
     "zhu2016": Student(

@@ -100,6 +100,7 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
         checkpoint.architecture,
         checkpoint.labels,
         segment=options.pop("segment", None),
+        backend=options.pop("backend", None),
         options=options,
         card=card.to_dict(),
         dtype=dtype,

@@ -129,7 +129,7 @@ def variants(a: Architecture) -> list[str]:
     return columns(rows, right="kHz s parameters", width=WIDTH - 4)
 
 
-def options(v: Variant) -> str:
+def options(v: Variant | Checkpoint) -> str:
     """Return options as one writes them in a call of `zoo.build`."""
     return ", ".join(f"{key}={value!r}" for key, value in v.options.items())
 
@@ -154,6 +154,7 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
         *wrapped(checkpoint.licence.weights, "licence", 4),
         *wrapped(checkpoint.licence.data, "data", 4),
         *wrapped(checkpoint.status, "status", 4),
+        *(wrapped(options(checkpoint), "options", 4) if checkpoint.options else ()),
         *wrapped(f"{hears.sample_rate} Hz, {hears.description}", "input", 4),
         *wrapped(f"{count(checkpoint.parameters)} trained", "parameters", 4),
         *wrapped(checkpoint.provenance, "provenance", 4),

@@ -7,9 +7,11 @@
     python recipes/corpus/build.py CORPUS --rendered 16 --voices 16 --seldom 9 --split test
     python recipes/distillation/lessons.py CORPUS LESSONS --hours 15
     python recipes/distillation/lessons.py CORPUS LESSONS --hours 30
+    python recipes/distillation/lessons.py CORPUS LESSONS --hours 50
 
 The corpus grew while ours were made; the first two lines are there so that the first 10 h come out
-as ours did. The others are enough for as good a set; `choi2016.zoo` learned from 15 h.
+as ours did. The others are enough for as good a set; which network learned from how much is said
+above `STUDENTS` in `distill.py`.
 
 A lesson is 30 s of sound, changed by chance, cut into 10 segments of 3 s; each teacher hears each
 of these segments **after** the changes, so that what it says is true of just what the student will

@@ -42,7 +42,7 @@ NORMS = (
 HEARS = {
     "dieleman2014": "mono; log-mel spectrogram computed in the model: FFT 256, hop 256, 128 bands; "
     "segments of 3 s",
-    "zhu2016": "mono; waveform, segments of 3 s",
+    "zhu2016": "mono; waveform; segments of 3 s",
     "lee2017": "mono; waveform, segments of 59,049 samples, 2.68 s",
     "choi2016": "mono; log-mel spectrogram in decibels computed in the model: FFT 512, hop 256, 96 "
     "bands; segments of 29.12 s",

@@ -147,8 +147,8 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
     Attributes:
         architecture: the model file that it fits.
         default: whether the architecture's bare name means this one.
-        options: arguments of the architecture's builder, and "segment", in seconds, where it is not
-            the paper's.
+        options: arguments of the architecture's builder, and "segment", in seconds, and "backend",
+            with its arguments, where they are not the paper's.
         parameters: how many of its numbers were trained; others are moving averages, constants.
         labels: in the order of the network's outputs.
         sources: where it can be had, in the order in which they are tried.
