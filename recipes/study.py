@@ -12,10 +12,10 @@ front-ends stand before the same back-end, pooling over time and a dense layer, 
     waveform     `lee2017`, a quarter as wide as the paper's: 88,000 parameters with the back-end
     spectrogram  `pons2017`, its paper's variant, n = 4 instead of 16: 70,000
 
-Both hear 3 s and take about as long. Each of the six networks takes the same number of steps; what
-differs is how much there is to hear. A smaller share is part of every larger one. When ours learned
-there were 15 h of lessons: the largest share is some 1,800 excerpts of 30 s, less than a tenth of
-the review's smallest.
+Both hear 3 s. Each of the six networks takes the same number of steps; what differs is how much
+there is to hear. A smaller share is part of every larger one. When ours learned there were 50 h of
+lessons: the largest share is 6,000 excerpts of 30 s, a quarter of the review's smallest. With
+KERAS_BACKEND=jax, on one core, a network takes five minutes on spectrograms, ten on waveforms.
 
 The score is ROC-AUC against the teachers on the test lessons, of the state that was best on the
 validation. Both teachers hear spectrograms, and one of them has the very front-end of `pons2017`:
@@ -43,7 +43,7 @@ FRONT_ENDS = {
 }
 SHARES = (1 / 16, 1 / 4, 1)
 COMMON = {"segment": 3.0, "backend": "temporal_pooling"}
-LOTS, BATCH = 30, 16
+LOTS, BATCH = 100, 16
 HEARD = 4  # of the test pieces, every how many are heard
 KEYS = 3  # cells that say what a row is about
 HEADER = ("front-end", "architecture", "share", "hours of lessons", "hours heard", "steps",
