@@ -256,7 +256,7 @@ def checkpoint_part(name: str, c: Checkpoint) -> str:
         ("licence of the weights", c.licence.weights),
         ("training data", c.licence.data),
         ("status", c.status),
-        ("options", ", ".join(f"`{key}={value!r}`" for key, value in c.options.items())),
+        ("options", f"`{text.options(c)}`" if c.options else ""),
         ("trained parameters", text.count(c.parameters)),
         ("input", f"{c.input.sample_rate:,} Hz, {c.input.description}"),
         ("provenance", c.provenance),
