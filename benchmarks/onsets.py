@@ -27,7 +27,7 @@ import sys
 import soundfile
 from turns import Contender, spread
 
-from zoo.files import table
+from zoo.utils.files import write_csv
 
 OURS = """
 import zoo
@@ -105,7 +105,7 @@ def main() -> None:
             [str(i), f"{duration:.1f}", *(f"{speed:.2f}" for speed in row.values())]
             for i, row in enumerate(rows, start=1)
         ]
-        table([header, *lines], given.csv)
+        write_csv([header, *lines], given.csv)
 
 
 if __name__ == "__main__":

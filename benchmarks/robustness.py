@@ -32,9 +32,10 @@ import soxr
 from rich.progress import track as progress
 
 import zoo
-from zoo import evaluation, scoring
 from zoo.data.corpus import Corpus
 from zoo.errors import WeightsError
+from zoo.evaluation import scores
+from zoo.evaluation.tags import of_tags
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "genre_test"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "distillation"))
@@ -99,9 +100,9 @@ def rows(name: str, corpora: dict[str, Corpus]) -> list[list[str]]:
     reference: np.ndarray | None = None
     first = 0.0
     for change, corpus in progress(corpora.items(), name):
-        heard = scoring.hear(model, corpus)
-        tags = scoring.matched(name, model.labels, corpus)
-        result = evaluation.of_tags(model, corpus, tags, heard, bootstrap=1000, seed=0)
+        heard = scores.hear(model, corpus)
+        tags = scores.matched(name, model.labels, corpus)
+        result = of_tags(model, corpus, tags, heard, bootstrap=1000, seed=0)
         auc = result.metrics["ROC-AUC"]
         if reference is None:
             reference, first = heard.values, auc.value

@@ -138,7 +138,7 @@ class Clock:
 
 def read(options: str) -> dict:
     """Read "a=1,b=2"."""
-    from zoo.cli.training import option
+    from zoo.utils.options import option
 
     return dict(option(text) for text in options.split(",") if text)
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
 from zoo import audio
-from zoo.registry import Architecture, Variant
+from zoo.registry.cards import Architecture, Variant
 
 CLIP = Path(__file__).parents[1] / "examples" / "audio" / "bach_prelude_c_major.flac"
 START = 0.5  # seconds into the clip

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from zoo import registry, text
-from zoo.registry import Architecture, Variant
-from zoo.weights import manifest
-from zoo.weights.manifest import Bundled, Checkpoint, PyPI, Source
+from zoo.registry import cards, lookup, manifest
+from zoo.registry.cards import Architecture, Variant
+from zoo.registry.manifest import Bundled, Checkpoint, PyPI, Source
+from zoo.utils import text
 
 DOCS = Path(__file__).resolve().parent
 README = DOCS.parent / "README.md"
@@ -63,9 +63,10 @@ of a sound. Shapes are those of the default network, where nothing else is said.
 
 def index() -> str:
     """Return the index: the review's grid, the back-ends, every architecture and checkpoint."""
-    from zoo import backends, loading
+    from zoo.layers import backends
+    from zoo.weights import loading
 
-    names = registry.list_models(trained=False)
+    names = lookup.list_models(trained=False)
     return document(
         MADE,
         "# The architectures",
@@ -90,7 +91,7 @@ def index() -> str:
         "## Checkpoints",
         table(
             ("", "licence of the weights", "status", "published", "measured", "data"),
-            (row for name in registry.list_models() for row in checkpoint_rows(name)),
+            (row for name in lookup.list_models() for row in checkpoint_rows(name)),
         ),
         COMPARE,
         "## What `zoo.build` takes",
@@ -101,12 +102,12 @@ def index() -> str:
 
 def grid(names: Iterable[str]) -> str:
     """Return the review's grid of front-ends."""
-    knowledge = dict.fromkeys(registry.FRONT_ENDS, "yes") | {registry.FRONT_ENDS[0]: "no"}
+    knowledge = dict.fromkeys(cards.FRONT_ENDS, "yes") | {cards.FRONT_ENDS[0]: "no"}
     return table(
         ("filters of the first layer", "domain knowledge", "on a waveform", "on a spectrogram"),
         (
             (row, knowledge[row], *("; ".join(map(cell, shapes.items())) for shapes in by.values()))
-            for row, by in registry.grid(names).items()
+            for row, by in lookup.grid(names).items()
         ),
     )
 
@@ -118,15 +119,15 @@ def cell(shape: tuple[str, list[str]]) -> str:
 
 def back_ends(names: Iterable[str]) -> Iterable[tuple[str, ...]]:
     """Yield a row for each back-end."""
-    known = registry.architectures()
-    for backend, (length, review) in registry.BACKENDS.items():
+    known = lookup.architectures()
+    for backend, (length, review) in cards.BACKENDS.items():
         own = ", ".join(link(name) for name in names if known[name].backend == backend)
         yield f"[`{backend}`](#{backend})", length, review, own
 
 
 def architecture_row(name: str) -> tuple[str, ...]:
     """Return what the index says of an architecture."""
-    card = registry.info(name)
+    card = lookup.info(name)
     a, (default, *_) = card.architecture, card.architecture.variants.values()
     own = f"{len(card.checkpoints)}" if card.checkpoints else ""
     return link(name), str(a.year), a.task, a.input, hears(default), f"{default.parameters:,}", own
@@ -134,11 +135,11 @@ def architecture_row(name: str) -> tuple[str, ...]:
 
 def checkpoint_rows(name: str) -> Iterable[tuple[str, ...]]:
     """Yield what the index says of a checkpoint: a row for each part of data, or one."""
-    checkpoint = registry.info(name).checkpoints[name]
+    checkpoint = lookup.info(name).checkpoints[name]
     label = f"[{name}](models/{checkpoint.architecture}.md#{anchor(name)})"
     label = f"**{label}**" if checkpoint.default else label
     first = (label, checkpoint.licence.weights, checkpoint.status)
-    found = text.scores(checkpoint.metrics)
+    found = cards.scores(checkpoint.metrics)
     if not found:
         yield (*first, "", "", "")
     for (data, _), metrics in found.items():
@@ -156,7 +157,7 @@ def checkpoint_rows(name: str) -> Iterable[tuple[str, ...]]:
 
 def page(name: str) -> str:
     """Return the page of an architecture."""
-    card = registry.info(name)
+    card = lookup.info(name)
     a = card.architecture
     module = importlib.import_module(f"zoo.models.{name}")
     idea, rest = docstring(module.__doc__)
@@ -219,15 +220,15 @@ def facts(a: Architecture) -> Iterable[tuple[str, str]]:
     yield "task", a.task
     yield "front-end", f"{a.front_end}, {a.shape}, on a {a.input}; {knowledge} domain knowledge"
     yield "filters", a.filters
-    yield "back-end", f"[{a.backend}](../index.md#{a.backend}); {text.length(a)}"
+    yield "back-end", f"[{a.backend}](../index.md#{a.backend}); {cards.length(a)}"
     if a.notes:
         yield "to know", a.notes
 
 
 def variant_row(v: Variant) -> tuple[str, ...]:
     """Return what a page says of one of the networks, after its name."""
-    options = f"`{text.options(v)}`" if v.options else "default"
-    shapes = text.filters(v)
+    options = f"`{cards.options(v)}`" if v.options else "default"
+    shapes = cards.filters(v)
     if v.plane is not None:
         shapes += f" (frames x {v.bands}, of {v.plane[0]} x {v.plane[1]})"
     return options, f"{v.sample_rate:,} Hz", hears(v), f"{v.parameters:,}", shapes
@@ -235,7 +236,7 @@ def variant_row(v: Variant) -> tuple[str, ...]:
 
 def hears(v: Variant) -> str:
     """Return the length of a segment."""
-    return f"{text.seconds(v.segment, v.sample_rate)} s"
+    return f"{cards.seconds(v.segment, v.sample_rate)} s"
 
 
 def usage(name: str, a: Architecture, checkpoint: str | None) -> str:
@@ -256,7 +257,7 @@ def checkpoint_part(name: str, c: Checkpoint) -> str:
         ("licence of the weights", c.licence.weights),
         ("training data", c.licence.data),
         ("status", c.status),
-        ("options", f"`{text.options(c)}`" if c.options else ""),
+        ("options", f"`{cards.options(c)}`" if c.options else ""),
         ("trained parameters", text.count(c.parameters)),
         ("input", f"{c.input.sample_rate:,} Hz, {c.input.description}"),
         ("provenance", c.provenance),
@@ -265,7 +266,7 @@ def checkpoint_part(name: str, c: Checkpoint) -> str:
     ]
     scores = [
         (metric, *values(kinds), data, split, clips(kinds), sources(kinds))
-        for (data, split), metrics in text.scores(c.metrics).items()
+        for (data, split), metrics in cards.scores(c.metrics).items()
         for metric, kinds in metrics.items()
     ]
     head = ("score", "published", "measured", "data", "part", "clips", "source")
@@ -437,7 +438,7 @@ def readme() -> str:
 
 def pages() -> dict[Path, str]:
     """Return the content of every file of text that this command writes."""
-    architectures = registry.architectures()
+    architectures = lookup.architectures()
     return {README: readme(), DOCS / "index.md": index()} | {
         DOCS / "models" / f"{name}.md": page(name) for name in architectures
     }
@@ -451,7 +452,7 @@ def main() -> None:
     if sys.argv[1:] != ["text"]:
         import draw
 
-        for name, architecture in registry.architectures().items():
+        for name, architecture in lookup.architectures().items():
             draw.picture(architecture, DOCS / "models" / f"{name}.svg")
 
 

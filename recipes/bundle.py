@@ -21,9 +21,10 @@ import numpy as np
 import safetensors.numpy
 
 import zoo
-from zoo.files import replacing
-from zoo.loading import variables
-from zoo.weights import cache, fetch, manifest
+from zoo.inference.variables import variables
+from zoo.registry import manifest
+from zoo.utils.files import replacing
+from zoo.weights import cache, fetch
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LISTING = CHECKOUT / manifest.FILE_NAME

@@ -55,9 +55,9 @@ from matplotlib.figure import Figure
 from rich.progress import track as progress
 
 import zoo
-from zoo import fitting
-from zoo.files import replacing
-from zoo.weights import manifest
+from zoo.inference import variables
+from zoo.registry import manifest
+from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parent / "distillation"))
 import following
@@ -216,12 +216,12 @@ class State:
         self.model, self.file = model, file
         self.rows: list[list[str]] = []
         self.variables = [*learner.variables, *learner.optimizer.variables]
-        self.best = fitting.values_of(model.variables)
+        self.best = variables.values_of(model.variables)
         if file.is_file():
             with np.load(file) as kept:
                 self.rows = [row.split(",") for row in kept["rows"].tolist()]
                 self.best = [kept[f"best{i}"] for i in range(len(self.best))]
-                fitting.assign(
+                variables.assign_values(
                     self.variables, [kept[f"variable{i}"] for i in range(len(self.variables))]
                 )
 
@@ -230,8 +230,8 @@ class State:
         self.rows.append(row)
         highest = max(float(other[AUC]) for other in self.rows)
         if not float(row[AUC]) < highest:  # where no tag counts, and there is none, the last
-            self.best = fitting.values_of(self.model.variables)
-        values = fitting.values_of(self.variables)
+            self.best = variables.values_of(self.model.variables)
+        values = variables.values_of(self.variables)
         arrays = {f"variable{i}": value for i, value in enumerate(values)}
         arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
         with replacing(self.file) as file:
@@ -295,7 +295,7 @@ def trained(
     paths = paths or lessons.lots(given.lessons, lessons.TRAIN)
     validation = lessons.lots(given.lessons, lessons.VALIDATION)
     if not state.rows and begin_with:
-        fitting.assign(model.variables, begin_with)
+        variables.assign_values(model.variables, begin_with)
     elif not state.rows:
         begin_with_averages(learner, paths)
     total = (given.lots or student.lots) // ROUND
@@ -345,7 +345,9 @@ def finished(name: str, student: Student, taught: Path, folder: Path) -> zoo.Aud
     model = built(name, student)
     with np.load(folder / f"{name}.npz") as kept:
         lots = int(kept["rows"].tolist()[-1].split(",")[LOTS])
-        fitting.assign(model.variables, [kept[f"best{i}"] for i in range(len(model.variables))])
+        variables.assign_values(
+            model.variables, [kept[f"best{i}"] for i in range(len(model.variables))]
+        )
     layer, file = model.get_layer("logits"), folder / f"{name}.last.npz"
     if student.widens:
         return model

@@ -35,7 +35,8 @@ import lessons
 import numpy as np
 from matplotlib.figure import Figure
 
-from zoo import fitting, plot
+from zoo.inference import variables
+from zoo.utils import figures
 
 FRONT_ENDS = {
     "waveform": ("lee2017", {"scale": 0.25}),
@@ -66,7 +67,7 @@ def row(front_end: str, share: float, given: argparse.Namespace) -> list[str]:
     name = f"{front_end}-{len(paths):04}"
     state = distill.trained(name, student, one, paths)
     model = distill.built(architecture, student)
-    fitting.assign(model.variables, state.best)
+    variables.assign_values(model.variables, state.best)
     tags = following.follow(
         *distill.said(model, lessons.lots(given.lessons, lessons.TEST), HEARD), model.labels
     )
@@ -85,7 +86,7 @@ def draw(path: Path, picture: Path) -> None:
         rows = list(csv.DictReader(file))
     figure = Figure((7, 4), layout="constrained")
     axes = figure.subplots()
-    for front_end, colour in zip(FRONT_ENDS, (plot.ACCENT, plot.COLOUR), strict=True):
+    for front_end, colour in zip(FRONT_ENDS, (figures.ACCENT, figures.COLOUR), strict=True):
         mine = [
             (float(r["hours of lessons"]), float(r["ROC-AUC on test"]))
             for r in rows

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from zoo.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
+from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
 
 SAMPLES = 16000
 

@@ -12,7 +12,8 @@ import numpy as np
 from test_all_models import HEAVY, small, sounds
 
 import zoo
-from zoo import backends, loading
+from zoo.inference import variables
+from zoo.layers import backends
 
 STAGES = ("penultimate", "probabilities")
 
@@ -26,7 +27,7 @@ def make(folder: Path) -> None:
         )
     rng = np.random.default_rng(3)
     for name, model in models.items():
-        for variable in loading.variables(model).values():
+        for variable in variables.variables(model).values():
             if len(variable.shape) < 2:  # biases, scales, means, variances; kernels are random
                 noise = rng.uniform(0, 0.1, variable.shape)
                 variable.assign(variable + noise.astype("float32"))

@@ -1,4 +1,4 @@
-"""One short sound in every format that `zoo.data.tfio` decodes, and spoiled ones."""
+"""One short sound in every format that `tensorflow_io.py` decodes, and damaged ones."""
 
 from pathlib import Path
 

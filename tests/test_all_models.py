@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.graph import import_architecture
+from zoo.inference.assembly import import_architecture
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 

@@ -1,4 +1,4 @@
-"""zoo.audio, and what it stands on: zoo.paths, zoo.decode, zoo.mpeg, zoo.arrays."""
+"""The files of zoo/audio: paths, decode, mpeg, arrays, segmentation."""
 
 import os
 import subprocess
@@ -16,8 +16,8 @@ import pytest
 import soundfile
 import soxr
 
-from zoo import audio, mpeg
-from zoo.audio import Segmentation
+from zoo import audio
+from zoo.audio import Segmentation, mpeg
 from zoo.errors import AudioError, AudioWarning, ConfigError
 
 MUSICNN = Segmentation(segment=48128, hop=47872, pad=256)
@@ -119,7 +119,7 @@ def test_8_khz_works_and_says_that_the_upper_band_is_empty(tmp_path):
 def test_decoding_leaves_other_threads_their_turn(tmp_path, monkeypatch):
     """The network runs beside decoding only if decoding lets go of the interpreter."""
     path = written(tmp_path / "long.flac", music(60))
-    monkeypatch.setattr("zoo.decode.BLOCK", 2 * 60 * 44100)  # everything in one call
+    monkeypatch.setattr("zoo.audio.decode.BLOCK", 2 * 60 * 44100)  # everything in one call
     turns, stop = [], threading.Event()
 
     def take_turns():
@@ -522,7 +522,7 @@ CUTS = [
 @pytest.mark.parametrize("block", [1, 13, 100, 10000])
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_segments_equal_those_of_the_whole_array(monkeypatch, cut, block, tail):
-    monkeypatch.setattr("zoo.arrays.BLOCK", block)
+    monkeypatch.setattr("zoo.audio.arrays.BLOCK", block)
     for length in [*range(1, 60, 7), *range(90, 112), *range(180, 206), 299, 300, 301, 1000]:
         sound = np.random.default_rng(length).uniform(-1, 1, length).astype(np.float32)
         with warnings.catch_warnings():

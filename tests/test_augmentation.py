@@ -13,7 +13,7 @@ import tensorflow as tf
 from augmentation_effects import decibels, features, sounds, to_numpy
 
 import zoo
-from zoo.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
+from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
 
 SCRIPT = Path(__file__).parent / "augmentation_effects.py"
 WAVEFORM = [Gain, Noise]

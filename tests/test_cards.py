@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry
-from zoo.weights import manifest
+from zoo.registry import cards, lookup, manifest
 
-VARIANTS = [(a.name, name) for a in registry.architectures().values() for name in a.variants]
+VARIANTS = [(a.name, name) for a in lookup.architectures().values() for name in a.variants]
 
 
 class Facts:
@@ -38,15 +37,15 @@ def built(architecture: str, options: str, labels: int) -> Facts:
 
 
 @pytest.fixture(params=VARIANTS, ids=".".join)
-def case(request) -> tuple[registry.Variant, Facts]:
+def case(request) -> tuple[cards.Variant, Facts]:
     """A network as its card has it, and as it is."""
     name, variant = request.param
-    a = registry.architectures()[name]
+    a = lookup.architectures()[name]
     said = a.variants[variant]
     return said, built(name, json.dumps(said.options), a.labels)
 
 
-def kernels(said: registry.Variant) -> Iterable[tuple[int, ...]]:
+def kernels(said: cards.Variant) -> Iterable[tuple[int, ...]]:
     """Yield the shapes of kernels that the filters of a card must have, without inner channels."""
     for frames, bands, count in said.filters:
         yield (frames, count) if said.plane is None else (frames, bands, count)

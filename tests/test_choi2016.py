@@ -4,7 +4,7 @@ import pytest
 
 import zoo
 from zoo import audio
-from zoo.features import windowed_dft
+from zoo.layers.mel import windowed_dft
 from zoo.weights.convert import torch as torch_reader
 
 LABELS = [f"tag {i}" for i in range(50)]

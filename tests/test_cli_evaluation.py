@@ -11,7 +11,7 @@ import songs
 
 import zoo
 from zoo.cli.evaluation import meant
-from zoo.scoring import Scores
+from zoo.evaluation.scores import Scores
 
 FAST = ("--bootstrap", 5)
 

@@ -13,11 +13,11 @@ import soundfile
 from matplotlib.text import Text
 
 import zoo
-from zoo import charts, comparison, costs
 from zoo.data import Clip, Corpus
-from zoo.evaluation import TagScore
-from zoo.metrics import Score
-from zoo.weights import manifest
+from zoo.evaluation import compare, costs, plots
+from zoo.evaluation.metrics import Score
+from zoo.evaluation.records import TagScore
+from zoo.registry import manifest
 
 KINDS = ("noise", "tone", "both")
 
@@ -129,8 +129,8 @@ def test_parameters_size_and_licence_are_those_of_the_checkpoint(pons, corpus):
     known = manifest.load().checkpoint("pons2017.mtt")
     assert costs.parameters(pons) == known.parameters
     assert costs.size(pons, "pons2017.mtt") == known.bundled[0].bytes
-    assert comparison.licence(pons) == "ISC"
-    assert comparison.resolved("pons2017") == "pons2017.mtt"
+    assert compare.licence(pons) == "ISC"
+    assert compare.resolved("pons2017") == "pons2017.mtt"
 
 
 def test_frozen_parameters_count_too(models):
@@ -174,7 +174,7 @@ def scored(name, clips, labels=None):
 
 
 def published(name, data, clips, labels=None):
-    return comparison.published(name, Corpus(data, (), ()), scored(name, clips, labels))
+    return compare.published(name, Corpus(data, (), ()), scored(name, clips, labels))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_published_scores_are_those_of_all_tags_only():
 
 
 def test_models_of_ones_own_have_no_published_scores(models):
-    assert comparison.published(models["one"], Corpus("mtat/test", (), ()), None) == {}
+    assert compare.published(models["one"], Corpus("mtat/test", (), ()), None) == {}
 
 
 def test_published_scores_stand_in_columns_of_their_own(result):
@@ -365,7 +365,7 @@ def test_too_many_models_do_not_fit_in_a_picture(result):
 
 def test_heights_are_spread_in_their_order():
     heights = np.array([0.5, 0.1, 0.52, 0.51, 0.99])
-    moved = charts.spread(heights, 0.1)
+    moved = plots.spread(heights, 0.1)
     np.testing.assert_array_equal(np.argsort(moved), np.argsort(heights))
     assert np.diff(np.sort(moved)).min() >= 0.1 - 1e-9
     assert moved.min() >= 0
@@ -374,7 +374,7 @@ def test_heights_are_spread_in_their_order():
 
 @pytest.mark.parametrize(("low", "high"), [(20, 60), (3, 900), (0.1, 20000)])
 def test_marks_of_a_logarithmic_axis_are_round_and_few(low, high):
-    numbers = charts.round_numbers(low, high)
+    numbers = plots.round_numbers(low, high)
     assert 3 <= len(numbers) <= 12
     assert all(low <= number <= high for number in numbers)
     assert {f"{number:e}"[:3] for number in numbers} <= {f"{d:e}"[:3] for d in (1, 1.5, *range(8))}

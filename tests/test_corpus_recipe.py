@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import recipe_modules
 
-from zoo.weights import manifest
+from zoo.registry import manifest
 
 TOP = Path(__file__).parent.parent
 RECIPE = TOP / "recipes" / "corpus"

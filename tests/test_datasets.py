@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from zoo import data
-from zoo.data import gtzan, jamendo, msd, mtat, pickles
+from zoo.data.readers import gtzan, jamendo, msd, mtat, pickles
 from zoo.errors import AudioError, AudioWarning, ConfigError
-from zoo.weights import manifest
+from zoo.registry import manifest
 
 
 def encoded(format: str) -> bytes:

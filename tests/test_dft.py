@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.dft import SplitMatrix, TwoStepDFT
+from zoo.layers.dft import SplitMatrix, TwoStepDFT
 
 
 def magnitudes(frames, window, n_bins):

@@ -8,10 +8,10 @@ import pytest
 from conftest import CHECKOUT
 
 import zoo
-from zoo import registry
+from zoo.registry import lookup
 
 DOCS = CHECKOUT / "docs"
-ARCHITECTURES = sorted(registry.architectures())
+ARCHITECTURES = sorted(lookup.architectures())
 STALE = "run `python docs/generate.py`"
 
 
@@ -70,7 +70,7 @@ def test_every_internal_link_leads_somewhere():
 def test_a_picture_shows_every_filter_of_the_card(name):
     root = ElementTree.parse(DOCS / "models" / f"{name}.svg").getroot()
     texts = " ".join("".join(e.itertext()) for e in root.iter() if e.tag.endswith("text"))
-    for v in registry.architectures()[name].variants.values():
+    for v in lookup.architectures()[name].variants.values():
         shown = [
             f"{size} samples, stride {other}" if v.plane is None else f"{size} \u00d7 {other}"
             for size, other, _ in v.filters

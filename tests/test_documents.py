@@ -15,7 +15,9 @@ README = CHECKOUT / "README.md"
 MODULES = sorted(
     m.name
     for m in pkgutil.walk_packages(zoo.__path__, "zoo.")
-    if not m.name.endswith(("__main__", "zoo.data.tfio"))  # the latter needs an extra
+    if not m.name.endswith(
+        ("__main__", "zoo.data.pipeline.tensorflow_io")
+    )  # the latter needs an extra
 )
 
 

@@ -20,8 +20,12 @@ from sklearn.metrics import (
 )
 
 import zoo
-from zoo import evaluation, loading, onset_scores, scoring
 from zoo.data import Clip, Corpus
+from zoo.evaluation import onsets as onset_scores
+from zoo.evaluation import records
+from zoo.evaluation.scores import Scores, hear, matched
+from zoo.evaluation.tags import of_tags
+from zoo.inference import variables
 
 KINDS = ("noise", "tone", "both")
 
@@ -51,11 +55,11 @@ def result(model, corpus):
 @pytest.fixture(scope="module")
 def evaluated(model, corpus):
     """Evaluate the model on the corpus's clips with other tags; they are heard once."""
-    heard = scoring.hear(model, corpus)
+    heard = hear(model, corpus)
 
     def of(tagged, bootstrap=0, shared=False):
-        tags = scoring.matched(model.name, model.labels, tagged, shared)
-        return evaluation.of_tags(model, tagged, tags, heard, bootstrap, seed=0)
+        tags = matched(model.name, model.labels, tagged, shared)
+        return of_tags(model, tagged, tags, heard, bootstrap, seed=0)
 
     return of
 
@@ -93,7 +97,7 @@ def test_of_an_excerpt_only_the_excerpt_is_heard(model, corpus, tmp_path):
         Clip(tmp_path / "both.wav", ("noise",), 0, 1.2),
         Clip(tmp_path / "both.wav", ("tone",), 1.2, None),
     ]
-    heard = scoring.hear(model, Corpus("excerpts", tuple(clips), KINDS))
+    heard = hear(model, Corpus("excerpts", tuple(clips), KINDS))
     for values, sound in zip(heard.values, (loud, quiet), strict=True):
         np.testing.assert_allclose(values, model.tag((sound, songs.RATE)).scores, atol=1e-4)
     np.testing.assert_allclose(heard.seconds, [1.2, 1.2], atol=1e-3)
@@ -101,7 +105,7 @@ def test_of_an_excerpt_only_the_excerpt_is_heard(model, corpus, tmp_path):
 
 def test_scores_can_be_kept(result, tmp_path):
     result.scores.save(tmp_path / "scores.npz")
-    again = zoo.scoring.Scores.load(tmp_path / "scores.npz")
+    again = zoo.evaluation.scores.Scores.load(tmp_path / "scores.npz")
     assert (again.clips, again.tags, again.groups) == (
         result.scores.clips,
         result.scores.tags,
@@ -116,10 +120,10 @@ def test_scores_say_what_is_wrong_with_a_file(result, tmp_path):
     with pytest.raises(zoo.ConfigError, match=r"scores\.txt: the name must end in \.npz"):
         result.scores.save(tmp_path / "scores.txt")
     with pytest.raises(FileNotFoundError, match="no scores at"):
-        scoring.Scores.load(tmp_path / "scores.npz")
+        Scores.load(tmp_path / "scores.npz")
     (tmp_path / "scores.npz").write_bytes(b"nothing")
     with pytest.raises(zoo.ConfigError, match="does not hold scores of the zoo"):
-        scoring.Scores.load(tmp_path / "scores.npz")
+        Scores.load(tmp_path / "scores.npz")
 
 
 # --- metrics ---
@@ -280,8 +284,8 @@ def test_an_evaluation_says_data_split_and_clips(model, corpus):
 
 def test_the_weights_checksum_is_that_of_the_same_weights_anywhere(model, result, tmp_path):
     model.save(tmp_path / "copy.keras")
-    assert loading.checksum(zoo.load(tmp_path / "copy.keras")) == result.weights
-    assert loading.checksum(built(KINDS, seed=1, segment=1.0)) != result.weights
+    assert variables.checksum(zoo.load(tmp_path / "copy.keras")) == result.weights
+    assert variables.checksum(built(KINDS, seed=1, segment=1.0)) != result.weights
 
 
 def test_a_person_can_read_it(result):
@@ -388,8 +392,8 @@ def test_without_onsets_nothing_is_right(onsets, found):
 
 def test_clips_are_summed_before_precision_and_recall_are_taken():
     clips = [
-        evaluation.ClipOnsets("a", onsets=10, found=5, right=5),
-        evaluation.ClipOnsets("b", onsets=2, found=15, right=1),
+        records.ClipOnsets("a", onsets=10, found=5, right=5),
+        records.ClipOnsets("b", onsets=2, found=15, right=1),
     ]
     scores, rounds = onset_scores.summed(clips, np.array([[1, 2, 0], [1, 0, 2]], "float32"))
     assert scores["precision"].value == 6 / 20

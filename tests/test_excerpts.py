@@ -1,4 +1,4 @@
-"""Excerpts of sounds, zoo.excerpt: what is decoded of them is what cutting the whole would give."""
+"""Excerpts of sounds: what is decoded of them is what cutting the whole would give."""
 
 import warnings
 from pathlib import Path

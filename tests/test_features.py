@@ -6,7 +6,8 @@ import soundfile
 import soxr
 
 import zoo
-from zoo.features import LogMelSpectrogram, hz_to_mel, mel_filterbank, mel_to_hz
+from zoo.layers.mel import hz_to_mel, mel_filterbank, mel_to_hz
+from zoo.layers.spectrograms import LogMelSpectrogram
 
 
 @pytest.fixture(scope="module")

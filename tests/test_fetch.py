@@ -22,7 +22,8 @@ from file_server import sha256
 
 import zoo
 from zoo import UnknownName, WeightsError
-from zoo.weights import cache, fetch, manifest, network
+from zoo.registry import manifest
+from zoo.weights import cache, fetch, network
 
 KERNEL = np.arange(12, dtype="float32").reshape(3, 4)
 NATIVE = safetensors.numpy.save({"head/kernel": KERNEL})

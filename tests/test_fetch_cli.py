@@ -15,7 +15,8 @@ from file_server import sha256
 
 import zoo
 from zoo import cli
-from zoo.weights import cache, fetch, manifest
+from zoo.registry import manifest
+from zoo.weights import cache, fetch
 
 KERNEL = np.arange(12, dtype="float32").reshape(3, 4)
 NATIVE = safetensors.numpy.save({"head/kernel": KERNEL})
@@ -76,11 +77,11 @@ def known(server, monkeypatch, tmp_path) -> manifest.Manifest:
     content = {"schema": 1, "checkpoints": checkpoints}
     parsed = manifest.parse(msgspec.json.encode(content), "test")
     monkeypatch.setattr(manifest, "load", lambda: parsed)
-    monkeypatch.setattr(zoo.registry, "architectures", lambda: {"fake2020": TAGGER})
+    monkeypatch.setattr(zoo.registry.lookup, "architectures", lambda: {"fake2020": TAGGER})
     return parsed
 
 
-TAGGER = zoo.registry.Architecture(
+TAGGER = zoo.registry.cards.Architecture(
     name="fake2020",
     title="Fake",
     authors=["Nobody"],

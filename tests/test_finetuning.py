@@ -13,8 +13,10 @@ import songs
 from test_training import SMALL, StopAfter
 
 import zoo
-from zoo import augmentation, finetuning, judging, loading
 from zoo.data import Corpus
+from zoo.inference import variables
+from zoo.layers import augmentation
+from zoo.training import finetune, phases, validation
 
 QUICK = {"epochs": 2, "head_epochs": 3, "learning_rate": 1e-3, "batch_size": 8}
 SCRIPT = Path(__file__).parent / "finetuning_answers.py"
@@ -29,7 +31,7 @@ def corpora(tmp_path_factory):
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """A network whose batch normalisations have seen something, saved."""
-    with finetuning.preparing.seeded(1):
+    with finetune.preparing.seeded(1):
         model = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
     rng = np.random.default_rng(0)
     for variable in model.variables:
@@ -55,7 +57,7 @@ def norms(model) -> dict[str, np.ndarray]:
 def losses(model, corpus) -> dict[str, float]:
     """What the model's own tags score."""
     probabilities = np.array([model.tag(clip.path).scores for clip in corpus.clips])
-    return judging.measures(probabilities, corpus.targets, True, model.activation, None)
+    return validation.measures(probabilities, corpus.targets, True, model.activation, None)
 
 
 # --- what is trained ---
@@ -64,7 +66,7 @@ def losses(model, corpus) -> dict[str, float]:
 def test_head_comes_first_then_the_whole_network(tuned):
     assert [row["phase"] for row in tuned.history] == ["head"] * 3 + ["whole"] * 2
     assert {row["learning_rate"] for row in tuned.history} == {1e-3}
-    assert isinstance(tuned, finetuning.Finetuned)
+    assert isinstance(tuned, finetune.Finetuned)
     assert "Finetuned(zhu2016, 5 epochs; best: whole" in repr(tuned)
     assert not tuned.head_only
 
@@ -91,7 +93,7 @@ def test_batch_normalisations_stay_as_they_were_and_can_be_trained_again(tuned, 
 def test_batch_normalisations_inside_of_other_layers_rest_too():
     model = zoo.build("pons2017", ["a"], segment=0.3)
     inside = model.get_layer("timbral_38").norm
-    with finetuning.norms_at_rest(model):
+    with phases.norms_at_rest(model):
         assert not inside.trainable
         assert inside.gamma.path not in {v.path for v in model.trainable_variables}
     assert inside.trainable
@@ -102,8 +104,8 @@ def test_head_alone_leaves_the_rest_untouched(start, corpora):
     tuned = zoo.finetune(model, *corpora, **{**QUICK, "epochs": 0})
     assert tuned.head_only
     assert losses(model, corpora[1])["val_loss"] == pytest.approx(tuned.best["val_loss"], rel=1e-4)
-    before = loading.variables(zoo.load(start))
-    for path, value in loading.variables(model).items():
+    before = variables.variables(zoo.load(start))
+    for path, value in variables.variables(model).items():
         assert np.array_equal(value, before[path]) == ("logits" not in path), path
 
 
@@ -130,10 +132,10 @@ def test_without_a_head_phase_the_whole_network_begins(start, corpora):
 
 def test_units_that_hardly_move_are_not_blown_up():
     x = np.random.default_rng(0).normal(0, [1, 1, 1e-6, 0], (50, 4))
-    scale = finetuning.scale_of(x)
+    scale = phases.scale_of(x)
     assert scale[0] == pytest.approx(1, abs=0.3)
     assert scale[2] == scale[3] == pytest.approx(0.07, abs=0.02)
-    assert (finetuning.scale_of(np.zeros((5, 2))) == 1).all()
+    assert (phases.scale_of(np.zeros((5, 2))) == 1).all()
 
 
 def test_several_tags_a_clip_with_augmentation(start, tmp_path):
@@ -166,14 +168,14 @@ def test_same_seed_gives_the_same_history(start, corpora):
 def test_card_keeps_the_origin_and_its_licence_but_not_its_scores(pons, corpora, tmp_path):
     model = zoo.AudioModel(**{**pons.get_config(), "labels": ["noise", "tone"]})
     assert next(iter(model.card.checkpoints.values())).metrics
-    model.record(f"{finetuning.before(model)} on something")
+    model.record(f"{finetune.before(model)} on something")
     model.save(tmp_path / "tuned.keras")
     card = zoo.load(tmp_path / "tuned.keras").card
     assert card.trained == "fine-tuned from pons2017.mtt on something"
     assert card.checkpoints["pons2017.mtt"].licence.weights == "ISC"
     assert card.checkpoints["pons2017.mtt"].metrics == ()
     assert "fine-tuned from pons2017.mtt on something" in str(card)
-    assert finetuning.before(model).endswith("on something; then fine-tuned")
+    assert finetune.before(model).endswith("on something; then fine-tuned")
 
 
 # --- interruption ---

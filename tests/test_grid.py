@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import backends, registry
-from zoo.graph import import_architecture, options_of
+from zoo.inference.assembly import import_architecture, options_of
+from zoo.layers import backends
+from zoo.registry import cards, lookup
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -63,8 +64,8 @@ def test_grid_holds_the_seven_papers():
 
 
 def test_registry_knows_the_back_ends_and_which_need_a_length():
-    assert list(registry.BACKENDS) == list(backends.BACKENDS)
-    fixed = [name for name, (length, _) in registry.BACKENDS.items() if length == "fixed"]
+    assert list(cards.BACKENDS) == list(backends.BACKENDS)
+    fixed = [name for name, (length, _) in cards.BACKENDS.items() if length == "fixed"]
     assert fixed == list(backends.FIXED_LENGTH)
 
 
@@ -124,7 +125,7 @@ def test_options_of_the_papers_back_end_are_not_taken_by_another():
 
 def test_no_option_of_a_back_end_is_also_one_of_a_front_end():
     ours = {name for function in backends.BACKENDS.values() for name in options_of(function)}
-    for architecture in registry.architectures():
+    for architecture in lookup.architectures():
         module = import_architecture(architecture)
         theirs = options_of(module.frontend) | options_of(module.segmentation)
         assert ours.isdisjoint(theirs), architecture

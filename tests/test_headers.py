@@ -2,7 +2,7 @@ import pytest
 import sound_files
 import tensorflow as tf
 
-from zoo.data import headers
+from zoo.data.pipeline import headers
 
 READERS = {"wav": headers.wav, "flac": headers.flac, "ogg": headers.ogg, "mp3": headers.mpeg}
 

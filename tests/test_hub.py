@@ -19,8 +19,8 @@ from hub_server import Repository
 from huggingface_hub import constants
 
 import zoo
-from zoo import ConfigError, WeightsError, cli, hub, model_card, repository
-from zoo.weights import fetch
+from zoo import ConfigError, WeightsError, cli
+from zoo.weights import fetch, hub, hub_client, model_card, origin
 
 # huggingface_hub 2.4 hands a file to httpx2 in a way that it no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -99,7 +99,7 @@ def upload(server, files: dict[str, bytes], name: str = REPO) -> str:
 
 def changed(model, **changes) -> bytes:
     """config.json of a model with changed arguments."""
-    config = json.loads(hub.contents(model, REPO)[repository.CONFIG])
+    config = json.loads(hub.contents(model, REPO)[hub_client.CONFIG])
     config["model"] |= changes
     return json.dumps(config).encode()
 
@@ -286,14 +286,14 @@ def test_offline_only_the_cache_is_asked(server, model, monkeypatch, variable):
 
 def test_a_hub_that_does_not_answer_is_given_up(server, monkeypatch):
     upload(server, {})
-    monkeypatch.setattr(repository, "TIMEOUT", 0.3)
+    monkeypatch.setattr(hub_client, "TIMEOUT", 0.3)
     server.stall = threading.Event()
     assert "timed out" in refusal()
 
 
 def test_a_damaged_cached_file_is_not_loaded(server, model):
     pinned = zoo.push(model, URL)
-    weights = repository.fetch(pinned).weights.resolve()
+    weights = hub_client.fetch(pinned).weights.resolve()
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     message = refusal(pinned)
     assert "not the file that config.json was written for" in message
@@ -461,13 +461,13 @@ def test_the_configuration_of_another_library_is_refused(server, content):
 
 
 def with_weights(model, content: bytes) -> dict[str, bytes]:
-    config = json.loads(hub.contents(model, REPO)[repository.CONFIG])
+    config = json.loads(hub.contents(model, REPO)[hub_client.CONFIG])
     config["sha256"] = hashlib.sha256(content).hexdigest()
     return {"config.json": json.dumps(config).encode(), "model.safetensors": content}
 
 
 def test_wrong_tensors_are_reported(server, model):
-    tensors = safetensors.numpy.load(hub.contents(model, REPO)[repository.WEIGHTS])
+    tensors = safetensors.numpy.load(hub.contents(model, REPO)[hub_client.WEIGHTS])
     kernel = tensors.pop("logits/kernel")
     upload(server, with_weights(model, safetensors.numpy.save({**tensors, "extra": kernel})))
     assert "also has ['logits/kernel'], the file also has ['extra']" in refusal()
@@ -492,7 +492,7 @@ def test_a_checkpoint_that_went_through_the_hub_is_still_known_for_what_it_is(se
     zoo.push(pons, URL)
     again = zoo.load(URL)
     assert again.card.checkpoints == pons.card.checkpoints
-    assert model_card.origin(again).unchanged
+    assert origin.origin(again).unchanged
 
 
 # --- the command line ---
@@ -554,16 +554,16 @@ def test_the_card_of_a_checkpoint_says_whose_it_is_and_what_it_scores(pons):
 )
 def test_the_wording_of_a_licence_goes_with_all_weights_of_its_owner(name, wording):
     record = zoo.info(name).checkpoints[name]
-    assert wording in model_card.licence_text(model_card.Origin(record=record))
+    assert wording in origin.licence_text(origin.Origin(record=record))
 
 
 def test_published_and_measured_scores_stand_apart(pons, monkeypatch):
-    record = model_card.origin(pons).record
+    record = origin.origin(pons).record
     first, second = record.metrics
     mixed = (first, msgspec.structs.replace(second, kind="measured"))
     record = msgspec.structs.replace(record, metrics=mixed)
-    came_from = model_card.Origin(checkpoint="pons2017.mtt", record=record, unchanged=True)
-    monkeypatch.setattr(model_card, "origin", lambda model: came_from)
+    came_from = origin.Origin(checkpoint="pons2017.mtt", record=record, unchanged=True)
+    monkeypatch.setattr(origin, "origin", lambda model: came_from)
     _, published, measured = model_card.readme(pons, REPO).split("\n## Scores ")
     assert published.startswith("published by the weights' authors")
     assert "ROC-AUC" in published
@@ -579,10 +579,10 @@ def test_weights_that_were_trained_further_do_not_claim_the_scores(pons):
     assert "0.9067" not in text
     assert "from `pons2017.mtt`" in text
     same_labels = zoo.load("pons2017.mtt")
-    assert model_card.origin(same_labels).unchanged
+    assert origin.origin(same_labels).unchanged
     kernel = same_labels.get_layer("logits").kernel
     kernel.assign(kernel * 1.01)
-    assert not model_card.origin(same_labels).unchanged
+    assert not origin.origin(same_labels).unchanged
 
 
 def test_a_licence_is_stated_or_it_is_said_that_there_is_none(model):
@@ -604,7 +604,7 @@ def test_a_model_that_came_from_the_hub_names_the_one_it_came_from(server, model
 
 def test_the_card_names_no_checkpoint_that_the_weights_are_not(monkeypatch, pons):
     monkeypatch.setattr(fetch, "tensors", no_network)
-    assert not model_card.origin(pons).unchanged
+    assert not origin.origin(pons).unchanged
 
 
 def no_network(name):

@@ -94,7 +94,7 @@ def as_theano(layers, samples):
 def test_a_converted_network_computes_what_theano_did(file, layers):
     tensors = convert(file, reader="keras1", member="", architecture="lee2017", adopt="from_keras1")
     network = zoo.build("lee2017", list("abcde"), n=2, width=8)
-    zoo.loading.assign(network, tensors, "test")
+    zoo.inference.variables.assign(network, tensors, "test")
     samples = np.random.default_rng(1).normal(0, 0.3, (2, 27)).astype("float32")
     expected = [as_theano(layers, clip) for clip in samples]
     assert np.ptp(expected) > 0.1

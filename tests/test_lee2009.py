@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import audio, cdbn
-from zoo.features import LogSpectrogram
+from zoo import audio
+from zoo.layers.spectrograms import LogSpectrogram
 from zoo.models.lee2009 import (
     ConvolutionalRBM,
     PCAWhitening,
@@ -16,6 +16,7 @@ from zoo.models.lee2009 import (
     SegmentNormalization,
     StatisticsPooling,
 )
+from zoo.training import cdbn
 
 
 def array(x) -> np.ndarray:

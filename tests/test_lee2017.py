@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry
 from zoo.errors import ConfigError
 from zoo.models import lee2017
-from zoo.weights import cache, fetch, manifest
+from zoo.registry import lookup, manifest
+from zoo.weights import cache, fetch
 
 LABELS = [f"tag {i}" for i in range(50)]
 
@@ -189,7 +189,7 @@ def test_a_file_of_the_same_layout_is_fetched_and_loaded(tmp_path, monkeypatch):
     entry = {f: getattr(real, f) for f in real.__struct_fields__} | {"sources": (stand_in,)}
     catalogue = manifest.Manifest(checkpoints={"lee2017.msd": manifest.Checkpoint(**entry)})
     model = zoo.build("lee2017", real.labels, **real.options)
-    zoo.loading.assign(model, fetch.tensors("lee2017.msd", catalogue), "lee2017.msd")
+    zoo.inference.variables.assign(model, fetch.tensors("lee2017.msd", catalogue), "lee2017.msd")
     variance = model.get_layer("conv10_norm").moving_variance
     np.testing.assert_array_equal(variance, layers["batchnormalization_11"]["running_std"])
     last = np.asarray(model.get_layer("conv9").kernel)
@@ -206,7 +206,7 @@ def test_tags_are_in_the_order_of_the_authors_lists():
 
 
 def test_the_bare_name_means_our_weights_and_the_authors_are_not_yet_loaded():
-    assert registry.resolve("lee2017") == "lee2017.zoo"
+    assert lookup.resolve("lee2017") == "lee2017.zoo"
     assert "not yet loaded" in str(zoo.info("lee2017"))
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import listen
 from zoo.audio import Segmentation
+from zoo.inference import prediction
 
 CUT = Segmentation(1000, 1000)
 
 
 def hear(sources, tail=True):
-    return list(listen.hear(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail))
+    return list(prediction.predict_sounds(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail))
 
 
 @pytest.mark.parametrize("segments", [1, 5, 8, 13, 16])
@@ -24,9 +24,9 @@ def test_every_segment_is_heard_once_and_in_order(segments):
 
 
 def test_batches_are_powers_of_two():
-    sizes = [len(batch) for batch, _ in listen.batches(range(23))]
+    sizes = [len(batch) for batch, _ in prediction.batches(range(23))]
     assert sizes == [8, 8, 4, 2, 1]
-    assert [last for _, last in listen.batches(range(23))] == [False] * 4 + [True]
+    assert [last for _, last in prediction.batches(range(23))] == [False] * 4 + [True]
 
 
 def test_a_bad_sound_does_not_stop_the_next():
@@ -41,14 +41,14 @@ def test_an_error_in_the_thread_is_raised_where_items_are_taken():
         yield 1
         raise ZeroDivisionError
 
-    taken = listen.ahead(items(), 2)
+    taken = prediction.ahead(items(), 2)
     assert next(taken) == 1
     with pytest.raises(ZeroDivisionError):
         next(taken)
 
 
 def test_the_thread_ends_when_the_taker_stops():
-    endless = listen.ahead(iter(int, 1), 2)
+    endless = prediction.ahead(iter(int, 1), 2)
     next(endless)
     endless.close()
     assert not [t for t in threading.enumerate() if t.name == "zoo-decode"]
@@ -62,7 +62,7 @@ def test_no_more_than_a_few_batches_wait():
             made.append(i)
             yield i
 
-    taken = listen.ahead(items(), 3)
+    taken = prediction.ahead(items(), 3)
     next(taken)
     threading.Event().wait(0.3)
     assert len(made) <= 3 + 2

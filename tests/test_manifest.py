@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from zoo import ConfigError, UnknownName
-from zoo.weights import manifest, sources
+from zoo.registry import manifest
+from zoo.weights import sources
 
 WHEEL = {
     "kind": "pypi",

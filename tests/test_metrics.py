@@ -11,8 +11,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from zoo import metrics
-from zoo.metrics import Score
+from zoo.evaluation import metrics
+from zoo.evaluation.metrics import Score
 
 
 def drawn(counts, which):

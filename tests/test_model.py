@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.model import AudioModel
+from zoo.inference.audio_model import AudioModel
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_terms_that_forbid_a_use_are_shown_as_a_warning(caplog, checkpoint):
     checkpoint("schluter2014.madmom")
     caplog.clear()
     zoo.load("schluter2014.madmom")
-    (record,) = [r for r in caplog.records if r.name == "zoo.loading"]
+    (record,) = [r for r in caplog.records if r.name == "zoo.weights.loading"]
     assert record.levelname == "WARNING"
     assert "CC-BY-NC-SA-4.0: not for commercial use" in record.getMessage()
 
@@ -196,7 +196,7 @@ def test_activation_needs_labels():
 
 
 def test_weights_that_do_not_fit_are_refused(small):
-    from zoo.loading import assign
+    from zoo.inference.variables import assign
 
     tensors = {v.path: v.numpy() for v in small.variables if "seed" not in v.path}
     some = dict(list(tensors.items())[1:])

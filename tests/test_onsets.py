@@ -6,8 +6,8 @@ import soundfile
 from click.testing import CliRunner
 
 import zoo
-from zoo import onsets
 from zoo.cli import main
+from zoo.inference import onsets
 
 # --- picking peaks ---
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry
-from zoo.weights import manifest
+from zoo.registry import lookup, manifest
 
-OURS = [name for name in registry.list_models() if ".zoo" in name]
+OURS = [name for name in lookup.list_models() if ".zoo" in name]
 BARE = [name for name in OURS if name.endswith(".zoo")]  # what the architecture's name gives
 TAGGERS = [name for name in OURS if name != "schluter2014.zoo"]
 CODE = """

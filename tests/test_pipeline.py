@@ -1,4 +1,4 @@
-"""zoo.data.pipeline: from a corpus to batches for Keras, on every backend."""
+"""zoo.data.pipeline.dataset: from a corpus to batches for Keras, on every backend."""
 
 import itertools
 import logging
@@ -17,8 +17,9 @@ from test_audio import cut_off, music, written
 
 import zoo
 from zoo import audio, data
-from zoo.data import cutting, pipeline
 from zoo.data.corpus import Clip, Corpus
+from zoo.data.pipeline import cutting
+from zoo.data.pipeline import dataset as pipeline
 from zoo.errors import AudioWarning, ConfigError, UnknownName
 
 SECONDS = (3.1, 2.0, 0.7, 4.0)

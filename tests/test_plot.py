@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import plot
+from zoo.inference import plots
 
 LABELS = tuple(f"tag {i}" for i in range(20))
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
@@ -32,6 +32,10 @@ def texts(labels):
 
 def make_onsets(times=(0.1, 0.3)):
     return zoo.Onsets(times, np.linspace(0, 1, 50), 100, "song.mp3", "schluter2014")
+
+
+def clock(gram):
+    return gram.times, gram.seconds
 
 
 DRAWN = [make_gram(10), make_gram(10).tags(), make_onsets()]
@@ -63,36 +67,36 @@ def test_cells_hold_the_scores_of_their_label():
 
 
 def test_cells_lie_at_the_times_of_their_segments():
-    np.testing.assert_allclose(plot.edges(make_gram(9)), [0, 3, 6, 9])
+    np.testing.assert_allclose(plots.edges(*clock(make_gram(9))), [0, 3, 6, 9])
 
 
 def test_tail_is_drawn_as_wide_as_what_it_adds():
     gram = make_gram(10)
     assert gram.times[-1] == 7
-    np.testing.assert_allclose(plot.edges(gram), [0, 3, 6, 9, 10])
+    np.testing.assert_allclose(plots.edges(gram.times, gram.seconds), [0, 3, 6, 9, 10])
 
 
 def test_single_tail_after_a_single_segment():
-    np.testing.assert_allclose(plot.edges(make_gram(3.5)), [0, 3, 3.5])
+    np.testing.assert_allclose(plots.edges(*clock(make_gram(3.5))), [0, 3, 3.5])
 
 
 def test_overlapping_neighbours_share_their_overlap():
     # segments 0 to 3, 1 to 4 and 2 to 5: halfway through 1 to 3, and through 2 to 4
-    np.testing.assert_allclose(plot.edges(make_gram(5, hop=1.0)), [0, 2, 3, 5])
+    np.testing.assert_allclose(plots.edges(*clock(make_gram(5, hop=1.0))), [0, 2, 3, 5])
 
 
 def test_two_hours_are_averaged_to_what_a_picture_can_show():
     gram = make_gram(7200)
-    bounds, values = plot.merged(plot.edges(gram), gram.values, gram.seconds)
+    bounds, values = plots.merged(plots.edges(gram.times, gram.seconds), gram.values, gram.seconds)
     assert len(values) == len(bounds) - 1 == 800
     np.testing.assert_allclose(values[0], gram.values[:3].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(bounds[[0, 1, -1]], [0, 9, 7200])
 
 
 def test_average_weighs_the_tail_by_what_it_adds(monkeypatch):
-    monkeypatch.setattr(plot, "MAX_CELLS", 2)
+    monkeypatch.setattr(plots, "MAX_CELLS", 2)
     gram = make_gram(10)
-    bounds, values = plot.merged(plot.edges(gram), gram.values, gram.seconds)
+    bounds, values = plots.merged(plots.edges(gram.times, gram.seconds), gram.values, gram.seconds)
     np.testing.assert_allclose(bounds, [0, 6, 10])
     np.testing.assert_allclose(values[1], (3 * gram.values[2] + gram.values[3]) / 4, rtol=1e-5)
 
@@ -191,11 +195,11 @@ def test_spectrogram_below_the_activation_shows_the_tone(seconds):
     figure = found.plot(sound=sound)
     mesh = figure.axes[1].collections[0]
     corners, values = mesh.get_coordinates(), mesh.get_array()
-    assert values.shape[1] <= plot.MAX_CELLS + 1
+    assert values.shape[1] <= plots.MAX_CELLS + 1
     middle = values[:, values.shape[1] // 2]
     low, high = corners[np.argmax(middle) + np.array([0, 1]), 0, 1]
     assert low <= 1000 <= high
-    assert corners[0, -1, 0] == pytest.approx(seconds, abs=0.06 + seconds / plot.MAX_CELLS)
+    assert corners[0, -1, 0] == pytest.approx(seconds, abs=0.06 + seconds / plots.MAX_CELLS)
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == (0, seconds)
 
 

@@ -12,8 +12,9 @@ import pytest
 import soundfile
 
 import zoo
-from zoo import recipe, registry
-from zoo.data import mtat
+from zoo.data.readers import mtat
+from zoo.registry import lookup
+from zoo.training import recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "mtat"
 SCRIPTS = sorted(path for path in RECIPES.glob("*.py") if path.stem != "learn")
@@ -91,12 +92,12 @@ def test_recipe_says_its_command_and_what_is_published(run, script, capsys):
 
 def test_every_tagger_has_a_recipe():
     taggers = {
-        name for name in registry.architectures() if zoo.info(name).architecture.task == "tagging"
+        name for name in lookup.architectures() if zoo.info(name).architecture.task == "tagging"
     }
     assert {path.stem for path in SCRIPTS} == taggers
 
 
-@pytest.mark.parametrize("architecture", registry.architectures())
+@pytest.mark.parametrize("architecture", lookup.architectures())
 def test_what_a_paper_does_not_say_is_named(architecture):
     numbers = recipe.of(architecture)
     assert numbers.chosen, "no paper says all of it"

@@ -1,12 +1,12 @@
 import pytest
 
 import zoo
-from zoo import registry
+from zoo.registry import cards, lookup
 
 
 def test_every_model_file_is_an_architecture():
-    files = {p.stem for p in registry.MODELS.glob("*.py")} - {"__init__"}
-    assert files == set(registry.architectures())
+    files = {p.stem for p in lookup.MODELS.glob("*.py")} - {"__init__"}
+    assert files == set(lookup.architectures())
 
 
 def test_names_are_filtered_by_pattern_task_and_licence():
@@ -14,7 +14,7 @@ def test_names_are_filtered_by_pattern_task_and_licence():
     assert "pons2017.mtt" in zoo.list_models(task="tagging", licence="ISC")
     assert "pons2017.mtt" not in zoo.list_models(task="onsets")
     assert "pons2017.mtt" not in zoo.list_models(licence="CC*")
-    assert zoo.list_models(trained=False) == sorted(registry.architectures())
+    assert zoo.list_models(trained=False) == sorted(lookup.architectures())
 
 
 def test_licence_of_untrained_models_makes_no_sense():
@@ -23,13 +23,13 @@ def test_licence_of_untrained_models_makes_no_sense():
 
 
 def test_bare_name_resolves_to_the_default():
-    assert registry.resolve("pons2017") == "pons2017.mtt"
-    assert registry.resolve("pons2017.msd") == "pons2017.msd"
+    assert lookup.resolve("pons2017") == "pons2017.mtt"
+    assert lookup.resolve("pons2017.msd") == "pons2017.msd"
 
 
 def test_every_default_is_free_of_licence_surprises():
-    for name in registry.architectures():
-        default = registry.default_checkpoint(name)
+    for name in lookup.architectures():
+        default = lookup.default_checkpoint(name)
         if default is not None:
             assert "NC" not in zoo.info(default).checkpoints[default].licence.weights
 
@@ -41,7 +41,7 @@ def test_unknown_names_suggest_the_nearest():
 
 def test_card_survives_as_plain_data():
     card = zoo.info("pons2017")
-    assert registry.Card.from_dict(card.to_dict()) == card
+    assert cards.Card.from_dict(card.to_dict()) == card
 
 
 def test_card_reads_as_text():
@@ -52,33 +52,33 @@ def test_card_reads_as_text():
 
 def test_every_architecture_has_its_place_in_the_reviews_grid():
     names = zoo.list_models(trained=False)
-    grid = registry.grid(names)
-    assert list(grid) == list(registry.FRONT_ENDS)
+    grid = lookup.grid(names)
+    assert list(grid) == list(cards.FRONT_ENDS)
     assert grid["minimal filters"]["waveform"] == {"sample-level": ["lee2017"]}
     assert grid["one filter shape"]["spectrogram"]["vertical"] == ["lee2009"]
     placed = [n for inputs in grid.values() for shapes in inputs.values() for n in shapes.values()]
     assert sorted(name for cell in placed for name in cell) == names
-    assert all(a.shape for a in registry.architectures().values())
+    assert all(a.shape for a in lookup.architectures().values())
 
 
 def test_the_default_network_comes_first_and_has_no_options():
-    for a in registry.architectures().values():
+    for a in lookup.architectures().values():
         default, *others = a.variants.values()
         assert default.options == {}
         assert all(v.options for v in others)
 
 
 def test_the_back_ends_are_those_that_can_be_built():
-    from zoo import backends
+    from zoo.layers import backends
 
-    assert set(registry.BACKENDS) == set(backends.BACKENDS)
-    fixed = {name for name, (length, _) in registry.BACKENDS.items() if length == "fixed"}
+    assert set(cards.BACKENDS) == set(backends.BACKENDS)
+    fixed = {name for name, (length, _) in cards.BACKENDS.items() if length == "fixed"}
     assert fixed == set(backends.FIXED_LENGTH)
-    assert {a.backend for a in registry.architectures().values()} <= set(backends.BACKENDS)
+    assert {a.backend for a in lookup.architectures().values()} <= set(backends.BACKENDS)
 
 
 def test_a_model_file_without_a_card_is_an_error(tmp_path):
     path = tmp_path / "doe1999.py"
     path.write_text('"""No card."""\n')
     with pytest.raises(zoo.ConfigError, match=r"doe1999\.py has no CARD"):
-        registry._read(path)
+        lookup._read(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 LABELS = ("rock", "piano", "female voice")
 
@@ -328,7 +328,7 @@ def test_nothing_half_written_stays_behind(tmp_path):
 
 
 def test_results_need_no_framework_and_no_matplotlib():
-    code = "import sys, zoo.results; print(*sys.modules)"
+    code = "import sys, zoo.inference.results; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not {"keras", "tensorflow", "jax", "torch", "matplotlib", "scipy"} & {
         *out.stdout.split()

@@ -6,7 +6,8 @@ import pytest
 
 import zoo
 from zoo import audio
-from zoo.features import MultiResolutionLogMel, snapped_mel_filterbank
+from zoo.layers.mel import snapped_mel_filterbank
+from zoo.layers.spectrograms import MultiResolutionLogMel
 from zoo.models import schluter2014
 
 

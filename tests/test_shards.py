@@ -1,4 +1,4 @@
-"""zoo.data.shards: decoded sound in record files, and pipelines that are nothing but graph."""
+"""Shards: decoded sound in record files, and pipelines that are nothing but graph."""
 
 import json
 import logging
@@ -17,8 +17,9 @@ from test_pipeline import batches, joined, small
 
 import zoo
 from zoo import data
-from zoo.data import pipeline, shards
 from zoo.data.corpus import Clip, Corpus
+from zoo.data.pipeline import shards
+from zoo.data.pipeline.dataset import failures
 from zoo.errors import ConfigError
 
 ROUNDING = 0.6 / 32767  # int16, of a peak of 1; a little more than half a step
@@ -199,7 +200,7 @@ def test_what_fails_is_listed_and_not_tried_again_until_it_changes(
         caplog.clear()
         dataset = data.segments(spoiled, model, cache=tmp_path / "cache")
         assert set(joined(dataset)[1]) == {0, 1}
-        reasons = {Path(f.name).name: f.reason for f in pipeline.failures(dataset)}
+        reasons = {Path(f.name).name: f.reason for f in failures(dataset)}
         assert reasons["text.wav"].startswith("no sound could be read")
         assert reasons["gone.wav"].startswith("no such file")
         assert sum("is left out" in record.getMessage() for record in caplog.records) == 2, times

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo import synonyms
-from zoo.weights import manifest
+from zoo.evaluation import synonyms
+from zoo.registry import manifest
 
 
 def vocabularies():

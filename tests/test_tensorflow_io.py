@@ -18,15 +18,16 @@ from zoo import audio, data
 from zoo.errors import ConfigError
 
 try:
-    from zoo.data import tfio
+    from zoo.data.pipeline import tensorflow_io
 except ConfigError:
     tfio = None
 
 with_tensorflow_io = pytest.mark.skipif(
-    tfio is None, reason="needs an environment with the extra tensorflow-io"
+    tensorflow_io is None, reason="needs an environment with the extra tensorflow-io"
 )
 without_tensorflow_io = pytest.mark.skipif(
-    tfio is not None, reason="tensorflow-io works here; the message is for where it does not"
+    tensorflow_io is not None,
+    reason="tensorflow-io works here; the message is for where it does not",
 )
 
 
@@ -36,7 +37,7 @@ without_tensorflow_io = pytest.mark.skipif(
 @without_tensorflow_io
 def test_where_it_does_not_work_the_message_says_what_is_there_and_what_to_do():
     with pytest.raises(ConfigError) as caught:
-        importlib.import_module("zoo.data.tfio")
+        importlib.import_module("zoo.data.pipeline.tensorflow_io")
     for words in (
         f"TensorFlow {tf.__version__} here",
         "TensorFlow 2.16 or 2.17",
@@ -64,7 +65,7 @@ def test_another_version_of_tensorflow_io_or_none_is_named(there, words, monkeyp
 
     monkeypatch.setattr(metadata, "version", version)
     with pytest.raises(ConfigError, match=words):
-        tfio._check_versions()
+        tensorflow_io._check_versions()
 
 
 # --- the same sound ---
@@ -75,7 +76,7 @@ def at(sample_rate):
     """Return `waveform` for one sample rate as a function of path, start and seconds."""
     scalars = [tf.TensorSpec((), kind) for kind in (tf.string, tf.float64, tf.float64)]
     return tf.function(
-        lambda path, start, seconds: tfio.waveform(path, start, seconds, sample_rate),
+        lambda path, start, seconds: tensorflow_io.waveform(path, start, seconds, sample_rate),
         input_signature=scalars,
     )
 
@@ -157,7 +158,7 @@ def test_files_decoded_at_once_are_not_mixed_up(tmp_path):
     found = (
         tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
         .repeat(4)
-        .map(lambda path: tfio.waveform(path, 0.0, -1.0, 44100), num_parallel_calls=8)
+        .map(lambda path: tensorflow_io.waveform(path, 0.0, -1.0, 44100), num_parallel_calls=8)
     )
     for i, sound in enumerate(found):
         expected = i % 24 // 2

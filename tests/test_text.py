@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 import zoo
-from zoo import registry, text
-from zoo.weights.manifest import Metric
+from zoo.registry import cards, listing, lookup
+from zoo.registry.manifest import Metric
+from zoo.utils import text
 
 CARDS = [*zoo.list_models(trained=False), *zoo.list_models()]
 
@@ -29,9 +30,9 @@ def test_a_card_fits_into_100_columns(name):
 def test_lists_fit_into_100_columns():
     architectures = zoo.list_models(trained=False)
     for table in (
-        text.checkpoints(zoo.list_models()),
-        text.architectures(architectures),
-        text.taxonomy(architectures),
+        listing.checkpoints(zoo.list_models()),
+        listing.architectures(architectures),
+        listing.taxonomy(architectures),
     ):
         assert max(map(len, table.splitlines())) <= text.WIDTH
 
@@ -44,16 +45,16 @@ def test_a_card_tells_where_its_model_stands_in_the_review():
 
 
 def test_published_and_measured_scores_of_the_same_clips_stand_side_by_side():
-    found = text.scores([score(), score(name="PR-AUC"), score(kind="measured", value=0.8)])
+    found = cards.scores([score(), score(name="PR-AUC"), score(kind="measured", value=0.8)])
     assert list(found) == [("noise", "all")]
-    head, roc, pr = text.score_table(found["noise", "all"])
+    head, roc, pr = cards.score_table(found["noise", "all"])
     assert head.split() == ["published", "measured", "source"]
     assert roc.split()[:3] == ["ROC-AUC", "0.9000", "0.8000"]
     assert pr.split()[:3] == ["PR-AUC", "0.9000", "a"]
 
 
 def test_scores_of_different_clips_stay_apart():
-    assert len(text.scores([score(), score(split="half", kind="measured")])) == 2
+    assert len(cards.scores([score(), score(split="half", kind="measured")])) == 2
 
 
 def test_what_could_not_be_opened_yet_is_marked_and_explained(monkeypatch):
@@ -61,15 +62,15 @@ def test_what_could_not_be_opened_yet_is_marked_and_explained(monkeypatch):
     changes = {"status": "not yet loaded", "default": False}
     unopened = msgspec.structs.replace(card.checkpoints["pons2017.mtt"], **changes)
     card = msgspec.structs.replace(card, checkpoints={"x.y": unopened})
-    monkeypatch.setattr(registry, "info", lambda name: card)
-    lines = text.checkpoints(["x.y"]).splitlines()
+    monkeypatch.setattr(lookup, "info", lambda name: card)
+    lines = listing.checkpoints(["x.y"]).splitlines()
     assert lines[1].startswith("x.y ?")
     assert lines[-1].startswith("? is listed")
 
 
 def test_a_list_of_nothing_is_its_head():
-    assert text.checkpoints([]).splitlines()[0].startswith("name")
-    assert text.architectures([]).startswith("name")
+    assert listing.checkpoints([]).splitlines()[0].startswith("name")
+    assert listing.architectures([]).startswith("name")
 
 
 def test_the_last_column_goes_on_below_itself():
@@ -90,5 +91,5 @@ def test_numbers_are_flush_right():
     ],
 )
 def test_filters_are_told_by_their_shapes(name, expected):
-    default, *_ = registry.architectures()[name].variants.values()
-    assert text.filters(default) == expected
+    default, *_ = lookup.architectures()[name].variants.values()
+    assert cards.filters(default) == expected

@@ -10,9 +10,12 @@ import pytest
 import songs
 
 import zoo
-from zoo import fitting, judging, preparing, recipe, registry, runs
 from zoo.data import Clip, Corpus
-from zoo.recipe import Recipe
+from zoo.inference import prediction, variables
+from zoo.registry import lookup
+from zoo.training import loop, preparation, recipe, run_folder
+from zoo.training.recipe import Recipe
+from zoo.training.validation import HIGHEST_WEIGHT, class_weights, measures
 
 # A convolution on the waveform, one over time, a dense layer; batch normalisation; 16 kHz.
 SMALL = {
@@ -62,13 +65,13 @@ class StopAfter(logging.Handler):
             raise KeyboardInterrupt
 
     def __enter__(self):
-        logger = logging.getLogger("zoo.fitting")
+        logger = logging.getLogger("zoo.training.loop")
         self.level_before = logger.level
         logger.setLevel(logging.INFO)
         logger.addHandler(self)
 
     def __exit__(self, *_):
-        logger = logging.getLogger("zoo.fitting")
+        logger = logging.getLogger("zoo.training.loop")
         logger.setLevel(self.level_before)
         logger.removeHandler(self)
 
@@ -86,7 +89,7 @@ def test_network_trained_from_nothing_knows_clips_it_never_heard(trained, corpor
 def test_model_has_the_weights_of_the_best_epoch(trained, corpora):
     assert trained.best["val_loss"] == min(row["val_loss"] for row in trained.history)
     probabilities = np.array([trained.model.tag(c.path).scores for c in corpora[1].clips])
-    found = judging.measures(probabilities, corpora[1].targets, True, "softmax", None)
+    found = measures(probabilities, corpora[1].targets, True, "softmax", None)
     assert found["val_loss"] == pytest.approx(trained.best["val_loss"], rel=1e-4)
 
 
@@ -202,11 +205,11 @@ def test_damaged_settings_are_named(interrupted, corpora, tmp_path):
 
 
 def test_a_run_that_had_no_epoch_yet_begins_anew(tmp_path):
-    run = runs.Run(tmp_path / "out", {"seed": 0})
+    run = run_folder.Run(tmp_path / "out", {"seed": 0})
     run.once("embeddings", lambda: {"x": np.zeros(1)})
-    runs.Run(tmp_path / "out", {"seed": 0})
+    run_folder.Run(tmp_path / "out", {"seed": 0})
     assert (tmp_path / "out" / "embeddings.npz").exists()
-    again = runs.Run(tmp_path / "out", {"seed": 1})
+    again = run_folder.Run(tmp_path / "out", {"seed": 1})
     assert again.once("embeddings", lambda: {"x": np.ones(1)})["x"] == 1
 
 
@@ -265,13 +268,13 @@ def test_softmax_refuses_clips_with_several_tags(corpora):
     several = Corpus("several", clips, train.labels)
     model = zoo.build("zhu2016", train.labels, activation="softmax", **SMALL)
     with pytest.raises(zoo.ConfigError, match=r"several has clips with none or several.*sigmoid"):
-        preparing.checked(model, several, validation)
+        preparation.checked(model, several, validation)
 
 
 def test_sigmoid_on_classes_and_shared_files_are_warned_of(corpora, caplog):
     train, _, _ = corpora
     model = zoo.build("zhu2016", train.labels, **SMALL)
-    preparing.checked(model, train, train)
+    preparation.checked(model, train, train)
     assert "activation='softmax' is for that" in caplog.text
     assert "16 files, such as" in caplog.text
 
@@ -305,10 +308,10 @@ def split_corpus(corpus, **splits) -> Corpus:
 
 def test_splits_of_a_corpus_are_used_and_its_test_split_never(corpora):
     corpus = split_corpus(corpora[0], train=range(8), validation=range(8, 12), test=range(12, 16))
-    train, validation = preparing.parted(corpus, None, 0)
+    train, validation = preparation.parted(corpus, None, 0)
     assert [len(train), len(validation)] == [8, 4]
     corpus = split_corpus(corpora[0], test=range(2, 8))
-    train, validation = preparing.parted(corpus, None, 0)
+    train, validation = preparation.parted(corpus, None, 0)
     taken = {clip.path for clip in (*train.clips, *validation.clips)}
     assert taken.isdisjoint(clip.path for clip in corpus.split("test").clips)
     assert len(taken) == 10
@@ -316,7 +319,7 @@ def test_splits_of_a_corpus_are_used_and_its_test_split_never(corpora):
 
 def test_validation_is_divided_off_by_groups(corpora):
     clips = [c._replace(group=str(i % 4)) for i, c in enumerate(corpora[0].clips)]
-    train, validation = preparing.parted(replace(corpora[0], clips=tuple(clips)), None, 0)
+    train, validation = preparation.parted(replace(corpora[0], clips=tuple(clips)), None, 0)
     groups = [{clip.group for clip in part.clips} for part in (train, validation)]
     assert len(groups[1]) == 1
     assert groups[0].isdisjoint(groups[1])
@@ -325,21 +328,21 @@ def test_validation_is_divided_off_by_groups(corpora):
 def test_too_few_groups_to_divide_are_an_error_that_says_what_to_do(corpora):
     corpus = corpora[0].take([0])
     with pytest.raises(zoo.ConfigError, match=r"cannot be divided.*Give a corpus as validation"):
-        preparing.parted(corpus, None, 0)
+        preparation.parted(corpus, None, 0)
 
 
 # --- recipes ---
 
 
 def test_every_model_file_has_a_valid_recipe():
-    for name in registry.architectures():
+    for name in lookup.architectures():
         assert isinstance(recipe.of(name), Recipe)
 
 
 def test_recipe_is_read_from_the_model_file_without_running_it(tmp_path, monkeypatch):
     text = "CARD = {}\nTRAINING = dict(optimizer='sgd', momentum=0.9, schedule={2: 0.1})\nboom"
     (tmp_path / "zhu2016.py").write_text(text)
-    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    monkeypatch.setattr(lookup, "MODELS", tmp_path)
     found = recipe.of("zhu2016")
     assert (found.optimizer, found.momentum, found.schedule) == ("sgd", 0.9, {2: 0.1})
     assert found.to_dict()["schedule"] == {"2": 0.1}
@@ -386,7 +389,7 @@ def test_training_ends_after_its_epochs_or_its_patience():
 )
 def test_every_optimizer_is_keras_own(name):
     momentum = {"momentum": 0.9} if name in ("sgd", "rmsprop") else {}
-    made = fitting.make_optimizer(Recipe(optimizer=name, learning_rate=0.25, **momentum))
+    made = loop.make_optimizer(Recipe(optimizer=name, learning_rate=0.25, **momentum))
     assert float(made.learning_rate) == 0.25
     assert not made.weight_decay
     assert getattr(made, "momentum", 0) == momentum.get("momentum", 0)
@@ -402,7 +405,7 @@ def test_validation_loss_is_the_one_that_is_trained(activation):
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 8)]
     loss = keras.losses.BinaryCrossentropy if activation == "sigmoid" else None
     loss = loss or keras.losses.CategoricalCrossentropy
-    found = judging.measures(p, y, True, activation, None)
+    found = measures(p, y, True, activation, None)
     assert found["val_loss"] == pytest.approx(float(loss()(y, p)), rel=1e-5)
     assert found["val_accuracy"] == (p.argmax(1) == y.argmax(1)).mean()
 
@@ -410,33 +413,33 @@ def test_validation_loss_is_the_one_that_is_trained(activation):
 def test_clips_that_could_not_be_heard_do_not_count():
     p = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]])
     y = np.array([[1, 0], [1, 0], [0, 1]], "float32")
-    assert judging.measures(p, y, True, "softmax", None)["val_accuracy"] == 1
+    assert measures(p, y, True, "softmax", None)["val_accuracy"] == 1
     with pytest.raises(zoo.AudioError, match="not one clip of the validation"):
-        judging.measures(p[1:2], y[1:2], True, "softmax", None)
+        measures(p[1:2], y[1:2], True, "softmax", None)
 
 
 def test_rare_classes_count_more_up_to_a_limit(corpora):
     clips = corpora[0].clips
     uneven = replace(corpora[0], clips=clips[:8] + clips[-2:])  # 8 of noise, 2 tones
-    assert judging.class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
-    assert judging.class_weights(uneven, None) is None
-    assert judging.class_weights(replace(uneven, single_label=False), "balanced") is None
+    assert class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
+    assert class_weights(uneven, None) is None
+    assert class_weights(replace(uneven, single_label=False), "balanced") is None
     rare = replace(uneven, clips=clips[:8] * 10 + clips[-1:])
-    assert judging.class_weights(rare, "balanced")[1] == judging.HIGHEST_WEIGHT
+    assert class_weights(rare, "balanced")[1] == HIGHEST_WEIGHT
 
 
 def test_clips_are_the_mean_of_their_segments_by_fresh_seconds():
     values = np.array([[1.0], [4.0], [7.0]])
-    means = judging.clip_means(values, np.array([0, 0, 2]), np.array([1.0, 2.0, 1.0]), 3)
+    means = prediction.clip_means(values, np.array([0, 0, 2]), np.array([1.0, 2.0, 1.0]), 3)
     np.testing.assert_array_equal(means, [[3.0], [np.nan], [7.0]])
 
 
 def test_bfloat16_weights_survive_the_state():
     variable = keras.Variable([1.0, 1 / 3], dtype="bfloat16")
-    kept = fitting.values_of([variable])
+    kept = variables.values_of([variable])
     other = keras.Variable([0.0, 0.0], dtype="bfloat16")
-    fitting.assign([other], kept)
+    variables.assign_values([other], kept)
     assert kept[0].dtype == "float32"
-    np.testing.assert_array_equal(fitting.values_of([other])[0], kept[0])
+    np.testing.assert_array_equal(variables.values_of([other])[0], kept[0])
     with pytest.raises(zoo.ConfigError, match="the kept state does not fit the network"):
-        fitting.assign([other], [np.zeros(3, "float32")])
+        variables.assign_values([other], [np.zeros(3, "float32")])

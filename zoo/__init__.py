@@ -8,13 +8,13 @@
 Importing this package loads no framework: each name is fetched when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo.utils import lazy
+from zoo.utils.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from zoo import data
-    from zoo.augmentation import augment
-    from zoo.comparison import Comparison, compare
+    from zoo import audio, data
     from zoo.errors import (
         AudioError,
         AudioWarning,
@@ -23,81 +23,42 @@ if TYPE_CHECKING:
         WeightsError,
         ZooError,
     )
-    from zoo.evaluation import Evaluation, evaluate
-    from zoo.finetuning import finetune
-    from zoo.hub import push
-    from zoo.loading import build, load
-    from zoo.model import AudioModel
-    from zoo.registry import info, list_models
-    from zoo.results import Embedding, Onsets, Taggram, Tags
-    from zoo.training import train
+    from zoo.evaluation import synonyms
+    from zoo.evaluation.compare import compare
+    from zoo.evaluation.evaluate import evaluate
+    from zoo.evaluation.reports import Comparison, Evaluation
+    from zoo.inference.audio_model import AudioModel
+    from zoo.inference.results import Embedding, Onsets, Taggram, Tags
+    from zoo.layers import augmentation
+    from zoo.registry.lookup import info, list_models
+    from zoo.training import cdbn
+    from zoo.training.augment import augment
+    from zoo.training.finetune import finetune
+    from zoo.training.train import train
+    from zoo.weights.hub import push
+    from zoo.weights.loading import build, load
 
-__version__ = "0.1.0"
-
-_HOME = {
-    "load": "zoo.loading",
-    "build": "zoo.loading",
-    "push": "zoo.hub",
-    "finetune": "zoo.finetuning",
-    "train": "zoo.training",
-    "augment": "zoo.augmentation",
-    "evaluate": "zoo.evaluation",
-    "Evaluation": "zoo.evaluation",
-    "compare": "zoo.comparison",
-    "Comparison": "zoo.comparison",
-    "AudioModel": "zoo.model",
-    "info": "zoo.registry",
-    "list_models": "zoo.registry",
-    "Tags": "zoo.results",
-    "Taggram": "zoo.results",
-    "Embedding": "zoo.results",
-    "Onsets": "zoo.results",
-    "ZooError": "zoo.errors",
-    "AudioError": "zoo.errors",
-    "AudioWarning": "zoo.errors",
-    "ConfigError": "zoo.errors",
-    "UnknownName": "zoo.errors",
-    "WeightsError": "zoo.errors",
-}
-
-__all__ = [
-    "AudioError",
-    "AudioModel",
-    "AudioWarning",
-    "Comparison",
-    "ConfigError",
-    "Embedding",
-    "Evaluation",
-    "Onsets",
-    "Taggram",
-    "Tags",
-    "UnknownName",
-    "WeightsError",
-    "ZooError",
-    "augment",
-    "build",
-    "compare",
-    "data",
-    "evaluate",
-    "finetune",
-    "info",
-    "list_models",
-    "load",
-    "push",
-    "train",
-]
-
-
-def __getattr__(name: str) -> Any:
-    """Fetch a public name from its module on first use, and keep it."""
-    if name == "data":
-        return importlib.import_module("zoo.data")
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    names={
+        "zoo.errors": "AudioError AudioWarning ConfigError UnknownName WeightsError ZooError",
+        "zoo.evaluation.compare": "compare",
+        "zoo.evaluation.evaluate": "evaluate",
+        "zoo.evaluation.reports": "Comparison Evaluation",
+        "zoo.inference.audio_model": "AudioModel",
+        "zoo.inference.results": "Embedding Onsets Taggram Tags",
+        "zoo.registry.lookup": "info list_models",
+        "zoo.training.augment": "augment",
+        "zoo.training.finetune": "finetune",
+        "zoo.training.train": "train",
+        "zoo.weights.hub": "push",
+        "zoo.weights.loading": "build load",
+    },
+    modules={
+        "audio": "zoo.audio",
+        "augmentation": "zoo.layers.augmentation",
+        "cdbn": "zoo.training.cdbn",
+        "data": "zoo.data",
+        "synonyms": "zoo.evaluation.synonyms",
+    },
+)

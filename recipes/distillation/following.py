@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from zoo.files import table
+from zoo.utils.files import write_csv
 
 PRESENT, FEWEST = 0.3, 20
 
@@ -70,4 +70,4 @@ def merge(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], keys
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
             old = [row for row in list(csv.reader(file))[1:] if tuple(row[:keys]) not in new]
-    table([header, *sorted([*old, *rows], key=lambda row: row[:keys])], path)
+    write_csv([header, *sorted([*old, *rows], key=lambda row: row[:keys])], path)

@@ -44,7 +44,7 @@ from rich.progress import track as progress
 
 import zoo
 from zoo import audio
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import listening

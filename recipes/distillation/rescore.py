@@ -16,7 +16,7 @@ import numpy as np
 import publishing
 
 import zoo
-from zoo.weights import manifest
+from zoo.registry import manifest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import bundle

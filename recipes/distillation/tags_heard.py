@@ -15,8 +15,8 @@ import following
 import lessons
 import numpy as np
 
-from zoo.files import table
-from zoo.weights import manifest
+from zoo.registry import manifest
+from zoo.utils.files import write_csv
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "coverage.csv"
 LABELS = "pons2017.mtt"
@@ -53,7 +53,7 @@ def main() -> None:
     whole = ["all that was heard", *(f"{m:.1f}" for m in spans), f"{sum(spans):.1f}"]
     segments = sum(count for (split, _), (_, count) in found.items() if split == lessons.TEST)
     header = ["tag", *(f"{split}, {part}" for split, part in found), "minutes", "test segments"]
-    table([header, *rows, [*whole, str(segments)]], given.output)
+    write_csv([header, *rows, [*whole, str(segments)]], given.output)
     poor = [row[0] for row in rows if int(row[-1]) < following.FEWEST]
     print(f"{len(rows) - len(poor)} tags have {following.FEWEST} test segments; the others: {poor}")
 

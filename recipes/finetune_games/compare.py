@@ -48,12 +48,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import zoo
-from zoo import metrics, plot
 from zoo.data import from_table
 from zoo.data.corpus import Corpus
-from zoo.files import table
-from zoo.metrics import Score
-from zoo.scoring import Scores
+from zoo.evaluation import metrics
+from zoo.evaluation.metrics import Score
+from zoo.evaluation.scores import Scores
+from zoo.utils import figures
+from zoo.utils.files import write_csv
 
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = {
@@ -64,7 +65,7 @@ RUNS = {
         ("--batch-size", "16", "--epochs", "60", "--patience", "20"),
     ),
 }
-COLOURS = {"fine-tuned": plot.COLOUR, "from nothing": plot.ACCENT, "MFCC": "0.55"}
+COLOURS = {"fine-tuned": figures.COLOUR, "from nothing": figures.ACCENT, "MFCC": "0.55"}
 MEASURES = ("accuracy", "balanced accuracy", "ROC-AUC", "PR-AUC")
 ROUNDS = 1000
 
@@ -268,7 +269,7 @@ def main() -> None:
     for name, measures in found.items():
         print(f"{name:13}", "  ".join(f"{m} {measures[m][0]}" for m in MEASURES))
     arguments.results.mkdir(exist_ok=True)
-    table(lines(found, how, answers["MFCC"]), arguments.results / "finetune_games.csv")
+    write_csv(lines(found, how, answers["MFCC"]), arguments.results / "finetune_games.csv")
     draw(found, answers["fine-tuned"], histories, arguments.results / "finetune_games.png")
 
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(GENRE_TEST))
 
 import tracks  # noqa: E402
 
-from zoo.files import table  # noqa: E402
+from zoo.utils.files import write_csv  # noqa: E402
 
 TABLE = HERE / "tracks.csv"
 SPLITS = ("train",) * 8 + ("validation",) * 3 + ("test",) * 5  # of a game's sixteen tracks
@@ -60,7 +60,7 @@ def main() -> None:
         raise SystemExit("without all its tracks this would be another experiment")
     rows = clips(tracks.read(TABLE))
     header = ("path", "tags", "start", "end", "split", "group")
-    table([header, *rows], folder / "clips.csv")
+    write_csv([header, *rows], folder / "clips.csv")
     print(f"{len(rows)} clips in {folder / 'clips.csv'}")
 
 

@@ -8,11 +8,12 @@ import soundfile
 from rich.progress import Progress
 
 import zoo
-from zoo import loading, scoring
 from zoo.data.corpus import Corpus
+from zoo.evaluation.scores import Heard
+from zoo.inference import variables
 
 
-def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> scoring.Heard:
+def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
     """Return the scores of every clip: the mean over its segments, weighted by their seconds.
 
     Args:
@@ -23,7 +24,7 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> scoring.Heard:
     Raises:
         AudioError: a track cannot be read.
     """
-    kept = folder / "scores" / f"{model.name}-{loading.checksum(model)[:12]}"
+    kept = folder / "scores" / f"{model.name}-{variables.checksum(model)[:12]}"
     kept.mkdir(parents=True, exist_ok=True)
     paths = [clip.path for clip in corpus.clips]
     files = [kept / f"{'_'.join(path.relative_to(folder).parts)}.npy" for path in paths]
@@ -37,7 +38,7 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> scoring.Heard:
             part.replace(files[i])
             bar.advance(task)
     seconds = np.array([soundfile.info(path).duration for path in paths])
-    return scoring.Heard(np.stack([np.load(file) for file in files]), seconds, ())
+    return Heard(np.stack([np.load(file) for file in files]), seconds, ())
 
 
 def heard(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:

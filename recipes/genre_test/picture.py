@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zoo import plot
+from zoo.utils import figures
 
-MEANS = (("mean of 5 genres", plot.COLOUR, "o"), ("mean of 4 genres", plot.ACCENT, "s"))
+MEANS = (("mean of 5 genres", figures.COLOUR, "o"), ("mean of 4 genres", figures.ACCENT, "s"))
 
 
 Row = Mapping[str, str]  # of results/genre_test.csv

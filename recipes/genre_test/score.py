@@ -12,8 +12,8 @@ A track's score is the mean over its segments; ROC-AUC and PR-AUC (average preci
 for each genre against all other tracks, and their mean is taken over genres. "Accuracy" asks
 whether the right genre has the highest of the scores as they are: nobody calibrated them for that.
 Intervals are 95 % of 1,000 bootstrap resamples of the artists, not of the tracks. A resample
-without a track of a genre does not count for that genre; `zoo.metrics.macro_rounds` says what it
-means for a mean.
+without a track of a genre does not count for that genre; `zoo.evaluation.metrics.macro_rounds` says
+what it means for a mean.
 
 The tags of the Million Song Dataset do not have "classical". So there are two means, over all five
 genres and over the four that every checkpoint knows. Each genre is scored on all 80 tracks in both;
@@ -34,13 +34,15 @@ from picture import draw
 from tracks import GENRES, WEAKNESSES, corpus
 
 import zoo
-from zoo import evaluation, scoring, synonyms
 from zoo.data.corpus import Corpus
 from zoo.errors import WeightsError
-from zoo.evaluation import Evaluation
-from zoo.files import table
-from zoo.metrics import Score
-from zoo.weights import manifest
+from zoo.evaluation import synonyms
+from zoo.evaluation.metrics import Score
+from zoo.evaluation.reports import Evaluation
+from zoo.evaluation.scores import matched
+from zoo.evaluation.tags import of_tags
+from zoo.registry import manifest
+from zoo.utils.files import write_csv
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
 import following
@@ -87,8 +89,8 @@ def score(name: str, whole: Corpus, folder: Path) -> dict[str, Evaluation]:
     for mean, genres in MEANS.items():
         if set(genres) <= known:
             part = only(whole, genres)
-            tags = scoring.matched(name, model.labels, part)
-            found[mean] = evaluation.of_tags(model, part, tags, answers, bootstrap=1000, seed=0)
+            tags = matched(name, model.labels, part)
+            found[mean] = of_tags(model, part, tags, answers, bootstrap=1000, seed=0)
     return found
 
 
@@ -142,7 +144,7 @@ def main() -> None:
         following.merge(path, header, lines)
     else:
         lines.sort(key=lambda line: line[0])  # the rows of a checkpoint keep their order
-        table([header, *lines], path)
+        write_csv([header, *lines], path)
     with path.open(newline="", encoding="utf-8") as file:
         draw(csv.DictReader(file), GENRES, WEAKNESSES, arguments.results / "genre_test.png")
 

@@ -14,7 +14,7 @@ import soundfile
 from rich.progress import track as progress
 
 from zoo import audio
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import games

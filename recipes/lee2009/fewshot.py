@@ -53,7 +53,7 @@ import pictures
 from rich.progress import track as progress
 from sklearn.linear_model import LogisticRegression
 
-from zoo.files import table
+from zoo.utils.files import write_csv
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "genre_test"))
 import tracks
@@ -172,7 +172,7 @@ def main() -> None:
     lines = rows(results, names)
     print(*(" ".join(line[:6]) for line in lines), sep="\n")
     means = {key: (values.mean(), error(values)) for key, values in results.items()}
-    table(lines, given.results / "lee2009_fewshot.csv")
+    write_csv(lines, given.results / "lee2009_fewshot.csv")
     pictures.draw_fewshot(means, names, given.results / "lee2009_fewshot.png")
 
 

@@ -29,8 +29,8 @@ import numpy as np
 import pictures
 
 import zoo
-from zoo import cdbn
-from zoo.weights import manifest
+from zoo.registry import manifest
+from zoo.training import cdbn
 
 EPOCHS = (150, 60)
 SIGMA = 0.4

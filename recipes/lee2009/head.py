@@ -25,7 +25,7 @@ import numpy as np
 from rich.progress import track as progress
 
 import zoo
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import distill
@@ -39,7 +39,7 @@ BATCH = 12
 
 def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that hears the first samples of excerpts, padded to batches of one size."""
-    predict = zoo.model.predict_function(network)
+    predict = zoo.inference.audio_model.predict_function(network)
 
     def hear(sounds: np.ndarray) -> np.ndarray:
         answers = []
@@ -54,7 +54,7 @@ def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.
 
 def bottom(model: zoo.AudioModel) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     """Return what gives the statistics that the head hears, and a name for its answers."""
-    what = f"lee2009-{zoo.loading.checksum(model, ('logits',))[:12]}"
+    what = f"lee2009-{zoo.inference.variables.checksum(model, ('logits',))[:12]}"
     return what, in_batches(model.stage("penultimate"), model.segmentation.segment)
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import zoo
-from zoo import cdbn, plot
+from zoo.training import cdbn
+from zoo.utils import figures
 
 TARGET = 0.05
-LAYERS = (("crbm1", "layer 1", plot.COLOUR), ("crbm2", "layer 2", plot.ACCENT))
+LAYERS = (("crbm1", "layer 1", figures.COLOUR), ("crbm2", "layer 2", figures.ACCENT))
 
 
 def draw_filters(model: zoo.AudioModel, path: Path, rows: int = 5, columns: int = 16) -> None:
@@ -96,8 +97,9 @@ def draw_fewshot(
     figure = Figure((8, 4.6), layout="constrained")
     axes = figure.subplots()
     looks = {"RAW": ("0.5", "-"), "RAW level": ("0.5", ":"), "MFCC": ("black", "-"),
-             "L1": (plot.COLOUR, "-"), "L2": (plot.COLOUR, "--"), "L1+L2": (plot.ACCENT, "-"),
-             "untrained": (plot.ACCENT, ":")}  # fmt: skip
+             "L1": (figures.COLOUR, "-"), "L2": (figures.COLOUR, "--"),
+             "L1+L2": (figures.ACCENT, "-"),
+             "untrained": (figures.ACCENT, ":")}  # fmt: skip
     for i, (name, (colour, style)) in enumerate(looks.items()):
         values = [results[name, size] for size in sizes]
         places = np.array(sizes) + 0.03 * (i - 3)  # side by side

@@ -17,7 +17,7 @@ import filters
 import numpy as np
 
 import zoo
-from zoo import cdbn
+from zoo.training import cdbn
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))

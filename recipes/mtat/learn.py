@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo.cli.training import option
 from zoo.data import Corpus
+from zoo.utils.options import option
 
 FULL, CLEANED = "", "_cleaned"
 

@@ -16,9 +16,9 @@ import numpy as np
 from learn import FULL, learn
 
 import zoo
-from zoo import cdbn
 from zoo.data import Corpus
-from zoo.model import HEAD
+from zoo.inference.audio_model import HEAD
+from zoo.training import cdbn
 
 CLIPS = 1200
 EPOCHS = (150, 60)

@@ -36,7 +36,7 @@ import sounds
 from rich.progress import track as progress
 
 import zoo
-from zoo.files import replacing
+from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import debian

@@ -28,9 +28,10 @@ import train
 from rich.progress import track as progress
 
 import zoo
-from zoo import audio, onsets
-from zoo.evaluation import ClipOnsets
-from zoo.files import table
+from zoo import audio
+from zoo.evaluation.records import ClipOnsets
+from zoo.inference import onsets
+from zoo.utils.files import write_csv
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 PARTS = ("soundfont", "styles", "kits")
@@ -144,9 +145,9 @@ def main() -> None:
     found.sort(key=lambda row: order.index(row[0]))
     for row in found:
         print("  ".join(row))
-    table([HEADER, *found], RESULTS / "onsets.csv")
+    write_csv([HEADER, *found], RESULTS / "onsets.csv")
     head = ["step", "F in the paper", "F on validation", *(f"F on {p}" for p in PARTS), "mean F"]
-    table([head, *ablation(given.folder)], RESULTS / "onset_ablation.csv")
+    write_csv([head, *ablation(given.folder)], RESULTS / "onset_ablation.csv")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ dropout, its targets, batches of 256 frames, the cross-entropy. What is ours:
 After each 2,000 updates the network hears the validation part (unheard soundfont, style files and
 kits), and F within 25 ms is written down, at the threshold that is best there. Of the last network
 the state with the highest F is kept, and its last bias is shifted so that this threshold is the one
-of `zoo.onsets`: a detector that needs no setting.
+of `zoo.inference.onsets`: a detector that needs no setting.
 
 On the test parts together (`results/onset_ablation.csv`) the order is the paper's but for dropout,
 which took a little off at this length.
@@ -40,10 +40,13 @@ from matplotlib.figure import Figure
 from rich.progress import track as progress
 
 import zoo
-from zoo import fitting, onset_scores, onsets, plot
-from zoo.evaluation import ClipOnsets
-from zoo.files import replacing, table
+from zoo.evaluation.onsets import counted
+from zoo.evaluation.records import ClipOnsets
+from zoo.inference import onsets
+from zoo.inference.variables import values_of
 from zoo.models.schluter2014 import CONTEXT
+from zoo.utils import figures
+from zoo.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "schluter2014.zoo"
@@ -156,7 +159,7 @@ def f_measure(clips: list, activations: list[np.ndarray], threshold: float) -> f
 
 def together(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> ClipOnsets:
     """Count what was found of the onsets of several clips: pairs of (onsets, found), seconds."""
-    counts = [onset_scores.counted("", there, found)[1:] for there, found in pairs]
+    counts = [counted("", there, found)[1:] for there, found in pairs]
     return ClipOnsets("all", *np.sum(counts, axis=0).tolist())
 
 
@@ -177,7 +180,7 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
     part.optimizer.build(part.trainable_variables)
     variables = [*part.variables, *part.optimizer.variables]
     rows: list[list] = []
-    best = fitting.values_of(model.weights)
+    best = values_of(model.weights)
     if state.is_file():
         with np.load(state) as kept:
             rows = [row.split(",") for row in kept["rows"].tolist()]
@@ -200,8 +203,8 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
         rows[-1][2:] = [f"{value:.4f}" for value in rows[-1][2:]]
         print(*rows[-1])
         if float(rows[-1][3]) >= max(float(row[3]) for row in rows):
-            best = fitting.values_of(model.weights)
-        arrays = {f"variable{i}": v for i, v in enumerate(fitting.values_of(variables))}
+            best = values_of(model.weights)
+        arrays = {f"variable{i}": v for i, v in enumerate(values_of(variables))}
         arrays |= {f"best{i}": value for i, value in enumerate(best)}
         with replacing(state) as file:
             np.savez(file, rows=[",".join(map(str, row)) for row in rows], **arrays)
@@ -251,7 +254,7 @@ def draw(rows: list[list], path: Path) -> None:
     """Draw F on the validation against updates."""
     figure = Figure((8, 3.8), layout="constrained")
     axes = figure.subplots()
-    colours = ("0.7", "0.5", "0.3", plot.ACCENT, plot.COLOUR)
+    colours = ("0.7", "0.5", "0.3", figures.ACCENT, figures.COLOUR)
     for step, colour in zip(STEPS, colours, strict=True):
         mine = [(int(row[1]), float(row[3])) for row in rows if row[0] == step]
         axes.plot(*zip(*mine, strict=True), color=colour, label=step)
@@ -270,7 +273,7 @@ def main() -> None:
     rows = [row for step in STEPS[:4] for row in train(step, clips, validation, given.folder)]
     rows += train(NAME, read(given.folder, "train"), validation, given.folder)
     header = ["network", "updates", "loss", "F on validation", "best threshold"]
-    table([header, *rows], ROOT / "results" / "onsets_training.csv")
+    write_csv([header, *rows], ROOT / "results" / "onsets_training.csv")
     draw(rows, ROOT / "results" / "onsets_training.png")
     finished(given.folder)
 

@@ -9,7 +9,7 @@ import warnings
 import click
 
 import zoo
-from zoo.cli import evaluation, hearing, listing, training, weights
+from zoo.cli import evaluation, listing, tagging, training, weights
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,10 +23,10 @@ def main() -> None:
 for command in (
     listing.list_command,
     listing.info_command,
-    hearing.tag_command,
-    hearing.taggram_command,
-    hearing.embed_command,
-    hearing.onsets_command,
+    tagging.tag_command,
+    tagging.taggram_command,
+    tagging.embed_command,
+    tagging.onsets_command,
     training.finetune_command,
     training.train_command,
     evaluation.evaluate_command,

@@ -15,9 +15,8 @@ from zoo.cli.common import Command, check_output, import_framework, with_options
 from zoo.cli.weights import expanded
 
 if TYPE_CHECKING:
-    from zoo.comparison import Comparison
     from zoo.data.corpus import Corpus
-    from zoo.evaluation import Evaluation
+    from zoo.evaluation.reports import Comparison, Evaluation
 
 PICTURES = (".png", ".pdf", ".svg")
 
@@ -196,7 +195,7 @@ def command_line() -> str:
 
 def write_json(content: dict[str, Any], path: Path) -> None:
     """Write JSON that a person can read too."""
-    from zoo.files import replacing
+    from zoo.utils.files import replacing
 
     with replacing(path) as file:
         file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())

@@ -5,8 +5,8 @@ import json
 import click
 
 import zoo
-from zoo import registry
 from zoo.cli.common import Command
+from zoo.registry import lookup
 
 
 @click.command("list", cls=Command)
@@ -25,15 +25,15 @@ def list_command(
     as_json: bool,
 ) -> None:
     """List what can be loaded; PATTERN is a shell pattern such as 'pons*'."""
-    from zoo import text
+    from zoo.registry import listing
 
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
     if as_json:
-        click.echo(json.dumps(registry.grid(names) if taxonomy else names, indent=1))
+        click.echo(json.dumps(lookup.grid(names) if taxonomy else names, indent=1))
     elif taxonomy:
-        click.echo(text.taxonomy(names))
+        click.echo(listing.taxonomy(names))
     else:
-        click.echo(text.architectures(names) if untrained else text.checkpoints(names))
+        click.echo(listing.architectures(names) if untrained else listing.checkpoints(names))
 
 
 @click.command("info", cls=Command)

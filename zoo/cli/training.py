@@ -1,6 +1,5 @@
 """`zoo finetune` and `zoo train`: a network of one's own, in a folder that `zoo tag -m` takes."""
 
-import ast
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +11,11 @@ import click
 
 import zoo
 from zoo.cli.common import Command, import_framework, with_options
+from zoo.utils.options import option
 
 if TYPE_CHECKING:
-    from zoo.trained import Trained
+    from zoo.training.result import Trained
+
 
 # name on the command line -> layer of `zoo.augmentation`, with its own defaults
 AUGMENTATIONS = {
@@ -103,21 +104,6 @@ def train_command(architecture: str, options: tuple[str, ...], **given: Any) -> 
     learn(lambda arguments: zoo.train(architecture, options=chosen, **arguments), **given)
 
 
-def option(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE; a value that is no Python literal is a string.
-
-    >>> option("filters=[8, 16]")
-    ('filters', [8, 16])
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise click.UsageError(f"--option {text}: expected KEY=VALUE, such as variant=waveform.")
-    try:
-        return key, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return key, value
-
-
 def learn(
     function: Callable[[dict[str, Any]], "Trained"],
     *,
@@ -129,11 +115,11 @@ def learn(
     **given: Any,
 ) -> None:
     """Open the corpora, train, and say what came of it."""
-    from zoo import runs
     from zoo.data import open_corpus
+    from zoo.training import run_folder
 
     names = augmentations(augment)
-    runs.check_free(output)
+    run_folder.check_free(output)
     corpora = {"train": open_corpus(data)}
     if validation is not None:
         corpora["validation"] = open_corpus(validation)
@@ -171,7 +157,7 @@ def layers(names: list[str]) -> list | None:
     """Make the layers; None for none."""
     if not names:
         return None
-    from zoo import augmentation
+    from zoo.layers import augmentation
 
     return [getattr(augmentation, AUGMENTATIONS[name])() for name in names]
 

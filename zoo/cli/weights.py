@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 import zoo
-from zoo import registry
 from zoo.cli.common import Command
 from zoo.errors import UnknownName, ZooError
+from zoo.registry import lookup
 
 
 @click.command("fetch", cls=Command)
@@ -52,7 +52,7 @@ def expanded(names: Sequence[str]) -> list[str]:
         if name.startswith("hf://"):
             wanted.append(name)
         elif not set(name) & set("*?["):
-            wanted.append(registry.resolve(name))
+            wanted.append(lookup.resolve(name))
         elif found := zoo.list_models(name):
             wanted += found
         else:
@@ -62,12 +62,13 @@ def expanded(names: Sequence[str]) -> list[str]:
 
 def fetched(name: str, folder: Path | None, shelf: Path) -> str:
     """Fetch a checkpoint into the cache, or its source into a folder; return what to say of it."""
-    from zoo.weights import fetch, manifest
+    from zoo.registry import manifest
+    from zoo.weights import fetch
 
     if name.startswith("hf://"):
-        from zoo import repository
+        from zoo.weights import hub_client
 
-        snapshot = repository.fetch(name)
+        snapshot = hub_client.fetch(name)
         return f"{snapshot.url}\n  {snapshot.weights.parent}"
     file = fetch.mirror(name, folder) if folder else fetch.path(name, shelf=shelf)
     about = fetch.about(name, manifest.load().checkpoint(name))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import soundfile
 
-from zoo.decode import decode
+from zoo.audio.decode import decode
 from zoo.errors import AudioError, AudioWarning
-from zoo.progress import bar
+from zoo.utils.progress import bar
 
 MANY = 500  # files: fewer take less than a second
 SLACK = 0.1  # s: annotations are rounded, and encoders count their padding differently

@@ -45,9 +45,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import layers
 
-from zoo import renaming
 from zoo.errors import ConfigError
-from zoo.features import LogMelSpectrogram
+from zoo.layers.spectrograms import LogMelSpectrogram
+from zoo.models import _renaming
 
 CARD = {
     "title": "Automatic tagging using deep convolutional neural networks",
@@ -325,7 +325,7 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for i in range(1, 6):
         weighted[f"{i}CNN"] = f"block{i}_conv"
         norms[f"batch_normalization_{i}"] = f"block{i}_norm"
-    return renaming.from_tensorflow(tensors, weighted, norms)
+    return _renaming.from_tensorflow(tensors, weighted, norms)
 
 
 def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -343,4 +343,4 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for i in range(1, 6):
         weighted[f"layer{i}.conv"] = f"block{i}_conv"
         norms[f"layer{i}.bn"] = f"block{i}_norm"
-    return renaming.from_torch(tensors, weighted, norms)
+    return _renaming.from_torch(tensors, weighted, norms)

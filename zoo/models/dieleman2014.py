@@ -51,7 +51,7 @@ import keras
 from keras import layers, ops
 
 from zoo.errors import ConfigError
-from zoo.features import LogMelSpectrogram
+from zoo.layers.spectrograms import LogMelSpectrogram
 
 CARD = {
     "title": "End-to-end learning for music audio",

@@ -37,7 +37,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import ConfigError
-from zoo.features import LogSpectrogram
+from zoo.layers.spectrograms import LogSpectrogram
 
 CARD = {
     "title": "Unsupervised feature learning for audio classification using convolutional deep "

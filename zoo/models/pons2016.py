@@ -29,7 +29,8 @@ import keras
 from keras import layers, ops
 
 from zoo.errors import ConfigError
-from zoo.features import WINDOWS, LogMelSpectrogram
+from zoo.layers.mel import WINDOWS
+from zoo.layers.spectrograms import LogMelSpectrogram
 
 CARD = {
     "title": "Experimenting with musically motivated convolutional neural networks",

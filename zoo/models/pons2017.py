@@ -35,9 +35,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo import renaming
 from zoo.errors import ConfigError
-from zoo.features import LogMelSpectrogram
+from zoo.layers.spectrograms import LogMelSpectrogram
+from zoo.models import _renaming
 
 CARD = {
     "title": "End-to-end learning for music audio tagging at scale",
@@ -543,7 +543,7 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     def numbered(kind: str, names: list[str]) -> dict[str, str]:
         return {f"{kind}_{i}" if i else kind: name for i, name in enumerate(names)}
 
-    ours = renaming.from_tensorflow(
+    ours = _renaming.from_tensorflow(
         tensors,
         numbered("conv2d", convs) | numbered("dense", ["dense", "logits"]),
         numbered("batch_normalization", ["input_norm", *norms, "pooled_norm", "dense_norm"]),
@@ -571,4 +571,4 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     weighted |= {"dense1": "dense", "dense2": "logits"}
     norms = {f"{theirs}.bn": f"{name}_norm" for theirs, name in blocks.items()}
     norms |= {"spec_bn": "input_norm", "bn": "dense_norm"}
-    return renaming.from_torch(tensors, weighted, norms)
+    return _renaming.from_torch(tensors, weighted, norms)

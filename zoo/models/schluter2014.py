@@ -32,7 +32,7 @@ Batches of 256 excerpts, cross-entropy. 289,693 parameters.
 
 What the paper does not say, and what we do: the shape of the mel filters, how magnitudes are
 computed, what is added before the logarithm, and how clips are padded. We take madmom's for both
-variants (`zoo.features.MultiResolutionLogMel`). The paper standardises each band of each channel
+variants (`MultiResolutionLogMel`). The paper standardises each band of each channel
 with constants of a hold-out set: the layer "standardise" holds them, an untrained model's leave
 the spectrograms as they are, and `model.get_layer("standardise").adapt(...)` computes them.
 """
@@ -42,7 +42,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import ConfigError
-from zoo.features import MultiResolutionLogMel
+from zoo.layers.spectrograms import MultiResolutionLogMel
 
 CARD = {
     "title": "Improved musical onset detection with convolutional neural networks",

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 
 from keras import layers
 
-from zoo import backends
 from zoo.errors import ConfigError
+from zoo.layers import backends
 
 CARD = {
     "title": "Learning multiscale features directly from waveforms",
@@ -192,7 +192,7 @@ def backend(
 
     Args:
         stages: what `frontend` returned.
-        pooling: see `zoo.backends.temporal_pooling`.
+        pooling: see `zoo.layers.backends.temporal_pooling`.
         dense_units: of the dense layer.
         dense_dropout: before and after the dense layer.
 

@@ -23,9 +23,10 @@ import numpy as np
 import safetensors.numpy
 
 from zoo.errors import WeightsError
-from zoo.weights import cache, manifest, network, sources
+from zoo.registry import manifest
+from zoo.registry.manifest import Bundled, Checkpoint, Manifest, Remote
+from zoo.weights import cache, network, sources
 from zoo.weights.convert import convert
-from zoo.weights.manifest import Bundled, Checkpoint, Manifest, Remote
 
 logger = logging.getLogger(__name__)
 

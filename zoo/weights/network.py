@@ -37,7 +37,7 @@ def session() -> "requests.Session":
     """Return a session that knows this machine's certificates and proxies."""
     import requests
 
-    from zoo import __version__
+    from zoo.utils.version import __version__
 
     new = requests.Session()
     new.headers["User-Agent"] = f"music-zoo/{__version__}"

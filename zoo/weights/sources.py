@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zoo.errors import WeightsError
+from zoo.registry.manifest import Bundled, PyPI, Remote, Url
 from zoo.weights import cache, network
-from zoo.weights.manifest import Bundled, PyPI, Remote, Url
 
 MIRROR = "ZOO_MIRROR"
 

@@ -1,0 +1,37 @@
+"""From sounds to what a network takes: find files, decode, mix down, resample, cut.
+
+Everything runs in blocks, so that a file of any length takes the same memory.
+
+    from zoo import audio
+
+    for segment in audio.segments("song.mp3", 16000, audio.Segmentation(48128, 47872, 256)):
+        segment.samples                                    # (48128,) float32
+"""
+
+from zoo.audio.decode import announced, duration
+from zoo.audio.paths import AUDIO_SUFFIXES, find
+from zoo.audio.segmentation import (
+    Segment,
+    Segmentation,
+    Source,
+    as_one,
+    load,
+    name_of,
+    segments,
+    stream,
+)
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "Segment",
+    "Segmentation",
+    "Source",
+    "announced",
+    "as_one",
+    "duration",
+    "find",
+    "load",
+    "name_of",
+    "segments",
+    "stream",
+]

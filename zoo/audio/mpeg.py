@@ -1,0 +1,88 @@
+"""What an MP3 says of its own length, and whether it is one: what libsndfile does not look at."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+HEAD = 2**16  # bytes that are searched for a frame; mpg123, libsndfile's decoder, gives up then
+ENDLESS = 2**40  # bytes: the length of a file that does not say how many samples it holds
+
+# kbit/s by bit rate index 1 to 14 (ISO/IEC 11172-3, 2.4.2.3; 13818-3, 2.4.2.3).
+_LAYER_3 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_LAYER_2 = (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
+_LOW_RATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+
+def announced_bytes(head: bytes, size: int) -> int | None:
+    """Return how many bytes of MPEG audio a file announces.
+
+    The Xing header in the first frame tells the number of frames and of bytes. libsndfile takes the
+    number of samples from it. Where there is none, it guesses from the first frame's bit rate and
+    stops there even if the file goes on: at a variable bit rate most of the sound can be lost
+    without a word. Told that the file is `ENDLESS`, it reads to the end.
+
+    mpg123 also takes fonts and programs for music, so three frames in a row are asked for here.
+
+    Args:
+        head: the file's first `HEAD` bytes after its ID3v2 tags.
+        size: the file's bytes from there on.
+
+    Returns:
+        The bytes announced, `ENDLESS` if the number of frames is not, None if this is not MPEG
+        audio of layer II or III.
+    """
+    for sync in re.finditer(rb"\xff[\xe2-\xff]", head):
+        start = end = sync.start()
+        frames = 0
+        while frames < 3 and (step := _frame_bytes(head[end : end + 4], head[start : start + 4])):
+            end, frames = end + step, frames + 1
+        if frames == 3 or (frames == 2 and end + 4 > size):
+            break
+    else:
+        return None
+    xing = re.search(rb"(?:Xing|Info)\0\0\0(.)(.{4})(.{4})", head[start : start + 200], re.DOTALL)
+    if not xing or not xing[1][0] & 1:  # bit 0: the number of frames follows
+        return ENDLESS
+    return start + int.from_bytes(xing[3]) if xing[1][0] & 2 else size  # bit 1: then the bytes
+
+
+def _frame_bytes(header: bytes, first: bytes) -> int:
+    """Return the length of the frame that begins with these four bytes, 0 if none does.
+
+    ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3. Version, layer and rate must be those of the first frame.
+    """
+    if len(header) < 4 or header[0] != 255 or (header[1] ^ first[1]) & 0xFE:
+        return 0
+    version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)  # version: 3 is 1, 2 is 2, 0 2.5
+    index, rate, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if version == 1 or layer not in (2, 3) or index in (0, 15) or rate == 3:
+        return 0
+    if (header[2] ^ first[2]) & 0x0C:
+        return 0
+    table = _LOW_RATES if version != 3 else _LAYER_3 if layer == 3 else _LAYER_2
+    hertz = (44100, 48000, 32000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    samples = 576 if layer == 3 and version != 3 else 1152
+    return samples // 8 * table[index - 1] * 1000 // hertz + padding
+
+
+class Claiming(io.BufferedReader):
+    """A file that claims a length other than its own, for readers that look before they read.
+
+    Besides `ENDLESS` files there are those cut off: mpg123 would print about the difference between
+    size and Xing header on stderr, past Python. `zoo.audio.decode` warns of it, with the seconds.
+    """
+
+    def __init__(self, path: Path, length: int) -> None:
+        super().__init__(io.FileIO(path), HEAD)
+        self.length = length
+        self.beyond: int | None = None  # where a seek from the claimed end led
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; what is asked from the end counts from the claimed one."""
+        self.beyond = self.length + offset if whence == os.SEEK_END else None
+        return super().seek(offset, whence) if self.beyond is None else self.beyond
+
+    def tell(self) -> int:
+        """Return the place that `seek` led to."""
+        return super().tell() if self.beyond is None else self.beyond

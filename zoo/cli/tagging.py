@@ -1,0 +1,241 @@
+"""`zoo tag`, `taggram`, `embed` and `onsets`: what a model makes of sounds."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import zoo
+from zoo.cli.common import FILES, HOP, MODEL, Command, check_output, import_framework
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.inference.audio_model import AudioModel
+    from zoo.inference.results import Tags
+
+
+@click.command("tag", cls=Command)
+@FILES
+@MODEL
+@click.option("--top", default=10, show_default=True, help="How many tags; 0 for all.")
+@HOP
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table: a row a file, a column a tag.")
+def tag_command(
+    files: tuple[str, ...], model: str, top: int, hop: float | None, as_json: bool, as_csv: bool
+) -> None:
+    """Score FILES: audio files, folders, or patterns such as '*.mp3'."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    session = Session(files, model)
+    writer = csv.writer(sys.stdout)
+    if as_csv:
+        writer.writerow(["file", *session.model.labels])
+    for path, heard in session.hear("probabilities", hop):
+        tags = session.taggram(path, heard).tags(top or None)
+        if as_csv:
+            writer.writerow([path, *(f"{score:.6f}" for score in tags.scores)])
+        elif as_json:
+            content = {"file": str(path), "model": session.model.name, "tags": tags.to_dict()}
+            click.echo(json.dumps(content, ensure_ascii=False))
+        else:
+            click.echo(readable(tags, str(path)))
+        sys.stdout.flush()
+    session.finish()
+
+
+def readable(tags: "Tags", title: str) -> str:
+    """Return tags as lines with bars."""
+    width = max(len(label) for label in tags.labels)
+    lines = [title]
+    for label, score in tags.to_dict().items():
+        lines.append(f"  {label:<{width}}  {score:.3f}  {'█' * round(score * 30)}".rstrip())
+    return "\n".join(lines)
+
+
+@click.command("taggram", cls=Command)
+@click.argument("file")
+@MODEL
+@HOP
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help=".png, .pdf, .svg, .csv"
+)
+@click.option("--top", default=15, show_default=True, help="How many tags a picture shows.")
+def taggram_command(file: str, model: str, hop: float | None, output: Path, top: int) -> None:
+    """Score every segment of FILE over time: a picture, or a table."""
+    check_output(output, (".png", ".pdf", ".svg", ".csv"))
+    session = Session((file,), model)
+    for path, heard in session.hear("probabilities", hop):
+        gram = session.taggram(path, heard)
+        if output.suffix == ".csv":
+            gram.to_csv(output)
+        else:
+            gram.plot(output, top=top)
+        click.echo(f"{output}: {len(gram.times)} segments of {path}")
+    session.finish()
+
+
+@click.command("embed", cls=Command)
+@FILES
+@MODEL
+@HOP
+@click.option("--stage", default="penultimate", show_default=True, help="See `zoo info NAME`.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="One file: OUT.npz. Several: a folder, one .npz a file.",
+)
+def embed_command(
+    files: tuple[str, ...], model: str, hop: float | None, stage: str, output: Path
+) -> None:
+    """Write what a stage of the network says of FILES."""
+    session = Session(files, model)
+    single = output.suffix == ".npz"
+    if single and len(session.paths) > 1:
+        raise click.UsageError(f"{len(session.paths)} files do not fit in one {output}: -o FOLDER.")
+    if not single:
+        output.mkdir(parents=True, exist_ok=True)
+    else:
+        check_output(output, (".npz",))
+    targets = {path: output if single else output / f"{path.name}.npz" for path in session.paths}
+    if len(set(targets.values())) < len(targets):
+        raise click.UsageError("two of the files have the same name; embed them one by one.")
+    for path, heard in session.hear(stage, hop):
+        embedding = session.embedding(path, heard, stage)
+        embedding.save(targets[path])
+        click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
+    session.finish()
+
+
+@click.command("onsets", cls=Command)
+@FILES
+@click.option("-m", "--model", default="schluter2014", show_default=True, help="See `zoo list`.")
+@click.option(
+    "--threshold",
+    type=float,
+    help="Lowest height of a peak, above 0 and at most 1; about .24 if not given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Of one FILE: .csv, a table; .png, .pdf, .svg, activation and spectrogram; .wav, the "
+    "sound with a click at each onset. May be repeated.",
+)
+def onsets_command(
+    files: tuple[str, ...],
+    model: str,
+    threshold: float | None,
+    as_json: bool,
+    outputs: tuple[Path, ...],
+) -> None:
+    """Find the times in seconds at which notes begin in FILES: print them, or write them."""
+    for output in outputs:
+        check_output(output, (".csv", ".png", ".pdf", ".svg", ".wav"))
+    session = Session(files, model)
+    if outputs and len(session.paths) > 1:
+        raise click.UsageError(f"{len(session.paths)} files do not fit in one {outputs[0]}.")
+    for output in outputs:
+        if output.exists() and output.samefile(session.paths[0]):
+            raise click.UsageError(f"-o {output} is the sound itself; give another name.")
+    for path, found in session.onsets(threshold):
+        for output in outputs:
+            write_onsets(found, path, output)
+            click.echo(f"{output}: {len(found)} onsets of {path}")
+        if outputs:
+            continue
+        times = [round(time, 3) for time in found.times.tolist()]
+        if as_json:
+            content = {"file": str(path), "model": found.model, "onsets": times}
+            click.echo(json.dumps(content, ensure_ascii=False))
+        else:
+            click.echo("\n".join([str(path), *(f"  {time:.3f}" for time in times)]))
+        sys.stdout.flush()
+    session.finish()
+
+
+def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
+    """Write onsets as a table, a picture, or a sound with clicks, by the ending of the name."""
+    if output.suffix == ".csv":
+        found.to_csv(output)
+    elif output.suffix == ".wav":
+        found.to_wav(output, path)
+    else:
+        found.plot(output, path)
+
+
+class Session:
+    """A model, the files to hear, and those that failed."""
+
+    model: "AudioModel"
+
+    def __init__(self, files: Sequence[str], model: str):
+        from zoo import audio
+
+        self.paths = audio.find(files)
+        import_framework()
+        self.model = zoo.load(model)
+        self.failed = 0
+        if sys.stderr.isatty():
+            from zoo.weights import fetch
+
+            for name, checkpoint in self.model.card.checkpoints.items():
+                click.echo(fetch.about(name, checkpoint), err=True)
+
+    def hear(self, stage: str, hop: float | None) -> Iterator[tuple[Path, Any]]:
+        """Yield each file with what the model heard; say on stderr which files failed."""
+        from rich.console import Console
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        pairs = zip(self.paths, self.model.hear(self.paths, stage, hop=hop), strict=True)
+        many = len(self.paths) > 1 and console.is_terminal
+        shown = track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
+        for path, heard in shown:
+            if isinstance(heard, (ZooError, OSError)):
+                self.failed += 1
+                click.echo(f"Error: {heard}", err=True)
+            elif isinstance(heard, Exception):
+                raise heard
+            else:
+                yield path, heard
+
+    def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
+        """Yield each file with its onsets; say on stderr which files failed."""
+        picking = {} if threshold is None else {"threshold": threshold}
+        for path in self.paths:
+            try:
+                found = self.model.onsets(path, **picking)
+            except (ZooError, OSError) as error:
+                self.failed += 1
+                click.echo(f"Error: {error}", err=True)
+            else:
+                yield path, found
+
+    def taggram(self, path: Path, heard: Any) -> "zoo.Taggram":
+        """Return what was heard as a taggram."""
+        labels = self.model.labels
+        return zoo.Taggram(
+            heard.values, heard.times, heard.seconds, labels, str(path), self.model.name
+        )
+
+    def embedding(self, path: Path, heard: Any, stage: str) -> "zoo.Embedding":
+        """Return what was heard as an embedding."""
+        return zoo.Embedding(
+            heard.values, heard.times, heard.seconds, stage, str(path), self.model.name
+        )
+
+    def finish(self) -> None:
+        """Exit with status 1 if a file failed."""
+        if self.failed:
+            total = len(self.paths)
+            raise click.ClickException(f"{self.failed} of {total} files could not be heard.")

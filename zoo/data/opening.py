@@ -1,0 +1,192 @@
+"""From what lies on a disk to a corpus: folders, tables, and the field's datasets by name.
+
+For instance:
+
+    from zoo import data
+
+    songs = data.from_folder("songs")
+    test = data.load("mtat", "/data/mtat", split="test")
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.audio.paths import missing
+from zoo.data.corpus import Corpus
+from zoo.data.readers import folder, onsets, table
+from zoo.errors import ConfigError, UnknownName
+
+DATASETS = {
+    "mtat": ("zoo.data.readers.mtat", "MagnaTagATune"),
+    "mtg-jamendo": ("zoo.data.readers.jamendo", "MTG-Jamendo"),
+    "gtzan": ("zoo.data.readers.gtzan", "GTZAN"),
+    "msd": ("zoo.data.readers.msd", "Million Song Dataset with Last.fm tags"),
+}
+"""Name -> module with a function `read(root, **options)`, and title."""
+
+
+def load(
+    name: str,
+    root: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    check: bool = True,
+    **options: Any,
+) -> Corpus:
+    """Load one of the field's datasets as its authors lay it out on a disk.
+
+    Args:
+        name: "mtat", "mtg-jamendo", "gtzan" or "msd".
+        root: the dataset's folder.
+        split: only this one, such as "train", "validation", "test"; None for all clips, with
+            `splits`.
+        check: leave out, with a warning, files that are missing, unreadable or too short.
+        **options: of the dataset; see `read` in zoo/data/<dataset>.py.
+
+    Raises:
+        UnknownName: no such dataset, or split.
+        ConfigError: no such option, or the folder lacks a file of the dataset.
+        FileNotFoundError: there is no such folder.
+        AudioError: none of the files can be used.
+
+    Warns:
+        AudioWarning: once, with the number and the first few of what is left out.
+    """
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(f"{key} ({title})" for key, (_, title) in DATASETS.items())
+        raise UnknownName(
+            f"no dataset is named {name!r}.{hint} There are: {known}. For your own sounds use "
+            "from_folder or from_table."
+        )
+    read = importlib.import_module(DATASETS[name][0]).read
+    known_options = list(inspect.signature(read).parameters)[1:]
+    for option in options:
+        if option not in known_options:
+            raise ConfigError(
+                f"load({name!r}, ...) has no option {option!r}; it has "
+                f"{', '.join(['split', 'check', *known_options])}."
+            )
+    if not Path(root).is_dir():
+        raise missing(root)
+    return _finished(read(Path(root), **options), split, check)
+
+
+def from_folder(
+    root: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    group: str | Callable[[Path], str] = "subfolder",
+    name: str | None = None,
+    check: bool = True,
+) -> Corpus:
+    """Load sounds that lie in a subfolder for each class; see `zoo.data.readers.folder.read`.
+
+    Args:
+        root: the folder; its subfolders are classes, or `train`, `validation` and `test` with the
+            classes below.
+        split: only this one; None for all clips, with `splits`.
+        group: "subfolder", "none", or a function from a path to the group's name.
+        name: of the corpus; the folder's by default.
+        check: leave out, with a warning, files that are unreadable or too short.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        AudioError: there is no sound in it that can be used.
+        UnknownName: no such split.
+    """
+    return _finished(folder.read(root, group, name), split, check)
+
+
+def from_table(
+    path: str | os.PathLike[str],
+    split: str | None = None,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    labels: Sequence[str] | None = None,
+    single_label: bool | None = None,
+    name: str | None = None,
+    check: bool = True,
+) -> Corpus:
+    """Load sounds that a CSV, TSV or JSONL file lists; see `zoo.data.readers.table.read`.
+
+    Args:
+        path: the table.
+        split: only this one; None for all clips, with `splits`.
+        root: what relative paths in it are relative to; by default the table's folder.
+        labels: in the order wanted; by default all tags, sorted.
+        single_label: whether each clip has exactly one tag; by default found out.
+        name: of the corpus; the table's by default.
+        check: leave out, with a warning, files that are missing, unreadable or too short.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+        ConfigError: it is no table, or lacks a column.
+        AudioError: none of its sounds can be used.
+        UnknownName: no such split.
+    """
+    return _finished(table.read(path, root, labels, single_label, name), split, check)
+
+
+def from_onsets(
+    root: str | os.PathLike[str], *, name: str | None = None, check: bool = True
+) -> Corpus:
+    """Load sounds beside text files of the same name with the times of onsets.
+
+    See `zoo.data.readers.onsets.read`.
+
+    Args:
+        root: the folder.
+        name: of the corpus; the folder's by default.
+        check: leave out, with a warning, files that are unreadable or too short.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        AudioError: no sound in it has onsets, or none can be used.
+    """
+    return _finished(onsets.read(root, name), None, check)
+
+
+def open_corpus(text: str, *, check: bool = True) -> Corpus:
+    """Load what a command line names.
+
+    Args:
+        text: a folder with classes, a table, or a dataset as "mtat:/its/folder" or
+            "onsets:/folder"; each may be followed by "#split".
+        check: leave out, with a warning, files that are missing, unreadable or too short.
+
+    Raises:
+        UnknownName: no such dataset, or split.
+        FileNotFoundError: no such file or folder.
+    """
+    rest, split = text, None
+    if not Path(text).exists() and "#" in text:
+        rest, _, split = text.rpartition("#")
+    kind, colon, root = rest.partition(":")
+    if colon and not Path(rest).exists() and len(kind) > 1:  # one letter is a drive
+        if kind == "onsets":
+            corpus = from_onsets(root, check=check)
+            return corpus if split is None else corpus.split(split)
+        return load(kind, root, split, check=check)
+    path = Path(rest)
+    if not path.exists():
+        raise missing(path)
+    if path.is_dir():
+        return from_folder(path, split, check=check)
+    return from_table(path, split, check=check)
+
+
+def _finished(corpus: Corpus, split: str | None, check: bool) -> Corpus:
+    """Take one split, look at the files, and say in one warning what is left out."""
+    if split is not None:
+        corpus = corpus.split(split)
+    if check:
+        corpus = corpus.probed()
+    corpus.announce(corpus.skipped, stacklevel=4)
+    return corpus

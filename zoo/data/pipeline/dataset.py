@@ -1,0 +1,322 @@
+"""From a corpus to a tf.data pipeline that `fit`, `evaluate` and `predict` take on every backend.
+
+    from zoo import data
+
+    songs = data.from_folder("songs")
+    train = data.dataset(songs.split("train"), model, training=True, seed=0)
+    validation = data.dataset(songs.split("validation"), model)
+    model.fit(train, validation_data=validation, shuffle=False)  # they are shuffled already
+
+Training takes random segments of each clip, others in every epoch; evaluation takes every segment,
+as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by several workers.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.audio import Segmentation
+from zoo.data.corpus import Corpus, Skipped
+from zoo.data.pipeline import cutting, decoding, shards
+from zoo.data.pipeline.cutting import Piece, Source, graph
+from zoo.errors import ConfigError
+from zoo.inference.assembly import import_architecture
+from zoo.utils.files import PathLike
+
+if TYPE_CHECKING:
+    from zoo.inference.audio_model import AudioModel
+
+DECODERS = {"soundfile": None, "tensorflow-io": "zoo.data.pipeline.tensorflow_io"}
+"""Name of a decoder -> module with its graph function `waveform`; None for our own."""
+
+
+def dataset(
+    corpus: Corpus,
+    model: "AudioModel",
+    *,
+    training: bool = False,
+    batch_size: int = 16,
+    segments: int = 1,
+    hop: float | None = None,
+    seed: int | None = None,
+    cache: PathLike | None = None,
+    decoder: str = "soundfile",
+    workers: int | None = None,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Return the segments of a corpus with their targets, in batches, for `fit` and `evaluate`.
+
+    A clip that cannot be decoded is logged as a warning, once, left out from then on, and listed
+    by `failures`. In training another segment takes its place, so that an epoch has the same number
+    of steps, which Keras shows.
+
+    Args:
+        corpus: clips with tags that are all among the model's labels.
+        model: its labels, sample rate and segmentation are used.
+        training: draw segments at random and shuffle them, or take every segment in order.
+        batch_size: segments in a batch.
+        segments: how many are drawn from each clip in an epoch; in training only.
+        hop: seconds from one segment to the next; None for the model's own; not in training.
+        seed: with the same seed, the epochs of two runs are the same, in the same order.
+            TensorFlow mixes its global seed in: where one is set (`tf.random.set_seed`), it has to
+            be the same too.
+        cache: folder for decoded sound, made if need be: see `zoo.data.pipeline.shards`. Later
+            epochs decode nothing.
+        decoder: "soundfile", or "tensorflow-io", which decodes in TensorFlow's graph.
+        workers: how many clips are decoded at once; None for one a core.
+        drop_remainder: leave out a last batch that is smaller.
+
+    Returns:
+        A dataset of (waveform (batch, segment) float32, targets (batch, labels) float32). For a
+        model that judges frames the targets are (batch, frames, 1): 1 in the frame nearest to each
+        of the clip's `onsets`.
+
+    Raises:
+        ConfigError: an argument that does not fit; the message says which.
+        UnknownName: the corpus has tags that the model does not know; with both lists.
+    """
+    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
+    corpus = corpus.with_labels(model.labels)
+    label = _labeller(corpus, model)
+    return way.batches(corpus, model, lambda piece: (piece["waveform"], label(piece)))
+
+
+def segments(
+    corpus: Corpus,
+    model: "AudioModel",
+    *,
+    training: bool = False,
+    batch_size: int = 16,
+    segments: int = 1,
+    hop: float | None = None,
+    seed: int | None = None,
+    cache: PathLike | None = None,
+    decoder: str = "soundfile",
+    workers: int | None = None,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """Return the segments of a corpus with the clips that they are from, in batches.
+
+    Arguments, errors, and what becomes of clips that cannot be decoded are as in `dataset`, but the
+    tags do not matter.
+
+    Returns:
+        A dataset of (waveform (batch, segment) float32, clip (batch,) int32: index in
+        `corpus.clips`, fresh (batch,) float32: seconds of the clip that no earlier segment covered;
+        in training, the seconds of the segment).
+    """
+    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
+
+    def heard(piece: Piece) -> tuple:
+        return piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]
+
+    return way.batches(corpus, model, heard)
+
+
+def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
+    """Return the clips that a dataset left out so far because they could not be decoded, and why.
+
+    Args:
+        dataset: what `dataset` or `segments` returned, and not something made of it.
+
+    Raises:
+        ConfigError: it is another dataset.
+    """
+    found = getattr(dataset, "_zoo_failures", None)
+    if found is None:
+        raise ConfigError(
+            "failures are known of what zoo.data.dataset and zoo.data.segments return, not of a "
+            "dataset that was made of it; keep the first one."
+        )
+    return tuple(found.values())
+
+
+# --- plumbing ---
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The arguments of `dataset`, and what they lead to."""
+
+    training: bool
+    batch_size: int
+    segments: int
+    hop: float | None
+    seed: int | None
+    cache: PathLike | None
+    decoder: str
+    workers: int | None
+    drop_remainder: bool
+
+    def __post_init__(self) -> None:
+        for name in ("segments", "batch_size", "workers"):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= 1):
+                raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
+        if self.decoder not in DECODERS:
+            raise ConfigError(f"decoder is {self.decoder!r}; it is one of {', '.join(DECODERS)}.")
+        if self.cache is not None and self.decoder != "soundfile":
+            raise ConfigError(
+                f"decoder={self.decoder!r} with cache=: what is cached is decoded once, by "
+                "soundfile. Leave one of them out."
+            )
+        if self.training and self.hop is not None:
+            raise ConfigError(
+                f"hop={self.hop} with training=True, where segments are drawn at random: segments= "
+                "says how many from each clip."
+            )
+        if not self.training and self.segments != 1:
+            raise ConfigError(
+                f"segments={self.segments} with training=False, where every segment is taken: hop= "
+                "says how densely."
+            )
+
+    def batches(
+        self, corpus: Corpus, model: "AudioModel", finish: Callable[[Piece], tuple]
+    ) -> tf.data.Dataset:
+        """Return batches of what `finish` makes of each piece."""
+        if len(corpus) == 0:
+            raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
+        cut = _cut(model, self.hop)
+        source = self._source(corpus, model.sample_rate)
+        choose = self._drawn if self.training else self._in_order
+        pieces, size = choose(source, len(corpus), cut, model.sample_rate)
+        batches = pieces.map(graph(finish)).batch(self.batch_size, self.drop_remainder).prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # nothing to tune here; its thread holds up an epoch's end
+        batches = batches.with_options(options)
+        batches._zoo_failures = source.failed
+        if size is not None and batches.cardinality() < 0:
+            # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
+            # holds unless a file turns out to be cut off or damaged.
+            whole, rest = divmod(size, self.batch_size)
+            steps = tf.constant(whole + (rest > 0 and not self.drop_remainder), tf.int64)
+            batches.cardinality = lambda: steps
+        return batches
+
+    def _source(self, corpus: Corpus, rate: int) -> Source:
+        if self.cache is not None:
+            return shards.Shards(corpus, rate, self.cache, self._parallel)
+        module = DECODERS[self.decoder]
+        if module is not None:
+            return decoding.GraphDecoder(corpus, rate, module)
+        return decoding.Decoder(corpus, rate)
+
+    @property
+    def _parallel(self) -> int:
+        """Clips that are decoded at once: one for each core that this process may use."""
+        if self.workers is not None:
+            return int(self.workers)
+        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+        return len(cores(0))
+
+    def _drawn(
+        self, source: Source, clips: int, cut: Segmentation, rate: int
+    ) -> tuple[tf.data.Dataset, int]:
+        """Random segments in random order; a known number of them, even if some clips fail."""
+        sure = range(clips) if source.sure is None else source.sure
+        ids = tf.constant(list(sure), tf.int64)
+        pieces = plan(len(sure), self.segments, self.seed).map(
+            graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
+            num_parallel_calls=self._parallel,
+            deterministic=True,
+        )
+        size = len(sure) * self.segments
+        if source.sure is None:
+            # Again from the start, in another order, if clips failed: the number of steps stays.
+            pieces = source.kept(pieces).filter(graph(lambda piece: piece["clip"] >= 0))
+            pieces = pieces.repeat().take(size)
+        return pieces, size
+
+    def _in_order(
+        self, source: Source, clips: int, cut: Segmentation, rate: int
+    ) -> tuple[tf.data.Dataset, int | None]:
+        """Every segment of every clip, clip by clip; how many, if headers tell."""
+        sure = range(clips) if source.sure is None else source.sure
+        ids = tf.constant(list(sure), tf.int64)
+        zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
+        sounds = tf.data.Dataset.range(len(sure)).map(
+            graph(lambda i: (ids[i], source.sound(ids[i], zero, end))),
+            num_parallel_calls=self._parallel,
+            deterministic=True,
+        )
+        if source.sure is None:
+            sounds = source.kept(sounds).filter(graph(lambda clip, sound: tf.size(sound) > 0))
+        sounds = sounds.prefetch(1)  # decoding goes on while a clip is cut and heard
+        totals = source.totals(self._parallel)
+        known = [total for total in totals if total is not None]
+        size = sum(cutting.count(total, cut) for total in known if total > 0)
+        return (
+            sounds.flat_map(graph(lambda clip, s: cutting.all_segments(clip, s, cut, rate))),
+            size if len(known) == clips else None,
+        )
+
+
+def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
+    cut = model.segmentation
+    if hop is None:
+        return cut
+    return Segmentation(cut.segment, round(hop * model.sample_rate), cut.pad)
+
+
+def plan(clips: int, each: int, seed: int | None) -> tf.data.Dataset:
+    """Return (clip, chance in [0, 1)) in random order, `each` times each clip; others every epoch.
+
+    Nothing is kept in memory: an index is shuffled by arithmetic.
+    """
+    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    # The first draw of an epoch is kept all through it.
+    keys = draws.scan(tf.constant(-1, tf.int64), graph(_first))
+
+    @graph
+    def item(i: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        key = tf.bitcast(key, tf.int32)  # (2,)
+        i = tf.random.experimental.index_shuffle(i, key, clips * each - 1)
+        own = key + tf.stack([0, tf.cast(i, tf.int32) + 1])
+        return i // each, tf.random.stateless_uniform((), own, dtype=tf.float64)
+
+    return tf.data.Dataset.zip((tf.data.Dataset.range(clips * each), keys)).map(item)
+
+
+def _first(kept: tf.Tensor, draw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    kept = tf.where(kept < 0, draw, kept)
+    return kept, kept
+
+
+# --- targets ---
+
+
+def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[Piece], tf.Tensor]:
+    """Return a graph function from a segment to its targets."""
+    if not model.frame_wise:
+        targets = tf.constant(corpus.targets)
+        return lambda piece: targets[piece["clip"]]
+    silent = [clip.name for clip in corpus.clips if clip.onsets is None]
+    step = getattr(import_architecture(model.architecture), "FRAMES", {}).get("hop_length")
+    if silent or len(model.labels) != 1 or step is None:
+        raise ConfigError(
+            f"{model.name} judges frames: it is trained on clips whose `onsets` are known, and has "
+            f"one label. {corpus.name} has {len(silent)} clips without onsets"
+            f"{f', such as {silent[0]}' if silent else ''}; {model.name} has the labels "
+            f"{', '.join(model.labels)}."
+        )
+    times = tf.ragged.constant([clip.onsets for clip in corpus.clips], tf.float64, ragged_rank=1)
+    frames = model.compute_output_shape((1, model.segmentation.segment))[1]
+    length = model.segmentation.segment
+
+    def label(piece: Piece) -> tf.Tensor:
+        samples = times[piece["clip"]] * model.sample_rate
+        again = tf.range(0, length, tf.where(piece["period"] > 0, piece["period"], length))
+        samples = samples[None] + tf.cast(again[:, None], tf.float64)  # where the clip is repeated
+        at = (tf.reshape(samples, (-1,)) - tf.cast(piece["first"], tf.float64)) / step
+        index = tf.cast(tf.round(at), tf.int64)
+        index = tf.boolean_mask(index, (index >= 0) & (index < frames))
+        ones = tf.ones_like(index, tf.float32)
+        return tf.tensor_scatter_nd_max(tf.zeros((frames, 1)), index[:, None], ones[:, None])
+
+    return label

@@ -1,0 +1,268 @@
+"""Sounds in a table: CSV, TSV or JSON lines.
+
+    path,tags,split,group                  {"path": "a.wav", "tags": ["rock", "guitar"]}
+    a.wav,rock|guitar,train,The Beats      {"path": "b.wav", "tags": [], "start": 10, "end": 20}
+
+Columns: `path`, and `tags` or `onsets` or both; where wanted also `start` and `end` (seconds),
+`split` (train, validation, test) and `group`. Others are left alone.
+"""
+
+import csv
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.audio.paths import missing
+from zoo.data.corpus import Clip, Corpus, Skipped, few
+from zoo.errors import ConfigError
+
+COLUMNS = ("path", "tags", "start", "end", "split", "group", "onsets")
+SPLITS = ("train", "validation", "test")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+SUFFIXES = (*DELIMITERS, ".jsonl")
+
+Row = dict[str, Any]
+
+
+class _BadRow(Exception):
+    """What is wrong with one row."""
+
+
+def read(
+    path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    labels: Sequence[str] | None = None,
+    single_label: bool | None = None,
+    name: str | None = None,
+) -> Corpus:
+    """List the clips of a table; no sound is opened.
+
+    Args:
+        path: the table, in UTF-8, ending in .csv, .tsv or .jsonl. Several tags or onsets in a cell
+            are separated by "|" or ";"; in JSON they are lists.
+        root: what relative paths in it are relative to; by default the table's folder.
+        labels: the labels in the order wanted; by default all tags of the table, sorted. A row
+            with another tag is a bad row.
+        single_label: whether each clip has exactly one tag. By default so if no row has several
+            and some row has one.
+        name: of the corpus; the table's by default.
+
+    Returns:
+        The corpus. Bad rows are in `skipped`, with their line and what is wrong with it.
+
+    Raises:
+        FileNotFoundError: there is no such table, or no folder `root`.
+        ConfigError: its name ends otherwise, it is not UTF-8, has no rows, no column "path",
+            neither of "tags" and "onsets", or no good row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise missing(path)
+    if root is not None and not Path(root).is_dir():
+        raise missing(root)
+    folder = path.parent if root is None else Path(root)
+    skipped: list[Skipped] = []
+    rows: list[tuple[int, Clip, str]] = []
+    for line, row in _rows(path):
+        try:
+            if isinstance(row, _BadRow):
+                raise row
+            rows.append((line, _clip(row, folder, labels), _split(row)))
+        except _BadRow as bad:
+            skipped.append(Skipped(f"{path.name}, line {line}", str(bad)))
+    if single_label is None:
+        counts = {len(clip.tags) for _, clip, _ in rows}
+        single_label = 1 in counts and max(counts) == 1
+    if single_label:
+        for line, clip, _ in rows:
+            if len(clip.tags) != 1:
+                reason = _not_one(clip.tags)
+                skipped.append(Skipped(f"{path.name}, line {line}", reason))
+        rows = [row for row in rows if len(row[1].tags) == 1]
+    if not rows:
+        raise ConfigError(_no_row(path, skipped))
+    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for i, (_, _, split) in enumerate(rows):
+        if split:
+            splits[split].append(i)
+    clips = tuple(clip for _, clip, _ in rows)
+    return Corpus(
+        name=name or path.stem,
+        clips=clips,
+        labels=tuple(labels or sorted({tag for clip in clips for tag in clip.tags})),
+        splits={split: tuple(members) for split, members in splits.items() if members},
+        single_label=single_label,
+        skipped=tuple(skipped),
+    )
+
+
+# --- lines to rows ---
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
+    """Yield each row with its line in the file; check the table as a whole."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(
+            f"{path}: a table whose name ends in {suffix or 'nothing'!r}; expected one of "
+            f"{', '.join(SUFFIXES)}."
+        )
+    line = 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = _json_rows if suffix == ".jsonl" else _cell_rows
+            for line, row in reader(file, path, DELIMITERS.get(suffix, "")):
+                yield line, row
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 after line {line} or a little further: byte "
+            f"{error.object[error.start]:#x}. Save it as UTF-8."
+        ) from None
+    except csv.Error as error:
+        raise ConfigError(
+            f"{path}: after line {line} the cells cannot be told apart ({error}). Is a quotation "
+            "mark left open?"
+        ) from None
+
+
+def _cell_rows(file: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Row | _BadRow]]:
+    """Yield the rows of a CSV or TSV file."""
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    header = [cell.strip().lower() for cell in next(reader, [])]
+    _check_columns(path, header)
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            yield (
+                reader.line_num,
+                _BadRow(f"{len(cells)} cells, where the header has {len(header)} columns"),
+            )
+            continue
+        row: Row = {k: cell.strip() for k, cell in zip(header, cells, strict=True)}
+        row["tags"] = _listed(row.get("tags", ""))
+        row["onsets"] = _listed(row["onsets"]) if row.get("onsets") else None
+        yield reader.line_num, row
+
+
+def _listed(cell: str) -> list[str]:
+    """Return the parts of a cell."""
+    return [value.strip() for value in re.split(r"[|;]", cell) if value.strip()]
+
+
+def _json_rows(file: Any, path: Path, _: str) -> Iterator[tuple[int, Row | _BadRow]]:
+    """Yield the rows of a file with a JSON object in each line."""
+    columns: set[str] = set()
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            yield number, _BadRow(f"no JSON ({error})")
+            continue
+        if not isinstance(row, dict):
+            yield number, _BadRow(f"{line.strip()[:40]}: expected an object such as {{...}}")
+            continue
+        columns |= row.keys()
+        yield number, row
+    _check_columns(path, sorted(columns))
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    """Raise if a table lacks what each table has, or has it twice."""
+    found = f"found {', '.join(columns) or 'none'}"
+    if "path" not in columns or not {"tags", "onsets"} & set(columns):
+        raise ConfigError(
+            f'{path}: expected the columns "path" and "tags" (or "onsets"), and where wanted '
+            f"start, end, split and group; {found}."
+        )
+    twice = [column for column in COLUMNS if list(columns).count(column) > 1]
+    if twice:
+        raise ConfigError(f"{path}: the column {twice[0]!r} occurs twice; {found}.")
+
+
+# --- rows to clips ---
+
+
+def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
+    """Make a clip of a row."""
+    path = row.get("path")
+    if not isinstance(path, str) or not path:
+        raise _BadRow("no path")
+    tags = row.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(t, str) and t for t in tags):
+        raise _BadRow(f'tags {tags!r}: expected a list of words, such as ["rock", "guitar"]')
+    for tag in tags:
+        if labels is not None and tag not in labels:
+            raise _BadRow(f"tag {tag!r}: not among the labels")
+    start = _number(row, "start") or 0.0
+    end = _number(row, "end")
+    if end is not None and end <= start:
+        raise _BadRow(f"end {end:g}: not after its start, {start:g}")
+    return Clip(
+        path=folder / path,
+        tags=tuple(sys.intern(tag) for tag in dict.fromkeys(tags)),
+        start=start,
+        end=end,
+        group=sys.intern(str(row.get("group") or "")),
+        onsets=_onsets(row.get("onsets")),
+    )
+
+
+def _number(row: Row, column: str) -> float | None:
+    """Return a time in seconds; None for an empty cell."""
+    value = row.get(column)
+    if value is None or value == "":
+        return None
+    seconds = _seconds(value)
+    if seconds is None:
+        raise _BadRow(f"{column} {value!r}: expected seconds, 0 or more")
+    return seconds
+
+
+def _onsets(values: Any) -> tuple[float, ...] | None:
+    """Return the times at which notes begin, ascending."""
+    if values is None:
+        return None
+    times = [_seconds(v) for v in values] if isinstance(values, list) else [None]
+    if any(time is None for time in times):
+        raise _BadRow(f"onsets {values!r}: expected seconds, 0 or more, such as 0.52|1.04")
+    return tuple(sorted(time for time in times if time is not None))
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a number that can be a time; None for anything else."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _split(row: Row) -> str:
+    """Return the split that a row names; "" for none."""
+    split = row.get("split") or ""
+    if split not in ("", *SPLITS):
+        raise _BadRow(f"split {split!r}: expected one of {', '.join(SPLITS)}, or nothing")
+    return str(split)
+
+
+def _not_one(tags: Sequence[str]) -> str:
+    """Say why a row does not fit a single-label corpus."""
+    if tags:
+        return f"the tags {', '.join(tags)}, where one is expected"
+    return "no tag, where every clip has one (give single_label=False if some may have none)"
+
+
+def _no_row(path: Path, skipped: Sequence[Skipped]) -> str:
+    """Say that a table has no good row, and why."""
+    if not skipped:
+        return f"{path}: no row below the header."
+    named = few((f"{s.name} ({s.reason})" for s in skipped), len(skipped))
+    return f"{path}: no row can be used: {named}."

@@ -1,0 +1,1 @@
+"""How good models are: scores, comparisons, tables and figures."""

@@ -1,0 +1,89 @@
+"""How good a model is on a corpus: `zoo.evaluate`.
+
+corpus = zoo.data.load("mtat", "/data/magnatagatune", split="test")
+result = zoo.evaluate("pons2017", corpus)
+result                                      # a table, with 95 % confidence intervals
+result.metrics["ROC-AUC"].value             # the mean over tags
+result.to_csv("tags.csv"); result.plot("tags.png"); result.scores.save("scores.npz")
+"""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zoo.data.corpus import Corpus
+from zoo.errors import ConfigError
+from zoo.evaluation import onsets
+from zoo.evaluation import scores as scoring
+from zoo.evaluation.reports import Evaluation
+from zoo.evaluation.tags import of_tags
+from zoo.utils.files import PathLike
+
+if TYPE_CHECKING:
+    from zoo.inference.audio_model import AudioModel
+
+
+def evaluate(
+    model: "AudioModel | PathLike",
+    corpus: Corpus,
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    batch_size: int = 16,
+    cache: PathLike | None = None,
+    progress: bool = False,
+    shared: bool = False,
+) -> Evaluation:
+    """Measure how good a model is on a corpus.
+
+    A clip's score is the mean over its segments, each weighted by the audio it adds. ROC-AUC and
+    PR-AUC (average precision) are scikit-learn's, for each tag, and their mean over tags. A tag
+    that no clip has, or every clip, has neither; it is skipped and named. Of a single-label corpus
+    the tag with the highest score is the answer. Labels that differ but mean the same, see
+    `zoo.synonyms`, are matched.
+
+    A model that judges frames is measured by the onsets it finds: precision, recall and F of
+    mir_eval, where an onset is right within 25 ms (Schlüter and Böck 2014).
+
+    Args:
+        model: what `zoo.load` returns, or a name or file that it takes.
+        corpus: what `zoo.data.load` returns, such as one split of it.
+        bootstrap: rounds; 0 for no confidence intervals. Whole groups of clips are drawn.
+        seed: of the bootstrap.
+        batch_size: segments that go through the network at once.
+        cache: folder for decoded sound, see `zoo.data.segments`.
+        progress: show a bar on stderr.
+        shared: score only the tags that both model and corpus know, instead of raising.
+
+    Raises:
+        UnknownName: the corpus has labels that the model does not know; with both lists.
+        ConfigError: an argument that does not fit; no tag can be scored; no clip has onsets.
+        ZooError: no clip could be heard.
+    """
+    begin = time.perf_counter()
+    model = scoring.loaded(model)
+    check(corpus, bootstrap, batch_size)
+    if model.frame_wise:
+        found = onsets.hear(model, corpus, progress)
+        result = onsets.of_onsets(model, corpus, found, bootstrap, seed)
+    else:
+        tags = scoring.matched(model.name, model.labels, corpus, shared)
+        heard = scoring.hear(model, corpus, batch_size, cache, progress)
+        result = of_tags(model, corpus, tags, heard, bootstrap, seed)
+    command = f"zoo.evaluate({model.name!r}, {corpus.name!r}, bootstrap={bootstrap}, seed={seed})"
+    return replace(result, seconds=time.perf_counter() - begin, command=command)
+
+
+def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:
+    """Raise before the work if an argument does not fit."""
+    if not isinstance(corpus, Corpus):
+        raise ConfigError(
+            f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
+            "from_table returns."
+        )
+    if not len(corpus):
+        raise ConfigError(f"{corpus.name} has no clips.")
+    if bootstrap < 0 or batch_size < 1:
+        raise ConfigError(
+            f"bootstrap is {bootstrap} and batch_size {batch_size}; at least 0 and at least 1."
+        )

@@ -1,0 +1,82 @@
+"""Evaluations and comparisons as a person reads them: tables, files, figures."""
+
+from typing import TYPE_CHECKING, cast
+
+from zoo.errors import ConfigError, UnknownName
+from zoo.evaluation import tables
+from zoo.evaluation.records import ComparisonRecord, EvaluationRecord
+from zoo.utils.files import PathLike, replacing, write_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Evaluation(EvaluationRecord):
+    """How good a model is on a corpus, with tables and figures. Attributes: `EvaluationRecord`."""
+
+    def __repr__(self) -> str:
+        return tables.evaluation(self)
+
+    def to_csv(self, path: PathLike | None = None) -> str:
+        """Return a row for all together and one for each tag, or clip with onsets; write it.
+
+        Every row says model, data, split and number of clips, so that tables can be joined.
+        """
+        return write_csv(tables.evaluation_csv(self), path)
+
+    def plot(self, path: PathLike | None = None) -> "Figure":
+        """Draw the tags' scores with their intervals, of single-label corpora the confusion too.
+
+        Args:
+            path: save here too; .png, .pdf or .svg.
+        """
+        from zoo.evaluation import plots
+
+        return plots.evaluation(self, path)
+
+
+class Comparison(ComparisonRecord):
+    """Several models on the same clips and tags. Attributes: `ComparisonRecord`."""
+
+    def __getitem__(self, model: str) -> Evaluation:
+        """Return a model's evaluation on the shared tags."""
+        for entry in self.entries:
+            if entry.model == model:
+                return cast(Evaluation, entry.evaluation)
+        names = ", ".join(entry.model for entry in self.entries)
+        raise UnknownName(f"{model!r} was not compared; {names} were.")
+
+    def __repr__(self) -> str:
+        return tables.comparison(self)
+
+    def to_csv(self, path: PathLike | None = None, what: str = "models") -> str:
+        """Return a table, and write it to `path` if given.
+
+        Args:
+            path: of the file.
+            what: "models" (a row each), "tags" (a row for each tag and model), or "differences".
+
+        Raises:
+            ConfigError: another word.
+        """
+        if what not in ("models", "tags", "differences"):
+            raise ConfigError(f"what is {what!r}; it is 'models', 'tags' or 'differences'.")
+        return write_csv(tables.comparison_csv(self, what), path)
+
+    def to_markdown(self, path: PathLike | None = None) -> str:
+        """Return models, differences and what was left out as Markdown; write it to `path`."""
+        text = tables.comparison_markdown(self)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(text.encode())
+        return text
+
+    def plot(self, path: PathLike | None = None) -> "Figure":
+        """Draw quality against speed, with the size as the bubbles' area, and each tag's scores.
+
+        Args:
+            path: save here too; .png, .pdf or .svg.
+        """
+        from zoo.evaluation import plots
+
+        return plots.comparison(self, path)

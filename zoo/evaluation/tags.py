@@ -1,0 +1,144 @@
+"""From scores and labels to ROC-AUC, PR-AUC and accuracy."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.data.corpus import Corpus, Skipped
+from zoo.errors import ConfigError
+from zoo.evaluation import scores as scoring
+from zoo.evaluation.metrics import Score, accuracy_rounds, auc_rounds, macro_rounds, with_interval
+from zoo.evaluation.records import NO_NEGATIVES, NO_POSITIVES, TagScore
+from zoo.evaluation.reports import Evaluation
+from zoo.evaluation.scores import Scores
+
+if TYPE_CHECKING:
+    from zoo.inference.audio_model import AudioModel
+
+
+def of_tags(
+    model: "AudioModel",
+    corpus: Corpus,
+    tags: dict[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    heard: scoring.Heard,
+    bootstrap: int,
+    seed: int,
+) -> Evaluation:
+    """Return the evaluation of what a model made of a corpus; arguments as in `scoring`."""
+    scores = scoring.scores(heard, model.labels, corpus, tags)
+    counts = scores.draw(bootstrap, seed)
+    each, skipped, rounds = tag_scores(scores, tags, counts)
+    macro = {
+        name: with_interval(sum(s.value for s in found) / len(each), rounds[name])
+        for name, found in (
+            ("ROC-AUC", [t.roc_auc for t in each]),
+            ("PR-AUC", [t.pr_auc for t in each]),
+        )
+    }
+    known = {label for ours, _ in tags.values() for label in ours}
+    skipped += [Skipped(x, "the model does not know it") for x in corpus.labels if x not in known]
+    confusion = None
+    if scores.single_label:
+        answers, more, confusion = single_label(scores, counts)
+        macro, rounds = macro | answers, rounds | more
+    return Evaluation(
+        **record(model, corpus, scores.groups, heard.seconds, counts.shape[1], seed),
+        metrics=macro,
+        tags=tuple(each),
+        skipped=tuple(skipped),
+        classes=scores.tags if scores.single_label else (),
+        confusion=confusion,
+        failures=heard.failures,
+        scores=scores,
+        rounds=rounds,
+    )
+
+
+def tag_scores(
+    scores: Scores, tags: dict[str, tuple], counts: np.ndarray
+) -> tuple[list[TagScore], list[Skipped], dict[str, np.ndarray]]:
+    """Return each tag's scores, the tags that have none, and the means of a bootstrap's rounds.
+
+    Raises:
+        ConfigError: no tag has both clips that have it and clips that do not.
+    """
+    from sklearn.metrics import (  # type: ignore[import-untyped]
+        average_precision_score,
+        roc_auc_score,
+    )
+
+    positives = (scores.targets > 0).sum(axis=0)
+    skipped = [
+        Skipped(tag, NO_POSITIVES if number == 0 else NO_NEGATIVES)
+        for tag, number in zip(scores.tags, positives, strict=True)
+        if number in (0, len(scores.clips))
+    ]
+    left = [i for i, n in enumerate(positives) if 0 < n < len(scores.clips)]
+    if not left:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        raise ConfigError(
+            f"no tag can be scored: each needs clips that have it and clips that do not. {reasons}."
+        )
+    targets, values = scores.targets[:, left], scores.values[:, left]
+    roc_rounds, pr_rounds = auc_rounds(targets, values, counts)
+    each = [
+        TagScore(
+            scores.tags[i],
+            tags[scores.tags[i]][1],
+            int(positives[i]),
+            with_interval(roc_auc_score(targets[:, j], values[:, j]), roc_rounds[:, j]),
+            with_interval(average_precision_score(targets[:, j], values[:, j]), pr_rounds[:, j]),
+        )
+        for j, i in enumerate(left)
+    ]
+    rounds = {
+        "ROC-AUC": macro_rounds(roc_rounds, np.array([t.roc_auc.value for t in each])),
+        "PR-AUC": macro_rounds(pr_rounds, np.array([t.pr_auc.value for t in each])),
+    }
+    return each, skipped, rounds
+
+
+def single_label(
+    scores: Scores, counts: np.ndarray
+) -> tuple[dict[str, Score], dict[str, np.ndarray], np.ndarray]:
+    """Return accuracies of the highest score, their rounds, and the confusion matrix."""
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
+    truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
+    confusion = confusion_matrix(truth, guess, labels=range(len(scores.tags)))
+    present = confusion.sum(axis=1) > 0
+    recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
+    values = {"accuracy": accuracy_score(truth, guess), "balanced accuracy": recall.mean()}
+    rounds = dict(zip(values, accuracy_rounds(truth, guess, counts), strict=True))
+    answers = {name: with_interval(values[name], rounds[name]) for name in values}
+    return answers, rounds, confusion
+
+
+def record(
+    model: "AudioModel",
+    corpus: Corpus,
+    groups: tuple[str, ...],
+    heard: np.ndarray,
+    bootstrap: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what every evaluation says of where its numbers come from."""
+    data, _, split = corpus.name.rpartition("/") if "/" in corpus.name else (corpus.name, "", "")
+    from zoo.inference import variables
+
+    drawn = "groups" if any(clip.group for clip in corpus.clips) else "files"
+    number = len(set(groups))
+    return {
+        "model": model.name,
+        "weights": variables.checksum(model),
+        "data": data,
+        "split": split,
+        "clips": len(groups),
+        "groups": number,
+        "drawn": "clips" if number == len(groups) else drawn,
+        "audio": float(heard.sum()),
+        "seconds": 0.0,
+        "command": "",
+        "bootstrap": bootstrap,
+        "seed": seed,
+    }

@@ -1,0 +1,1 @@
+"""The model object, what it predicts of a sound, and the result objects."""

@@ -1,0 +1,85 @@
+"""What a model is assembled from: an architecture's file, its options, labels, a dtype policy."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from zoo.errors import ConfigError
+from zoo.registry import lookup
+
+
+def import_architecture(name: str) -> ModuleType:
+    """Import `zoo.models.<name>`."""
+    if name not in lookup.architectures():
+        raise lookup.unknown(name)
+    return importlib.import_module(f"zoo.models.{name}")
+
+
+def options_of(function: Callable) -> dict[str, inspect.Parameter]:
+    """Return the keyword-only parameters of a function: those are an architecture's options."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check_options(
+    architecture: str, functions: Iterable[Callable], options: dict[str, Any]
+) -> None:
+    """Raise ConfigError if none of the functions that build a network knows one of the options."""
+    known = {name for function in functions for name in options_of(function)}
+    unknown = options.keys() - known
+    if unknown:
+        raise ConfigError(
+            f"{architecture} has no option {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def check_segment(model: keras.Model, seconds: float) -> None:
+    """Raise ConfigError if the network's pools leave nothing of a segment."""
+    try:
+        model.compute_output_shape((None, model.segmentation.segment))
+    except ValueError as error:
+        raise ConfigError(
+            f"segment is {seconds} s, too short for {model.architecture}: {error}"
+        ) from error
+
+
+def call(function: Callable, options: dict[str, Any], *args):
+    """Call with those of the options that the function takes."""
+    return function(*args, **{k: v for k, v in options.items() if k in options_of(function)})
+
+
+def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels as a tuple; raise ConfigError if they are not distinct strings."""
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ConfigError(f"labels is {labels!r}; give a list of strings.")
+    if not labels:
+        raise ConfigError("labels is empty; give at least one.")
+    twice = sorted({label for label in labels if list(labels).count(label) > 1})
+    if twice:
+        raise ConfigError(f"labels must differ from each other; given twice: {', '.join(twice)}.")
+    return tuple(labels)
+
+
+def xla_is_slow() -> bool:
+    """Say whether TensorFlow runs on a CPU, where XLA takes 1.7 times as long as without it."""
+    if keras.config.backend() != "tensorflow":
+        return False
+    return not keras.distribution.list_devices("gpu")
+
+
+@contextmanager
+def dtype_policy(dtype: Any) -> Iterator[str]:
+    """Build layers under a Keras dtype policy, and put the old one back."""
+    before = keras.config.dtype_policy()
+    policy = keras.dtype_policies.get(dtype) if dtype is not None else before
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield policy.name
+    finally:
+        keras.config.set_dtype_policy(before)

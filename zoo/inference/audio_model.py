@@ -1,0 +1,394 @@
+"""The model object: a true `keras.Model` that also knows its labels, its sample rate and its card.
+
+`zoo.weights.loading` makes it; `tag`, `taggram`, `embed` and `onsets` are what people come for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import keras
+import msgspec
+import numpy as np
+from keras import layers
+
+from zoo import audio
+from zoo.audio import Segmentation, Source
+from zoo.errors import ConfigError, UnknownName
+from zoo.inference import prediction
+from zoo.inference.assembly import (
+    call,
+    check_options,
+    check_segment,
+    checked_labels,
+    dtype_policy,
+    import_architecture,
+    xla_is_slow,
+)
+from zoo.inference.onsets import COMBINE, SMOOTH, THRESHOLD, detect
+from zoo.inference.results import Embedding, Onsets, Taggram, Tags
+from zoo.layers import backends
+from zoo.registry import lookup
+from zoo.registry.cards import Card
+
+HEAD = ("logits",)  # the layers that belong to the labels
+
+
+@keras.saving.register_keras_serializable("zoo")
+class AudioModel(keras.Model):
+    """A network that takes a waveform and returns label probabilities.
+
+    Made by `zoo.load` and `zoo.build`. It is a `keras.Model`: (batch, samples) float32 in [-1, 1]
+    at `sample_rate` goes in, (batch, labels) comes out, and `predict`, `fit`, `summary` and `save`
+    do what they do in Keras. What is saved can be read by `zoo.load` and by
+    `keras.saving.load_model`.
+
+    Args:
+        architecture: a name of `zoo.list_models(trained=False)`.
+        labels: output names, in order.
+        segment: seconds that the network hears at once; None for the architecture's own.
+        activation: "sigmoid" (labels independent of each other) or "softmax" (one label a clip).
+        backend: a name of `zoo.layers.backends` in place of the architecture's own back-end;
+            None for its own.
+        options: of the architecture, see the model file, and of the back-end.
+        card: where the weights come from, as `Card.to_dict` gives it.
+        dtype: a Keras dtype policy, such as "mixed_bfloat16". The spectrogram and the
+            probabilities are float32 in any case.
+        name: of the Keras model.
+
+    Attributes:
+        labels: tuple of output names.
+        sample_rate: in Hz.
+        segmentation: how a clip is cut, in samples.
+        stages: names that `stage` and `embed` take, from the waveform to the output.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        labels: Sequence[str],
+        segment: float | None = None,
+        activation: str = "sigmoid",
+        backend: str | None = None,
+        options: dict[str, Any] | None = None,
+        card: dict | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ):
+        labels = checked_labels(labels)
+        if activation not in ("sigmoid", "softmax"):
+            raise ConfigError(f"activation is {activation!r}; it is 'sigmoid' or 'softmax'.")
+        module = import_architecture(architecture)
+        # Lists, as in a saved file: a model and its copy have the same configuration.
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in (options or {}).items()}
+        summarise = module.backend if backend is None else backends.named(backend)
+        check_options(architecture, (module.segmentation, module.frontend, summarise), options)
+        geometry = dict(call(module.segmentation, options))
+        sample_rate, fixed = geometry.pop("sample_rate"), geometry.pop("fixed", False)
+        cut = Segmentation(**geometry)
+        if segment is not None:
+            samples = round(segment * sample_rate)
+            cut = Segmentation(samples, samples - 2 * cut.pad, cut.pad)
+        if backend is not None:
+            fixed = backend in backends.FIXED_LENGTH and segment is not None
+        waveform = keras.Input((cut.segment if fixed else None,), dtype="float32", name="waveform")
+        with dtype_policy(dtype) as policy:
+            stages = call(module.frontend, options, waveform)
+            stages |= call(summarise, options, stages if backend is None else stages["frontend"])
+            last = list(stages.values())[-1]
+            stages["logits"] = layers.Dense(len(labels), name="logits")(last)
+            stages["probabilities"] = layers.Activation(
+                activation, dtype="float32", name="probabilities"
+            )(stages["logits"])
+        super().__init__(waveform, stages["probabilities"], name=name or architecture)
+        self.supports_jit = not xla_is_slow()
+        config = {
+            "architecture": architecture,
+            "labels": list(labels),
+            "segment": segment,
+            "activation": activation,
+            "backend": backend,
+            "options": options,
+            "card": card,
+            "dtype": policy,
+            "name": self.name,
+        }
+        self._keep = _Untracked(stages, config)
+        self.labels = labels
+        self.sample_rate = sample_rate
+        self.segmentation = cut
+        if segment is not None:
+            check_segment(self, segment)
+
+    # --- what it is ---
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture, such as "pons2017"."""
+        return self._keep.config["architecture"]
+
+    @property
+    def card(self) -> Card:
+        """Paper, stages, and the checkpoint that the weights come from: none if built untrained."""
+        content = self._keep.config["card"]
+        if content:
+            return Card.from_dict(content)
+        return msgspec.structs.replace(lookup.info(self.architecture), checkpoints={})
+
+    def record(self, lesson: str) -> None:
+        """Write into the card what the weights have learned since they were loaded or built.
+
+        The checkpoint that they come from stays in it, with its authors and licence, but without
+        its scores, which are no longer this model's.
+
+        Args:
+            lesson: such as "fine-tuned from pons2017.mtt on ...".
+        """
+        checkpoints = {
+            name: msgspec.structs.replace(checkpoint, metrics=())
+            for name, checkpoint in self.card.checkpoints.items()
+        }
+        card = msgspec.structs.replace(self.card, checkpoints=checkpoints, trained=lesson)
+        self._keep.config["card"] = card.to_dict()
+
+    @property
+    def activation(self) -> str:
+        """The activation of the output: "sigmoid" or "softmax"."""
+        return self._keep.config["activation"]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages, from the waveform to the output."""
+        return tuple(self._keep.stages)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return dict(self._keep.config)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AudioModel":
+        """Make an untrained model from what `get_config` returned."""
+        return cls(**config)
+
+    def stage(self, name: str) -> keras.Model:
+        """Return the part of the network from the waveform to a stage; it shares the weights.
+
+        Args:
+            name: one of `stages`.
+
+        Raises:
+            UnknownName: with the names that there are.
+        """
+        if name not in self._keep.stages:
+            raise UnknownName(
+                f"{self.name} has no stage named {name!r}; it has {', '.join(self.stages)}."
+            )
+        models = self._keep.stage_models
+        if name not in models:
+            models[name] = keras.Model(self.input, self._keep.stages[name], name=name)
+            models[name].supports_jit = not xla_is_slow()
+        return models[name]
+
+    def with_labels(self, labels: Sequence[str], activation: str | None = None) -> "AudioModel":
+        """Return a copy with a fresh head for other labels; everything below keeps its weights.
+
+        Args:
+            labels: the new output names.
+            activation: as in the constructor; None keeps this model's.
+        """
+        config = {**self.get_config(), "labels": labels}
+        if activation is not None:
+            config["activation"] = activation
+        copy = type(self)(**config)
+        for ours, theirs in zip(copy.layers, self.layers, strict=True):
+            if ours.name not in HEAD:
+                ours.set_weights(theirs.get_weights())
+        return copy
+
+    # --- what it does ---
+
+    @overload
+    def tag(
+        self, audio: Source, top: int | None = 10, *, hop: float | None = None, tail: bool = True
+    ) -> Tags: ...
+    @overload
+    def tag(
+        self,
+        audio: list[Source],
+        top: int | None = 10,
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> list[Tags]: ...
+    def tag(self, audio, top=10, *, hop=None, tail=True):
+        """Score a whole clip: the mean over its segments, each weighted by the audio it adds.
+
+        Args:
+            audio: a file, an (array, sample_rate) pair with the array (samples,) or
+                (samples, channels), or a list of these.
+            top: how many tags the result shows; None for all. It holds all in any case.
+            hop: seconds from one segment to the next; None for one segment after the other.
+            tail: hear what is left after the last whole segment too. musicnn 0.1.0 drops it.
+
+        Returns:
+            `Tags`, or a list of them for a list.
+
+        Raises:
+            AudioError: with what is wrong with the sound.
+            FileNotFoundError: no such file.
+        """
+        grams = self.taggram(audio, hop=hop, tail=tail)
+        if isinstance(grams, list):
+            return [gram.tags(top) for gram in grams]
+        return grams.tags(top)
+
+    def taggram(self, audio, *, hop=None, tail=True):
+        """Score every segment of a clip. Arguments and errors as in `tag`.
+
+        Returns:
+            `Taggram` with values (segments, labels) and times in seconds; a list for a list.
+        """
+
+        def result(source: Source, heard: prediction.Heard) -> Taggram:
+            return Taggram(*heard, self.labels, name_of(source), self.name)
+
+        return self._results(audio, "probabilities", result, hop, tail)
+
+    def embed(self, audio, stage="penultimate", *, hop=None, tail=True):
+        """Return what a stage of the network says of every segment. Errors as in `tag`.
+
+        Args:
+            audio: as in `tag`.
+            stage: one of `stages`.
+            hop: as in `tag`.
+            tail: as in `tag`.
+
+        Returns:
+            `Embedding` with values (segments, units), or (segments, frames, channels) where the
+            stage still has a time axis; a list for a list.
+        """
+
+        def result(source: Source, heard: prediction.Heard) -> Embedding:
+            return Embedding(*heard, stage, name_of(source), self.name)
+
+        return self._results(audio, stage, result, hop, tail)
+
+    def onsets(
+        self,
+        audio,
+        threshold: float = THRESHOLD,
+        *,
+        smooth: float = SMOOTH,
+        combine: float = COMBINE,
+    ):
+        """Find where notes begin; for models whose task is onset detection.
+
+        Args:
+            audio: as in `tag`. A long file takes no more memory than a short one.
+            threshold: how high the smoothed activation must be, above 0 and at most 1.
+            smooth: length of the Hamming window that smooths it, in seconds; 0 for none.
+            combine: of onsets that follow each other within so many seconds, the first stays.
+
+        Returns:
+            `Onsets` with times in seconds and the activation; a list for a list. The defaults give
+            what madmom's CNNOnsetDetector gives.
+
+        Raises:
+            ConfigError: the model does not judge frames; use `tag`.
+            AudioError, FileNotFoundError: as in `tag`.
+        """
+        frames = getattr(import_architecture(self.architecture), "FRAMES", None)
+        if frames is None or not self.frame_wise:
+            raise ConfigError(
+                f"{self.name} does not find onsets; use tag or taggram. "
+                f"Those that do: {', '.join(lookup.list_models(task='onsets')) or 'none'}."
+            )
+        sources = audio if isinstance(audio, list) else [audio]
+        found: list[Onsets] = [
+            detect(
+                source,
+                predict_function(self),
+                self.sample_rate,
+                **frames,
+                model=self.name,
+                threshold=threshold,
+                smooth=smooth,
+                combine=combine,
+            )
+            for source in sources
+        ]
+        return found if isinstance(audio, list) else found[0]
+
+    @property
+    def frame_wise(self) -> bool:
+        """Whether the output is one row a frame, (batch, frames, labels), and not one a clip."""
+        return len(self.output_shape) == 3
+
+    def hear(
+        self,
+        sources: Sequence[Source],
+        stage: str = "probabilities",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Iterator[prediction.Heard | Exception]:
+        """Run many sounds through the network; one that fails does not stop the others.
+
+        Args:
+            sources: files or (array, sample_rate) pairs.
+            stage: one of `stages`.
+            hop: as in `tag`.
+            tail: as in `tag`.
+
+        Yields:
+            For each sound its values, times and seconds, or the exception that it caused.
+        """
+        if stage == "probabilities" and self.frame_wise:
+            raise ConfigError(f"{self.name} judges frames, not clips: call its onsets, not tag.")
+        network = self if stage == "probabilities" else self.stage(stage)
+        return prediction.predict_sounds(
+            sources, predict_function(network), self.sample_rate, self._cut(hop), tail
+        )
+
+    def _cut(self, hop: float | None) -> Segmentation:
+        cut = self.segmentation
+        if hop is None:
+            return cut
+        samples = round(hop * self.sample_rate)
+        if not 0 < samples <= cut.segment:
+            raise ConfigError(
+                f"hop is {hop} s; {self.name} hears {cut.segment / self.sample_rate:.2f} s at "
+                "once, and hop must be more than 0 and at most that."
+            )
+        return Segmentation(cut.segment, samples, cut.pad)
+
+    def _results(self, sound, stage: str, result: Callable, hop: float | None, tail: bool):
+        sources = sound if isinstance(sound, list) else [sound]
+        results = []
+        for source, heard in zip(
+            sources, self.hear(sources, stage, hop=hop, tail=tail), strict=True
+        ):
+            if isinstance(heard, Exception):
+                raise heard
+            results.append(result(source, heard))
+        return results if isinstance(sound, list) else results[0]
+
+
+@dataclass
+class _Untracked:
+    """What Keras must not take for layers or weights of the model."""
+
+    stages: dict[str, Any]
+    config: dict[str, Any]
+    stage_models: dict[str, keras.Model] = field(default_factory=dict)
+
+
+name_of = audio.name_of
+
+
+def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network.
+
+    If the network was made for several devices, TensorFlow asks them all and joins the answers.
+    """
+    return lambda batch: np.asarray(network.predict_on_batch(batch))[: len(batch)]

@@ -1,0 +1,143 @@
+"""From a network that judges every frame to onset times, for sounds of any length."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from zoo import audio
+from zoo.errors import ConfigError
+from zoo.inference import prediction
+from zoo.inference.results import Onsets
+
+# madmom's CNNOnsetDetector (0.16.1) smooths with np.hamming(5), whose sum is 2.24, and asks for
+# .54. Here the kernel is divided by its sum, so that a threshold is a probability.
+THRESHOLD = 0.54 / 2.24
+SMOOTH = 0.05
+COMBINE = 0.03
+
+CHUNK = 512  # frames that the network hears at once: 5 s
+
+
+def detect(
+    source: audio.Source,
+    predict: Callable[[np.ndarray], np.ndarray],
+    sample_rate: int,
+    hop_length: int,
+    context: int,
+    model: str,
+    **picking: float,
+) -> Onsets:
+    """Find the onsets in a sound.
+
+    Args:
+        source: a file, or an (array, sample_rate) pair.
+        predict: (1, samples) float32 -> (1, frames, 1), a frame every `hop_length` samples.
+        sample_rate: of the network, in Hz.
+        hop_length: in samples.
+        context: as in `activations`.
+        model: name of the network.
+        **picking: of `pick`.
+
+    Returns:
+        `Onsets`.
+
+    Raises:
+        AudioError: with what is wrong with the sound.
+        ConfigError: a network with several outputs a frame, or what `pick` raises.
+    """
+    frame_rate = sample_rate / hop_length
+    pick(np.zeros(1), frame_rate, **picking)  # complains before the work, not after it
+    blocks = prediction.ahead(audio.stream(source, sample_rate), prediction.WAITING)
+    activation = activations(blocks, predict, hop_length, context)
+    if activation.shape[1] != 1:
+        raise ConfigError(f"{model} has {activation.shape[1]} outputs a frame; expected one.")
+    times = pick(activation[:, 0], frame_rate, **picking)
+    return Onsets(times, activation[:, 0], frame_rate, audio.name_of(source), model)
+
+
+def activations(
+    blocks: Iterable[np.ndarray],
+    predict: Callable[[np.ndarray], np.ndarray],
+    hop_length: int,
+    context: int,
+    chunk: int = CHUNK,
+) -> np.ndarray:
+    """Judge every frame of a sound in bounded memory, as if it went through in one piece.
+
+    The sound is cut into chunks that overlap. Of each, the frames near a cut, which lack some of
+    their context, are left to the neighbour. All chunks of a long sound have the same length, the
+    last one is shifted back, so that a compiled network meets one shape.
+
+    Args:
+        blocks: the sound in pieces (samples,), of any length each.
+        predict: (1, samples) -> (1, frames, outputs) with frames = ceil(samples / hop_length),
+            for which zeros at the end of the last frame make no difference.
+        hop_length: in samples.
+        context: frames at either side on which an output may depend, including those that the
+            windows of a spectrogram reach into.
+        chunk: frames that go through the network at once; more than twice `context`.
+
+    Returns:
+        (frames, outputs) float32.
+    """
+    heard = np.zeros(0, "float32")  # what may still be needed, from frame `first` on
+    first = 0
+    start = 0  # frame where the next chunk begins
+    done = 0  # frames judged so far
+    parts = []
+    for block in blocks:
+        heard = np.concatenate([heard, block])
+        while len(heard) > (start + chunk - first) * hop_length:  # it is not the last one
+            heard, first = heard[(start - first) * hop_length :], start
+            judged = predict(heard[None, : chunk * hop_length])[0]
+            parts.append(judged[done - start : chunk - context])
+            done = start + chunk - context
+            start = done - context
+    end = first + -(-len(heard) // hop_length)
+    start = max(first, end - chunk)
+    last = heard[(start - first) * hop_length :]
+    last = np.pad(last, (0, (end - start) * hop_length - len(last)))
+    parts.append(predict(last[None])[0][done - start :])
+    return np.concatenate(parts).astype("float32")
+
+
+def pick(
+    activation: np.ndarray,
+    frame_rate: float,
+    threshold: float = THRESHOLD,
+    smooth: float = SMOOTH,
+    combine: float = COMBINE,
+) -> np.ndarray:
+    """Pick the peaks of an activation as madmom's CNNOnsetDetector (0.16.1) does.
+
+    A peak is a frame of the smoothed activation that reaches the threshold and is no lower than
+    its two neighbours.
+
+    Args:
+        activation: (frames,), between 0 and 1.
+        frame_rate: frames a second.
+        threshold: of the smoothed activation, above 0. madmom's .54 is .2411 here, since the
+            smoothing kernel has the sum 1.
+        smooth: length of the Hamming window that smooths, in seconds; 0 for none.
+        combine: of peaks that follow each other within this time in seconds, the first stays.
+
+    Returns:
+        (onsets,) times in seconds, ascending: a frame's time is that of its middle.
+
+    Raises:
+        ConfigError: a threshold that is not between 0 and 1, or a negative time.
+    """
+    if not 0 < threshold <= 1:
+        raise ConfigError(f"threshold is {threshold}; it must be above 0 and at most 1.")
+    if smooth < 0 or combine < 0:
+        raise ConfigError(f"smooth is {smooth} and combine {combine}; times are not negative.")
+    kernel = np.hamming(max(1, round(smooth * frame_rate)))
+    smoothed = np.convolve(activation, kernel / kernel.sum())
+    smoothed = smoothed[(len(kernel) - 1) // 2 :][: len(activation)]
+    around = np.pad(smoothed, 1)
+    is_peak = (smoothed >= threshold) & (smoothed >= np.maximum(around[:-2], around[2:]))
+    times: list[float] = []
+    for time in np.flatnonzero(is_peak) / frame_rate:
+        if not times or time - times[-1] > combine + 1e-9:
+            times.append(time)
+    return np.array(times, dtype="float64")

@@ -1,0 +1,196 @@
+"""Feeding sounds to a model: decoding runs in a thread beside the network, not before it."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from zoo import audio
+from zoo.errors import AudioError
+
+# Segments the network hears at once. Powers of two, so that a compiled backend meets few shapes.
+BATCH = 8
+WAITING = 4  # batches that may lie decoded before the network takes them
+
+
+class Heard(NamedTuple):
+    """What a model made of one sound."""
+
+    values: np.ndarray  # (segments, ...)
+    times: np.ndarray  # (segments,) start in seconds
+    seconds: np.ndarray  # (segments,) seconds of the sound that no earlier segment covered
+
+
+class _Batch(NamedTuple):
+    source: int
+    samples: np.ndarray  # (batch, segment)
+    times: list[float]
+    seconds: list[float]
+    last: bool
+
+
+class _Failure(NamedTuple):
+    source: int
+    error: Exception
+
+
+def predict_sounds(
+    sources: Iterable[audio.Source],
+    predict: Callable[[np.ndarray], np.ndarray],
+    sample_rate: int,
+    segmentation: audio.Segmentation,
+    tail: bool = True,
+) -> Iterator[Heard | Exception]:
+    """Run every sound through a network, in order.
+
+    Args:
+        sources: files, or (samples, sample_rate) pairs.
+        predict: (batch, segment) float32 -> (batch, ...).
+        sample_rate: of the network, in Hz.
+        segmentation: how it cuts.
+        tail: whether what is left after the last whole segment is heard too.
+
+    Yields:
+        For each sound its result, or the exception that it caused.
+    """
+    parts: list[tuple[np.ndarray, list[float], list[float]]] = []
+    for item in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
+        if isinstance(item, _Failure):
+            parts = []
+            yield item.error
+            continue
+        parts.append((predict(item.samples), item.times, item.seconds))
+        if item.last:
+            values, times, seconds = zip(*parts, strict=True)
+            parts = []
+            yield Heard(np.concatenate(values), np.concatenate(times), np.concatenate(seconds))
+
+
+def _decode(
+    sources: Iterable[audio.Source],
+    sample_rate: int,
+    segmentation: audio.Segmentation,
+    tail: bool,
+) -> Iterator[_Batch | _Failure]:
+    for i, source in enumerate(sources):
+        try:
+            segments = batches(audio.segments(source, sample_rate, segmentation, tail=tail))
+            for batch, last in segments:
+                yield _Batch(
+                    i,
+                    np.stack([s.samples for s in batch]),
+                    [s.start for s in batch],
+                    [s.fresh for s in batch],
+                    last,
+                )
+        except Exception as error:  # whatever a sound does, the next one gets its turn
+            yield _Failure(i, error)
+
+
+def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:
+    """Group into batches of `BATCH`, the rest into descending powers of two; say which is last."""
+    batch: list = []
+    for segment in segments:
+        if len(batch) == BATCH:
+            yield batch, False
+            batch = []
+        batch.append(segment)
+    while batch:
+        size = 1 << (len(batch).bit_length() - 1)
+        yield batch[:size], size == len(batch)
+        batch = batch[size:]
+
+
+def ahead(items: Iterable, depth: int) -> Iterator:
+    """Iterate in a thread, `depth` items ahead of who takes them.
+
+    An exception in the thread is raised where the items are taken. When the taker stops early, so
+    does the thread.
+    """
+    end = object()
+    waiting: queue.Queue = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((end, None))
+        except BaseException as error:
+            put((end, error))
+
+    thread = threading.Thread(target=work, name="zoo-decode", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is end:
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def predict_batches(
+    network: keras.Model, batches: Iterable[tuple], batch_size: int
+) -> tuple[np.ndarray, ...]:
+    """Run every segment through a network.
+
+    Args:
+        network: (batch, samples) -> (batch, ...).
+        batches: of (waveform (batch, samples), anything (batch, ...), ...).
+        batch_size: the last batch is filled up to it: one shape for all means one compilation, and
+            several devices can share it.
+
+    Returns:
+        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
+
+    Raises:
+        AudioError: there are no segments.
+    """
+    parts: list[tuple[np.ndarray, ...]] = []
+    for waveform, *others in batches:
+        waveform = np.asarray(waveform)
+        rest = max(batch_size - len(waveform), 0)
+        values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
+        values = np.asarray(values, "float32")[: len(waveform)]
+        parts.append((values, *map(np.asarray, others)))
+    if not parts:
+        raise AudioError("not one clip could be heard; the log says why.")
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def clip_means(
+    values: np.ndarray, clips: np.ndarray, seconds: np.ndarray, count: int
+) -> np.ndarray:
+    """Return the mean over each clip's segments, each weighted by the sound that it adds.
+
+    Args:
+        values: (segments, labels).
+        clips: (segments,) number of the clip.
+        seconds: (segments,) weight.
+        count: of clips.
+
+    Returns:
+        (count, labels); NaN for a clip without segments.
+    """
+    total, weight = np.zeros((count, values.shape[1])), np.zeros((count, 1))
+    np.add.at(total, clips, values * seconds[:, None])
+    np.add.at(weight, clips, seconds[:, None])
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)

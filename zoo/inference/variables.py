@@ -1,0 +1,80 @@
+"""The variables of a model as named arrays: read, compare, assign."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ConfigError, WeightsError
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return what a weight file holds, by path; the state of random generators is not of it."""
+    return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+
+
+def checksum(model: keras.Model, without: Collection[str] = ()) -> str:
+    """Return the SHA-256 of a model's weights: of each variable's path, shape and float32 bytes.
+
+    Unlike a file's, it is the same for a checkpoint, its copy in a `.keras` file, and the model in
+    memory.
+
+    Args:
+        model: of the zoo.
+        without: names of layers that do not count.
+    """
+    digest = hashlib.sha256()
+    for path, variable in sorted(variables(model).items()):
+        if path.partition("/")[0] in without:
+            continue
+        values = np.ascontiguousarray(np.asarray(variable), "<f4")
+        digest.update(f"{path} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> None:
+    """Put named tensors into a model's variables, all of them and nothing else.
+
+    Raises:
+        WeightsError: tensors or variables without a counterpart, or of another shape.
+    """
+    ours = variables(model)
+    missing, extra = ours.keys() - tensors.keys(), tensors.keys() - ours.keys()
+    if missing or extra:
+        raise WeightsError(
+            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
+            f"the file also has {sorted(extra)}."
+        )
+    for path, variable in ours.items():
+        if tuple(variable.shape) != tensors[path].shape:
+            raise WeightsError(
+                f"{path} of {name} is {tensors[path].shape} in the file and "
+                f"{tuple(variable.shape)} in the network."
+            )
+        variable.assign(tensors[path])
+
+
+def values_of(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Return variables as NumPy knows them; bfloat16, which it does not, as float32."""
+    values = [np.asarray(ops.convert_to_numpy(v)) for v in variables]
+    return [v.copy() if v.dtype.isbuiltin == 1 else v.astype("float32") for v in values]
+
+
+def assign_values(variables: Sequence[keras.Variable], values: Sequence[np.ndarray | None]) -> None:
+    """Put values into variables; raise ConfigError where one is missing or of another shape."""
+    for variable, value in zip(variables, values, strict=True):
+        if value is None or tuple(variable.shape) != value.shape:
+            raise ConfigError(
+                f"the kept state does not fit the network: {variable.path} is "
+                f"{tuple(variable.shape)} here and {None if value is None else value.shape} there."
+            )
+        variable.assign(value)
+
+
+def float_array(variable: keras.Variable) -> np.ndarray:
+    """Return a variable as NumPy knows it; bfloat16, which it does not, as float32."""
+    value = np.asarray(keras.ops.convert_to_numpy(variable))
+    return np.asarray(value if value.dtype.isbuiltin == 1 else value.astype("float32"), order="C")

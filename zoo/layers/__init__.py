@@ -1,0 +1,1 @@
+"""Keras layers: spectrograms, back-ends, augmentation."""

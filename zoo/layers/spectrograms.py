@@ -1,0 +1,275 @@
+"""Spectrograms as Keras layers: the first part of a model."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ConfigError
+from zoo.layers.dft import TwoStepDFT
+from zoo.layers.mel import WINDOWS, mel_filterbank, snapped_mel_filterbank, windowed_dft
+
+EPSILON = 2.0**-52  # of float64: what madmom adds before its logarithm
+COMPRESSIONS = ("log10", "log", "decibel", "none")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LogMelSpectrogram(keras.layers.Layer):
+    """Waveform to log-mel spectrogram: (batch, samples) -> (batch, frames, n_mels).
+
+    The defaults are musicnn's (package 0.1.0, extractor.py and configuration.py): 16 kHz, n_fft
+    512, hop 256, periodic Hann, power, 96 Slaney bands with area norm from 0 to 8 kHz,
+    log10(10000 x + 1). The original also rounds the mel values to float16 before the logarithm,
+    which this layer does not: it moves no probability by more than about 1e-3, and under NumPy 2
+    the original's formula overflows there.
+
+    Computation is in float32 whatever the dtype policy, since a spectrogram spans more decades
+    than bfloat16 or float16 resolve.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        n_fft: window and FFT length in samples.
+        window: a name of `WINDOWS`; periodic.
+        hop_length: in samples.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz; half the sample rate if None.
+        scale: "slaney" or "htk".
+        area_norm: Slaney's area normalisation.
+        power: 2 for the power spectrum, 1 for magnitude.
+        compression: "log10" and "log" are log(gain x + 1) to base 10 and e; "decibel" is
+            10 log10(max(x, 1e-10)), with no floor that depends on the clip; "none".
+        gain: factor before "log10" and "log".
+        centre: reflect n_fft // 2 samples at both ends, so that frame t is centred on sample
+            t * hop_length. If False, a frame needs n_fft samples:
+            frames = 1 + (samples - n_fft) // hop_length.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        n_fft: int = 512,
+        window: str = "hann",
+        hop_length: int = 256,
+        n_mels: int = 96,
+        fmin: float = 0.0,
+        fmax: float | None = None,
+        scale: str = "slaney",
+        area_norm: bool = True,
+        power: float = 2.0,
+        compression: str = "log10",
+        gain: float = 10000.0,
+        centre: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if compression not in COMPRESSIONS:
+            raise ConfigError(
+                f"compression is {compression!r}; it must be one of {', '.join(COMPRESSIONS)}."
+            )
+        if window not in WINDOWS:
+            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        self.config = dict(
+            sample_rate=sample_rate,
+            n_fft=n_fft,
+            window=window,
+            hop_length=hop_length,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+            scale=scale,
+            area_norm=area_norm,
+            power=power,
+            compression=compression,
+            gain=gain,
+            centre=centre,
+        )
+        self.n_fft, self.hop_length, self.n_mels = n_fft, hop_length, n_mels
+        self.power, self.compression, self.gain, self.centre = power, compression, gain, centre
+        # The waveform is folded into blocks of the greatest common divisor of hop and window, so
+        # that framing and DFT together are one dense convolution over few, wide blocks.
+        self.block = math.gcd(n_fft, hop_length)
+        dft = windowed_dft(n_fft, window).astype("float32")
+        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
+        bank = mel_filterbank(sample_rate, n_fft, n_mels, fmin, fmax, scale, area_norm)
+        self.filterbank = bank.astype("float32")
+
+    def call(self, waveform):
+        x = waveform  # (batch, samples)
+        if self.centre:
+            half = self.n_fft // 2
+            x = ops.pad(x, [[0, 0], [half, half]], mode="reflect")
+        n_blocks = ops.shape(x)[1] // self.block
+        x = x[:, : n_blocks * self.block]
+        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
+        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        x = ops.square(x)
+        real, imaginary = ops.split(x, 2, axis=-1)
+        x = real + imaginary  # (batch, frames, bins)
+        if self.power != 2.0:
+            x = x ** (self.power / 2)
+        x = ops.matmul(x, self.filterbank)  # (batch, frames, n_mels)
+        if self.compression == "decibel":
+            return 10.0 * ops.log10(ops.maximum(x, 1e-10))
+        if self.compression == "log10":
+            return ops.log10(self.gain * x + 1.0)
+        if self.compression == "log":
+            return ops.log(self.gain * x + 1.0)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        if samples is None:
+            return (batch, None, self.n_mels)
+        samples += 2 * (self.n_fft // 2) if self.centre else 0
+        return (batch, 1 + (samples - self.n_fft) // self.hop_length, self.n_mels)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+# --- without mel bands ---
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LogSpectrogram(keras.layers.Layer):
+    """Waveform to log-magnitude spectrogram: (batch, samples) -> (batch, frames, n_fft // 2 + 1).
+
+    log(floor + x) - log(floor), so that silence is 0. Float32 whatever the dtype policy. The
+    defaults are those of the demo of Lee et al. 2009 (get_spectrogram_orig.m) at 16 kHz: symmetric
+    Hamming window of 20 ms, hop of 10 ms, magnitude (not power), floor 1e-5.
+
+    Args:
+        n_fft: window and DFT length in samples.
+        hop_length: in samples; frames = 1 + (samples - n_fft) // hop_length.
+        window: a name of `WINDOWS`.
+        symmetric: as in `windowed_dft`.
+        floor: what is added before the logarithm.
+    """
+
+    def __init__(
+        self,
+        n_fft: int = 320,
+        hop_length: int = 160,
+        window: str = "hamming",
+        symmetric: bool = True,
+        floor: float = 1e-5,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if window not in WINDOWS:
+            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        self.config = dict(
+            n_fft=n_fft, hop_length=hop_length, window=window, symmetric=symmetric, floor=floor
+        )
+        self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
+        self.block = math.gcd(n_fft, hop_length)  # as in LogMelSpectrogram
+        dft = windowed_dft(n_fft, window, symmetric).astype("float32")
+        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
+
+    def call(self, waveform):
+        n_blocks = ops.shape(waveform)[1] // self.block
+        x = waveform[:, : n_blocks * self.block]
+        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
+        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        real, imaginary = ops.split(ops.square(x), 2, axis=-1)
+        return ops.log1p(ops.sqrt(real + imaginary) / self.floor)
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        frames = None if samples is None else 1 + (samples - self.n_fft) // self.hop_length
+        return (batch, frames, self.n_fft // 2 + 1)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MultiResolutionLogMel(keras.layers.Layer):
+    """Log-mel spectrograms of several window lengths as channels, exactly as madmom computes them.
+
+    (batch, samples) -> (batch, frames, n_mels, windows). Frame i covers `size` samples from
+    i * hop_length - size / 2 on, zeros outside the sound, and frames = ceil(samples / hop_length).
+    Symmetric Hann window, magnitude (not power), `snapped_mel_filterbank`, ln(x + 2.220446e-16).
+
+    madmom (0.16.1, `CNNOnsetProcessor`) works on 16-bit samples, to which it also cuts the mean of
+    the channels, and divides them by 32767. So samples are cut to 16 bits here (it changes
+    activations by up to .14 where a recording is nearly silent), and since full scale is 32768 at
+    our input, the filters make up for the difference. madmom's FFT is in float64; here everything
+    is float32, whatever the dtype policy, and `zoo.layers.dft` keeps the difference small.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        frame_sizes: window and FFT lengths in samples, in the order of the channels. The default
+            is madmom's order; all must be even.
+        hop_length: in samples.
+        n_mels: number of bands.
+        fmin: lowest edge in Hz.
+        fmax: highest edge in Hz.
+        sixteen_bit: cut samples to multiples of 1 / 32768, towards 0, as a cast to int16 does.
+            Gradients pass as if it did not happen.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 44100,
+        frame_sizes: tuple[int, ...] = (2048, 1024, 4096),
+        hop_length: int = 441,
+        n_mels: int = 80,
+        fmin: float = 27.5,
+        fmax: float = 16000.0,
+        sixteen_bit: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        if not frame_sizes or any(size % 2 for size in frame_sizes):
+            raise ConfigError(f"frame_sizes is {frame_sizes!r}; give at least one, all even.")
+        self.config = dict(
+            sample_rate=sample_rate,
+            frame_sizes=tuple(frame_sizes),
+            hop_length=hop_length,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+            sixteen_bit=sixteen_bit,
+        )
+        self.sixteen_bit = sixteen_bit
+        self.hop_length, self.n_mels, self.longest = hop_length, n_mels, max(frame_sizes)
+        self.resolutions = []
+        for size in frame_sizes:
+            bank = snapped_mel_filterbank(sample_rate, size, n_mels, fmin, fmax) * (32768 / 32767)
+            dft = TwoStepDFT(np.hanning(size), n_bins=1 + np.flatnonzero(bank.any(axis=1))[-1])
+            self.resolutions.append((size, dft, dft.rows(bank)))
+
+    def call(self, waveform):
+        n_frames = (ops.shape(waveform)[1] + self.hop_length - 1) // self.hop_length
+        if self.sixteen_bit:
+            whole = ops.sign(waveform) * ops.floor(ops.abs(waveform) * 32768)
+            waveform += ops.stop_gradient(whole / 32768 - waveform)
+        frames = self.framed(waveform, n_frames)
+        channels = []
+        for size, dft, bank in self.resolutions:
+            start = (self.longest - size) // 2  # all windows have the same centre
+            x = dft.magnitudes(frames[..., start : start + size])
+            x = ops.matmul(x, bank)  # (batch * frames, n_mels)
+            x = ops.reshape(x, (-1, n_frames, self.n_mels))
+            channels.append(ops.log(x + EPSILON))
+        return ops.stack(channels, axis=-1)
+
+    def framed(self, waveform, n_frames):
+        """(batch, samples) -> (batch, n_frames, longest), by slices of blocks of one hop."""
+        n_blocks = -(-self.longest // self.hop_length)  # blocks that a frame touches
+        x = ops.pad(waveform, [[0, 0], [self.longest // 2, n_blocks * self.hop_length]])
+        total = n_frames + n_blocks - 1
+        x = ops.reshape(x[:, : total * self.hop_length], (-1, total, self.hop_length))
+        x = ops.concatenate([x[:, i : i + n_frames] for i in range(n_blocks)], axis=-1)
+        return x[..., : self.longest]
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        n_frames = None if samples is None else -(-samples // self.hop_length)
+        return (batch, n_frames, self.n_mels, len(self.resolutions))
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}

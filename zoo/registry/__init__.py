@@ -1,0 +1,1 @@
+"""Which architectures and checkpoints there are. Nothing in here loads a framework."""

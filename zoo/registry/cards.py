@@ -1,0 +1,250 @@
+"""What an architecture is, in records that print themselves. Loads no framework."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from zoo.registry import cards
+from zoo.registry.manifest import Checkpoint, Metric
+from zoo.utils.text import LABEL, WIDTH, columns, count, indented, plural, wrapped
+
+# The review's front-ends, by the filters of the first layer, and its back-ends, by the length of
+# sound that they take. The second part of each back-end is whose it is in the review.
+FRONT_ENDS = ("minimal filters", "one filter shape", "many filter shapes")
+BACKENDS = {
+    "temporal_pooling": ("any", "Dieleman 2014, Pons 2017"),
+    "attention": ("any", "Raffel 2016"),
+    "rnn": ("any", "Vogl 2017"),
+    "fully_convolutional": ("fixed", "Choi 2016"),
+    "mlp": ("fixed", "Schlüter and Böck 2014"),
+}
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the networks that a model file can build, in numbers. The tests count them again.
+
+    Attributes:
+        options: arguments of `zoo.build` that give it; none for the default.
+        parameters: how many are trained, with as many outputs as `Architecture.labels` says.
+        sample_rate: in Hz.
+        segment: samples that are heard at once.
+        plane: (frames, bands) of the spectrogram that the first layer sees; None for a waveform.
+        bands: what the second axis of the plane is.
+        filters: of the first layer, a shape each: (frames, bands, count); on a waveform (samples,
+            stride, count).
+        over_mean: (frames, count) of those that see the mean over all bands.
+    """
+
+    options: dict[str, Any] = {}
+    parameters: int
+    sample_rate: int
+    segment: int
+    plane: tuple[int, int] | None = None
+    bands: str = "bands"
+    filters: list[tuple[int, int, int]]
+    over_mean: list[tuple[int, int]] = []
+
+
+class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model file says of itself in its `CARD`.
+
+    Attributes:
+        input: "waveform" or "spectrogram": what the default network's first layer sees.
+        domain_knowledge: whether the shape of its filters follows from knowledge of audio.
+        many_shapes: whether there are several shapes side by side.
+        shape: what the review calls them, such as "vertical".
+        filters: the same in a sentence.
+        backend: the paper's, by its name in `zoo.layers.backends`.
+        stages: what each is.
+        variants: the networks of the file by name, the default first.
+        labels: how many outputs the parameters of the variants are counted with.
+        notes: what one must know before using it.
+    """
+
+    name: str
+    title: str
+    authors: list[str]
+    year: int
+    venue: str
+    url: str
+    task: str
+    input: str
+    domain_knowledge: bool
+    many_shapes: bool = False
+    shape: str = ""
+    filters: str
+    backend: str
+    stages: dict[str, str]
+    variants: dict[str, Variant] = {}
+    labels: int = 50
+    notes: str = ""
+
+    @property
+    def front_end(self) -> str:
+        """Its row in the review's grid, one of `FRONT_ENDS`."""
+        return FRONT_ENDS[1 + self.many_shapes if self.domain_knowledge else 0]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """An architecture and its checkpoints: what `zoo.info` returns and what a model carries.
+
+    Attributes:
+        name: of the architecture or the checkpoint.
+        architecture: what its model file says.
+        checkpoints: those there are, or the one that a model's weights come from.
+        origin: the commit that a model was loaded from, "hf://user/repo@<commit>"; "" for others.
+        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`; "" for nothing.
+    """
+
+    name: str
+    architecture: Architecture
+    checkpoints: dict[str, Checkpoint]
+    origin: str = ""
+    trained: str = ""
+
+    def to_dict(self) -> dict:
+        """Return the card as plain dictionaries, lists, strings and numbers."""
+        return msgspec.json.decode(msgspec.json.encode(self))
+
+    @classmethod
+    def from_dict(cls, content: dict) -> "Card":
+        """Read back what `to_dict` returned."""
+        return msgspec.convert(content, cls)
+
+    def __str__(self) -> str:
+        return card(self)
+
+    __repr__ = __str__
+
+
+def card(c: Card) -> str:
+    """Return all that is known of an architecture and its checkpoints."""
+    a = c.architecture
+    knowledge = f"{'' if a.domain_knowledge else 'no '}domain knowledge"
+    lines = [
+        *wrapped(f"{c.name}: {a.title}", "", 0),
+        *wrapped(f"{', '.join(a.authors)}, {a.year}. {a.venue}. {a.url}", "paper"),
+        *wrapped(a.task, "task"),
+        *wrapped(f"{a.front_end}: {a.shape}; on a {a.input}; {knowledge}", "front-end"),
+        *wrapped(a.filters, "filters"),
+        *wrapped(f"{a.backend} ({length(a)})", "back-end"),
+        *wrapped(c.origin, "origin"),
+        *wrapped(c.trained, "history"),
+        *wrapped(a.notes, "notes"),
+    ]
+    if a.variants:
+        lines += ["", f"  networks, with {plural(a.labels, 'label')}", *indented(variants(a))]
+    lines += ["", "  stages", *indented(columns(list(a.stages.items())))]
+    for name, checkpoint in c.checkpoints.items():
+        lines += ["", *describe(name, checkpoint)]
+    return "\n".join(lines)
+
+
+def length(a: Architecture) -> str:
+    """Return what length of sound a back-end like an architecture's own takes, in words."""
+    known = cards.BACKENDS.get(a.backend)
+    return f"in the review, of {known[0]} length" if known else "not in the review"
+
+
+def variants(a: Architecture) -> list[str]:
+    """Return a table of the networks of a model file."""
+    spectrogram = next((v for v in a.variants.values() if v.plane), None)
+    shapes = "first layer" + (f", frames x {spectrogram.bands}" if spectrogram else "")
+    rows = [("name", "options", "kHz", "s", "parameters", shapes)]
+    for name, v in a.variants.items():
+        rows.append(
+            (
+                name,
+                options(v),
+                f"{v.sample_rate / 1000:g}",
+                seconds(v.segment, v.sample_rate),
+                count(v.parameters),
+                filters(v),
+            )
+        )
+    return columns(rows, right="kHz s parameters", width=WIDTH - 4)
+
+
+def options(v: Variant | Checkpoint) -> str:
+    """Return options as one writes them in a call of `zoo.build`."""
+    return ", ".join(f"{key}={value!r}" for key, value in v.options.items())
+
+
+def filters(v: Variant) -> str:
+    """Return the shapes of the first layer's filters, in frames x bands or in samples."""
+    if v.plane is None:
+        return ", ".join(f"{size} samples, stride {stride}" for size, stride, _ in v.filters)
+    shapes = ", ".join(f"{frames}x{bands}" for frames, bands, _ in v.filters)
+    if not v.over_mean:
+        return shapes
+    lengths = ", ".join(str(frames) for frames, _ in v.over_mean)
+    return f"{shapes}; over the mean of all {v.bands} {lengths}"
+
+
+def describe(name: str, checkpoint: Checkpoint) -> list[str]:
+    """Return the lines in which a person reads of a checkpoint."""
+    hears = checkpoint.input
+    lines = [
+        f"  checkpoint {name}" + (" (default)" if checkpoint.default else ""),
+        *wrapped(", ".join(checkpoint.authors), "weights by", 4),
+        *wrapped(checkpoint.licence.weights, "licence", 4),
+        *wrapped(checkpoint.licence.data, "data", 4),
+        *wrapped(checkpoint.status, "status", 4),
+        *(wrapped(options(checkpoint), "options", 4) if checkpoint.options else ()),
+        *wrapped(f"{hears.sample_rate} Hz, {hears.description}", "input", 4),
+        *wrapped(f"{count(checkpoint.parameters)} trained", "parameters", 4),
+        *wrapped(checkpoint.provenance, "provenance", 4),
+        *wrapped(checkpoint.citation, "cite", 4),
+    ]
+    for (data, split), metrics in scores(checkpoint.metrics).items():
+        clips = next(
+            (
+                f"; {m.clips:,} clips"
+                for kinds in metrics.values()
+                for m in kinds.values()
+                if m.clips
+            ),
+            "",
+        )
+        lines += wrapped(f"{data}: {split}{clips}", "scores", 4)
+        lines += [" " * (4 + LABEL) + line for line in score_table(metrics)]
+    return lines + wrapped(", ".join(checkpoint.labels), plural(len(checkpoint.labels), "label"), 4)
+
+
+Scores = dict[str, dict[str, Metric]]
+
+
+def scores(metrics: Iterable[Metric]) -> dict[tuple[str, str], Scores]:
+    """Bring together what was published and what was measured on the same sounds.
+
+    Returns:
+        For each (data, split), for each metric: "published" and "measured", where there.
+    """
+    found: dict[tuple[str, str], Scores] = {}
+    for m in metrics:
+        found.setdefault((m.data, m.split), {}).setdefault(m.name, {})[m.kind] = m
+    return found
+
+
+def score_table(metrics: Scores) -> list[str]:
+    """Return a table with a column for what was published and one for what was measured."""
+    rows: list[tuple[str, ...]] = [("", "published", "measured", "source")]
+    for name, kinds in metrics.items():
+        values = [f"{kinds[k].value:.4f}" if k in kinds else "" for k in rows[0][1:3]]
+        rows.append((name, *values, "; ".join(m.source for m in kinds.values())))
+    return columns(rows, right="published measured", width=WIDTH - 4 - LABEL)
+
+
+# --- pieces ---
+
+
+def people(a: Architecture) -> str:
+    """Return the authors' surnames, "et al." for more than two."""
+    surnames = [author.split()[-1] for author in a.authors]
+    return " and ".join(surnames) if len(surnames) < 3 else f"{surnames[0]} et al."
+
+
+def seconds(samples: int | None, sample_rate: int) -> str:
+    """Return the length of a segment; "any" where there is none."""
+    return "any" if samples is None else f"{samples / sample_rate:.2f}"

@@ -1,0 +1,83 @@
+"""Tables of checkpoints and architectures for a terminal of 100 columns. Loads no framework."""
+
+from collections.abc import Iterable, Sequence
+
+from zoo.registry import cards, lookup
+from zoo.registry.cards import people, seconds
+from zoo.utils.text import columns, count, wrapped
+
+# --- lists ---
+
+CHECKPOINT_HEAD = ("name", "kHz", "s", "parameters", "licence", "ROC-AUC", "PR-AUC", "data")
+LEGEND = (
+    "* is what the bare name means. Scores are those published; `zoo info NAME` tells their source."
+)
+NOT_LOADED = "? is listed from its authors' description: this project could not yet open the file."
+
+
+def checkpoints(names: Iterable[str]) -> str:
+    """Return a table of checkpoints: a line each, then what its signs mean."""
+    rows, marks = [CHECKPOINT_HEAD], set()
+    for name in names:
+        checkpoint = lookup.info(name).checkpoints[name]
+        mark = " *" * checkpoint.default + " ?" * (checkpoint.status == "not yet loaded")
+        marks |= set(mark.split())
+        published = [m for m in checkpoint.metrics if m.kind == "published"]
+        data = published[0].data if published else ""
+        scores = {m.name: f"{m.value:.4f}" for m in published if m.data == data}
+        rows.append(
+            (
+                name + mark,
+                f"{checkpoint.input.sample_rate / 1000:g}",
+                seconds(checkpoint.input.segment, checkpoint.input.sample_rate),
+                count(checkpoint.parameters),
+                checkpoint.licence.weights,
+                scores.get("ROC-AUC", ""),
+                scores.get("PR-AUC", ""),
+                short(data),
+            )
+        )
+    legend = [LEGEND, *[NOT_LOADED] * ("?" in marks)]
+    return "\n".join([*columns(rows, right="kHz s parameters ROC-AUC PR-AUC"), "", *legend])
+
+
+def architectures(names: Sequence[str]) -> str:
+    """Return a table of architectures: a line each, and its paper below it."""
+    rows = [("name", "input", "first layer", "back-end", "parameters")]
+    papers: list[list[str]] = [[]]
+    for name in names:
+        a = lookup.architectures()[name]
+        default = next(iter(a.variants.values()), None)
+        kind = a.front_end.replace("filter shape", "shape").removesuffix(" filters")
+        parameters = count(default.parameters if default else None)
+        rows.append((name, a.input, f"{kind}: {a.shape}", a.backend, parameters))
+        papers.append(wrapped(f"{people(a)} {a.year}. {a.title}.", "", 4))
+    table = columns(rows, right="parameters")
+    return "\n".join(
+        line for row, paper in zip(table, papers, strict=True) for line in (row, *paper)
+    )
+
+
+def taxonomy(names: Sequence[str]) -> str:
+    """Return the review's grid of front-ends, and below it that of back-ends."""
+    rows: list[tuple[str, ...]] = [("front-end", "waveform", "spectrogram")]
+    for row, inputs in lookup.grid(names).items():
+        cells = [[f"{s}: {', '.join(n)}" for s, n in shapes.items()] for shapes in inputs.values()]
+        for i in range(max(1, *map(len, cells))):
+            rows.append((row if i == 0 else "", *(c[i] if i < len(c) else "" for c in cells)))
+    ends = [("back-end", "length", "of")]
+    for backend, (length, _) in cards.BACKENDS.items():
+        own = [name for name in names if lookup.architectures()[name].backend == backend]
+        ends.append((backend, length, ", ".join(own)))
+    build = "zoo.build(name, labels, backend=...) puts any of these behind any front-end."
+    return "\n".join([*columns(rows), "", *columns(ends), "", build])
+
+
+def short(data: str) -> str:
+    """Return a corpus's name without what follows its comma; initials where it is several words.
+
+    >>> short("Million Song Dataset, Last.fm tags")
+    'MSD'
+    """
+    name = data.partition(",")[0]
+    return "".join(word[0] for word in name.split()) if " " in name else name

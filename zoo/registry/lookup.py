@@ -1,0 +1,165 @@
+"""Which models there are. Nothing in here loads a framework.
+
+A file in `zoo/models/` is registered by being there: its `CARD`, a literal, is read without running
+the file. Checkpoints come from `weights_manifest.json`.
+"""
+
+import ast
+import difflib
+import fnmatch
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from zoo.errors import ConfigError, UnknownName
+from zoo.registry import manifest
+from zoo.registry.cards import FRONT_ENDS, Architecture, Card
+
+MODELS = Path(__file__).parents[1] / "models"
+
+
+@functools.cache
+def architectures() -> dict[str, Architecture]:
+    """Return every architecture by name, read from the `CARD` of each model file."""
+    return {path.stem: _read(path) for path in sorted(MODELS.glob("[a-z]*.py"))}
+
+
+def _read(path: Path) -> Architecture:
+    card = literal(path, "CARD")
+    if card is None:
+        raise ConfigError(f"{path.name} has no CARD. A model file says what it is in one literal.")
+    return msgspec.convert({"name": path.stem, **card}, Architecture)
+
+
+def literal(path: Path, name: str) -> dict[str, Any] | None:
+    """Return a dictionary that a model file assigns to `name`, without running the file.
+
+    Args:
+        path: of the model file.
+        name: "CARD" or "TRAINING", assigned to `{...}` or `dict(...)` of literals.
+    """
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
+            value = node.value
+            if isinstance(value, ast.Call) and getattr(value.func, "id", None) == "dict":
+                return {str(k.arg): ast.literal_eval(k.value) for k in value.keywords}
+            return ast.literal_eval(value)
+    return None
+
+
+def default_checkpoint(architecture: str) -> str | None:
+    """Return the checkpoint that an architecture's bare name means; None if it has none."""
+    for name, checkpoint in manifest.load().checkpoints.items():
+        if checkpoint.architecture == architecture and checkpoint.default:
+            return name
+    return None
+
+
+def list_models(
+    pattern: str = "*",
+    task: str | None = None,
+    licence: str | None = None,
+    trained: bool = True,
+) -> list[str]:
+    """List what can be loaded, or built.
+
+    Args:
+        pattern: shell pattern for names, such as "pons*" or "*.mtt".
+        task: "tagging" or "onsets"; None for all.
+        licence: shell pattern for the licence of the weights, such as "MIT" or "CC*"; None for all.
+        trained: True for checkpoints; False for architectures, which `zoo.build` takes.
+
+    Returns:
+        Sorted names.
+
+    >>> import zoo
+    >>> zoo.list_models("pons2017.m?d")
+    ['pons2017.msd']
+    """
+    known = architectures()
+    if not trained:
+        if licence is not None:
+            raise ConfigError("licence is that of weights; with trained=False there are none.")
+        found = {name: name for name in known}
+    else:
+        found = {
+            name: checkpoint.architecture
+            for name, checkpoint in manifest.load().checkpoints.items()
+            if licence is None or fnmatch.fnmatch(checkpoint.licence.weights, licence)
+        }
+    return sorted(
+        name
+        for name, architecture in found.items()
+        if fnmatch.fnmatch(name, pattern) and (task is None or known[architecture].task == task)
+    )
+
+
+def grid(names: Iterable[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Sort architectures as the review does.
+
+    Returns:
+        For each of `FRONT_ENDS`, for "waveform" and "spectrogram": names by the shape of their
+        filters.
+    """
+    sorted_in: dict[str, dict[str, dict[str, list[str]]]] = {
+        row: {"waveform": {}, "spectrogram": {}} for row in FRONT_ENDS
+    }
+    for name in names:
+        a = architectures()[name]
+        sorted_in[a.front_end][a.input].setdefault(a.shape, []).append(name)
+    return sorted_in
+
+
+def info(name: str) -> Card:
+    """Return the card of an architecture with all its checkpoints, or of one checkpoint.
+
+    Args:
+        name: "pons2017" or "pons2017.mtt".
+
+    Raises:
+        UnknownName: with the nearest names.
+    """
+    checkpoints = manifest.load().checkpoints
+    if name in checkpoints:
+        chosen = {name: checkpoints[name]}
+        return Card(
+            name=name,
+            architecture=architectures()[checkpoints[name].architecture],
+            checkpoints=chosen,
+        )
+    architecture = architectures().get(name)
+    if architecture is None:
+        raise unknown(name)
+    own = {key: c for key, c in checkpoints.items() if c.architecture == name}
+    return Card(name=name, architecture=architecture, checkpoints=own)
+
+
+def resolve(name: str) -> str:
+    """Return the checkpoint that a name means: "pons2017" -> "pons2017.mtt".
+
+    Raises:
+        UnknownName: no such architecture or checkpoint, or an architecture without weights.
+    """
+    if name in manifest.load().checkpoints:
+        return name
+    if name not in architectures():
+        raise unknown(name)
+    default = default_checkpoint(name)
+    if default is None:
+        own = ", ".join(sorted(info(name).checkpoints)) or "none yet"
+        raise UnknownName(
+            f"{name} has no default weights; its checkpoints: {own}. "
+            f"zoo.build({name!r}, labels=[...]) gives it untrained."
+        )
+    return default
+
+
+def unknown(name: str) -> UnknownName:
+    """Return the error for a name that does not exist, with the nearest ones that do."""
+    names = [*architectures(), *manifest.load().checkpoints]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+    return UnknownName(f"no model is named {name!r}. {hint}")

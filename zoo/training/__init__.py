@@ -1,0 +1,1 @@
+"""Training and fine-tuning, with run folders that can be resumed."""

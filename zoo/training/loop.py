@@ -1,0 +1,201 @@
+"""The loop that `zoo.train` and `zoo.finetune` share: epochs, validation, what was best, going on.
+
+Keras's `fit` is called once an epoch. The data of an epoch depend on nothing but its number and the
+seed, the learning rate and the end of training on nothing but the validation losses so far. So a
+run that was killed goes on from its variables and its history as if nothing had happened.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import AudioError, ConfigError
+from zoo.inference.variables import assign_values, values_of
+from zoo.training.history import Row, best_of
+from zoo.training.recipe import Recipe
+from zoo.training.run_folder import Run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Phase:
+    """A network, what it is fed, and how it is judged.
+
+    Attributes:
+        name: as the history calls it.
+        network: compiled; (batch, samples) or (batch, units) -> probabilities.
+        feed: number of an epoch, from 0 on -> arguments of `network.fit`.
+        judge: returns "val_loss" and a score of the network as it is.
+        recipe: how long, and at what rate.
+        steps: in an epoch, about; for the progress bar.
+    """
+
+    name: str
+    network: keras.Model
+    feed: Callable[[int], dict[str, Any]]
+    judge: Callable[[], dict[str, float]]
+    recipe: Recipe
+    steps: int
+
+
+def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> list[Row]:
+    """Train a network until its recipe says so; in the end it has its best weights.
+
+    Args:
+        phase: what to train. If the run's state is of this phase, training goes on from it.
+        run: where the state is kept.
+        rows: the history of earlier phases. If the last of them left the network as it is now, and
+            no epoch of this phase has a lower validation loss, it stays as it is.
+        progress: show it, if standard error is a terminal.
+
+    Returns:
+        The history, with a row for each epoch of this phase after `rows`.
+
+    Raises:
+        ConfigError: the loss is no longer a number; the kept state is of another network.
+        AudioError: not one clip could be heard.
+    """
+    network, recipe = phase.network, phase.recipe
+    network.optimizer.build(network.trainable_variables)
+    rows, best = list(rows), values_of(network.variables)
+    state = run.state()
+    if phase_of(state) == phase.name:
+        rows, best = json.loads(str(state["rows"])), _restore(network, state)
+    with _bar(phase, progress) as bar:
+        while not recipe.ends(losses := [r["val_loss"] for r in rows if r["phase"] == phase.name]):
+            rate = recipe.rate(losses)
+            network.optimizer.learning_rate = rate
+            bar.begin(len(losses))
+            fed = {"verbose": 0, "shuffle": False, **phase.feed(len(losses))}
+            loss = network.fit(**fed, callbacks=[bar]).history.get("loss", [None])[0]
+            row = {"phase": phase.name, "epoch": len(losses) + 1, "learning_rate": rate}
+            row |= {"loss": _checked(loss, row), **phase.judge()}
+            rows.append(row)
+            if best_of(rows) is row:
+                best = values_of(network.variables)
+            run.keep(_state(phase.name, network, best, rows), rows)
+            bar.end(row)
+    assign_values(network.variables, best)
+    return rows
+
+
+def phase_of(state: dict[str, np.ndarray]) -> str | None:
+    """Return the name of the phase that a kept state is of; None if nothing was kept."""
+    return str(state["phase"]) if state else None
+
+
+# --- what a network is compiled with ---
+
+
+def compiled(
+    network: keras.Model, activation: str, optimizer: keras.optimizers.Optimizer, jit_compile: Any
+) -> keras.Model:
+    """Compile a network with the loss that fits its activation.
+
+    "sigmoid": binary cross-entropy, the mean over the labels. "softmax": categorical cross-entropy.
+    """
+    loss = {
+        "sigmoid": keras.losses.BinaryCrossentropy,
+        "softmax": keras.losses.CategoricalCrossentropy,
+    }
+    if any(layer.compute_dtype == "float16" for layer in network.layers):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    network.compile(
+        optimizer, loss[activation](), jit_compile="auto" if jit_compile is None else jit_compile
+    )
+    return network
+
+
+def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """Return the optimiser of a recipe."""
+    config: dict[str, Any] = {"learning_rate": recipe.learning_rate}
+    if recipe.momentum:
+        config["momentum"] = recipe.momentum
+    if recipe.nesterov:
+        config["nesterov"] = True
+    if recipe.weight_decay or recipe.optimizer == "adamw":  # whose default is not 0
+        config["weight_decay"] = recipe.weight_decay
+    return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+
+
+# --- the state of a run ---
+
+
+def _state(phase: str, network: keras.Model, best: list[np.ndarray], rows: list[Row]) -> dict:
+    arrays: dict[str, Any] = {"phase": phase, "rows": json.dumps(rows)}
+    for kind, values in (
+        ("variable", values_of(network.variables)),
+        ("optimizer", values_of(network.optimizer.variables)),
+        ("best", best),
+    ):
+        arrays |= {f"{kind}{i}": value for i, value in enumerate(values)}
+    return arrays
+
+
+def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Put a kept state into a network and its optimiser; return the best weights so far."""
+    size = len(network.variables)
+    assign_values(network.variables, [state.get(f"variable{i}") for i in range(size)])
+    optimizer = network.optimizer.variables
+    assign_values(optimizer, [state.get(f"optimizer{i}") for i in range(len(optimizer))])
+    return [state[f"best{i}"] for i in range(size)]
+
+
+# --- progress ---
+
+
+def _checked(loss: float | None, row: Row) -> float:
+    if loss is None:
+        raise AudioError("not one clip of the training set could be heard; the log says why.")
+    if not math.isfinite(loss):
+        raise ConfigError(
+            f"training diverged: the loss is {loss} in epoch {row['epoch']}, at a learning rate of "
+            f"{row['learning_rate']:g}. Begin again with a lower one."
+        )
+    return float(loss)
+
+
+class _Bar(keras.callbacks.Callback):
+    """Moves a bar, a step at a time, and logs every epoch."""
+
+    def __init__(self, bars, phase: Phase):
+        super().__init__()
+        self.bars, self.phase, self.done = bars, phase, 0
+        self.task = bars.add_task(phase.name, total=phase.recipe.epochs, now="")
+
+    def begin(self, done: int) -> None:
+        self.done = done
+        self.bars.update(self.task, completed=done)
+
+    def on_train_batch_end(self, batch, logs=None):
+        part = min((batch + 1) / max(self.phase.steps, 1), 0.99)
+        self.bars.update(self.task, completed=self.done + part)
+
+    def end(self, row: Row) -> None:
+        now = "  ".join(f"{name} {row[name]:.4f}" for name in [*row][3:])
+        self.bars.update(self.task, completed=row["epoch"], now=now)
+        logger.info("%s, epoch %d: %s", row["phase"], row["epoch"], now)
+
+
+@contextmanager
+def _bar(phase: Phase, shown: bool) -> Iterator[_Bar]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), "epoch {task.completed:.1f}/{task.total}")
+    with Progress(
+        *columns,
+        TextColumn("{task.fields[now]}"),
+        console=console,
+        disable=not (shown and console.is_terminal),
+    ) as bars:
+        yield _Bar(bars, phase)

@@ -1,0 +1,68 @@
+"""Text for a terminal of 100 columns: wrapped lines, columns, tables."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+WIDTH = 100
+LABEL = 12  # columns of the words at the left of a card
+
+
+def count(number: int | None) -> str:
+    """Return a number of parameters: "787,159"."""
+    return "" if number is None else f"{number:,}"
+
+
+def plural(number: int, word: str) -> str:
+    """Return "1 label", "50 labels"."""
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
+def wrapped(text: str, label: str, indent: int = 2) -> list[str]:
+    """Return a text in lines of at most `WIDTH`, beside its label; nothing for no text."""
+    start = " " * indent + (f"{label:<{LABEL}}" if label else "")
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Return lines a step further to the right."""
+    return [f"    {line}" for line in lines]
+
+
+def columns(rows: Sequence[Sequence[str]], right: str = "", width: int = WIDTH) -> list[str]:
+    """Return rows of a table as lines with aligned columns.
+
+    Args:
+        rows: the first of them the head; all cells are strings.
+        right: heads of the columns that are aligned to the right.
+        width: a last cell that would go beyond it goes on in the next line.
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    flush = [head in right.split() for head in rows[0]]
+    lines = []
+    for *cells, last in rows:
+        start = "".join(
+            f"{cell:>{size}}  " if to_right else f"{cell:<{size}}  "
+            for cell, size, to_right in zip(cells, widths[:-1], flush[:-1], strict=True)
+        )
+        parts = textwrap.wrap(last, max(width - before, 20), break_on_hyphens=False) or [""]
+        if flush[-1]:
+            parts = [part.rjust(widths[-1]) for part in parts]
+        lines += [(start + parts[0]).rstrip(), *(" " * before + part for part in parts[1:])]
+    return lines
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the lines of a table in Markdown."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return [
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    ]

@@ -1,0 +1,238 @@
+"""Models on the Hugging Face Hub: `zoo.load("hf://user/repo@revision")` and `zoo.push`.
+
+A repository of ours holds ``model.safetensors`` (variable path -> array), ``config.json`` (what the
+network is, and the sha256 of those weights), ``labels.json`` and ``README.md``. The first two are
+all that is read. Neither format can hold code, what `config.json` may say is a short list of plain
+values, and it can only name architectures that this package has: nothing of a repository is run.
+"""
+
+import hashlib
+import json
+import logging
+from typing import Any, Literal
+
+import msgspec
+import safetensors
+import safetensors.numpy
+
+from zoo.errors import ConfigError, WeightsError, ZooError
+from zoo.inference.audio_model import AudioModel
+from zoo.inference.variables import assign, float_array, variables
+from zoo.registry import lookup
+from zoo.registry.cards import Card
+from zoo.registry.manifest import Checkpoint
+from zoo.utils.version import __version__
+from zoo.weights import cache, hub_client, model_card, network, origin
+from zoo.weights.hub_client import CONFIG, WEIGHTS, Address, Snapshot
+
+LABELS, README = "labels.json", "README.md"
+
+logger = logging.getLogger(__name__)
+
+Plain = None | bool | int | float | str
+Value = Plain | list[Plain | list[Plain]]
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The arguments of `AudioModel`, as a repository may give them: plain values, no objects."""
+
+    architecture: str
+    labels: list[str]
+    segment: float | None = None
+    activation: str = "sigmoid"
+    backend: str | None = None
+    options: dict[str, Value] = {}
+    dtype: str | None = None
+    name: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What config.json holds.
+
+    Attributes:
+        library: tells our repositories from others.
+        format: raised when an older version of the package could no longer read it rightly.
+        version: of the package that wrote it.
+        sha256: of the weights' file.
+        model: what makes the untrained network.
+        checkpoints: the zoo's record of the checkpoint that the weights come from. It is read
+            apart, and may be passed over: another version may describe checkpoints otherwise.
+        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`.
+    """
+
+    library: Literal["music-zoo"]
+    format: Literal[1]
+    version: str
+    sha256: str
+    model: Network
+    checkpoints: dict[str, Any] = {}
+    trained: str = ""
+
+
+# --- load ---
+
+
+def load(url: str, dtype: Any = None) -> AudioModel:
+    """Load a model from the hub; `zoo.load` calls this.
+
+    Args:
+        url: "hf://user/repo" or "hf://user/repo@revision".
+        dtype: a Keras dtype policy in place of the repository's.
+
+    Raises:
+        ConfigError: not such an address.
+        WeightsError: it could not be had, or is not a model of the zoo; says why.
+    """
+    snapshot = hub_client.fetch(url)
+    config = read_config(snapshot)
+    if cache.sha256(snapshot.weights) != config.sha256:
+        raise WeightsError(
+            f"{WEIGHTS} of {snapshot.url} is not the file that {CONFIG} was written for (sha256). "
+            f"If the download is damaged, delete {snapshot.weights.resolve()} and "
+            "load again."
+        )
+    try:
+        tensors = safetensors.numpy.load_file(snapshot.weights)
+    except (safetensors.SafetensorError, KeyError) as error:  # KeyError: a dtype NumPy has not
+        raise WeightsError(f"{WEIGHTS} of {snapshot.url} cannot be read: {error}") from error
+    arguments = msgspec.structs.asdict(config.model)
+    arguments["card"] = card(config, snapshot).to_dict()
+    if dtype is not None:
+        arguments["dtype"] = dtype
+    try:
+        model = AudioModel(**arguments)
+    except (ZooError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"{CONFIG} of {snapshot.url}, written by music-zoo {config.version}, does not make a "
+            f"network with this version, {__version__}: {error}"
+        ) from error
+    assign(model, tensors, snapshot.url)
+    logger.info("%s is %s", url, snapshot.url)
+    return model
+
+
+def read_config(snapshot: Snapshot) -> Config:
+    """Read and check config.json.
+
+    Raises:
+        WeightsError: it is not of the zoo, or of a version that this one does not know.
+    """
+    try:
+        config = msgspec.json.decode(snapshot.config.read_bytes(), type=Config)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{snapshot.url} is not a model of the zoo, or of a newer version than {__version__}: "
+            f"{CONFIG}: {error}"
+        ) from error
+    if config.model.architecture not in lookup.architectures():
+        raise WeightsError(
+            f"{snapshot.url} is of architecture {config.model.architecture!r}, which music-zoo "
+            f"{__version__} does not have; the model was made with {config.version}."
+        )
+    return config
+
+
+def card(config: Config, snapshot: Snapshot) -> Card:
+    """Return the card that the loaded model carries: whose weights, and which commit."""
+    try:
+        checkpoints = msgspec.convert(config.checkpoints, dict[str, Checkpoint])
+    except msgspec.ValidationError as error:
+        logger.warning("%s describes its weights in another form: %s", snapshot.url, error)
+        checkpoints = {}
+    return Card(
+        name=config.model.name or snapshot.repo,
+        architecture=lookup.architectures()[config.model.architecture],
+        checkpoints=checkpoints,
+        origin=snapshot.url,
+        trained=config.trained,
+    )
+
+
+# --- push ---
+
+
+def push(
+    model: AudioModel,
+    url: str,
+    private: bool = False,
+    message: str | None = None,
+    licence: str | None = None,
+) -> str:
+    """Upload a model to the Hugging Face Hub: weights, configuration, labels and a model card.
+
+    All files come in one commit, or none. The repository is made if there is none; other files in
+    it stay. The token is that of HF_TOKEN or of `hf auth login`.
+
+    Args:
+        model: from `zoo.load` or `zoo.build`.
+        url: "hf://user/repo".
+        private: make a new repository private. One that is public is then not written to.
+        message: of the commit.
+        licence: of the weights, such as "MIT"; None for that of the checkpoint they come from.
+
+    Returns:
+        "hf://user/repo@commit", which always loads what was uploaded.
+
+    Raises:
+        ConfigError: not a model of the zoo, or not such an address.
+        WeightsError: why the hub did not take it.
+    """
+    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    address = hub_client.parse(url)
+    if address.revision is not None:
+        raise ConfigError(f"{url} names a revision; give hf://{address.repo}, uploads make one.")
+    if not isinstance(model, AudioModel):
+        raise ConfigError(f"push takes a model of the zoo, not a {type(model).__name__}.")
+    if variable := network.offline():
+        raise WeightsError(f"{variable} is set, which forbids the network; unset it to upload.")
+    files = contents(model, address.repo, licence)
+    hub, repo = hub_client.client(), address.repo
+    with hub_client.explained(address):
+        try:
+            public = not hub.model_info(repo, timeout=hub_client.TIMEOUT).private
+        except GatedRepoError:
+            raise
+        except RepositoryNotFoundError:
+            hub.create_repo(repo, private=private, exist_ok=True)
+            public = False
+        if private and public:
+            raise WeightsError(f"{address} exists and is public: nothing was uploaded.")
+        done = hub.create_commit(
+            repo,
+            [CommitOperationAdd(name, content) for name, content in files.items()],
+            commit_message=message or f"Upload {model.name} with music-zoo {__version__}",
+        )
+    pinned = str(Address(repo, done.oid))
+    logger.info("uploaded %s to %s", model.name, pinned)
+    return pinned
+
+
+def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[str, bytes]:
+    """Return the files of a repository by name."""
+    weights = safetensors.numpy.save({path: float_array(v) for path, v in variables(model).items()})
+    arguments = model.get_config()
+    described = arguments.pop("card") or {}
+    config = {
+        "library": "music-zoo",
+        "format": 1,
+        "version": __version__,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "model": arguments,
+        "checkpoints": described.get("checkpoints", {}),
+        "trained": described.get("trained", ""),
+    }
+    try:
+        msgspec.convert(config, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{model.name} could not be read back from {CONFIG}: {error}") from error
+    came_from = origin.origin(model)
+    files = {
+        CONFIG: json.dumps(config, indent=2, ensure_ascii=False).encode(),
+        WEIGHTS: weights,
+        LABELS: json.dumps(model.labels, indent=2, ensure_ascii=False).encode(),
+        README: model_card.readme(model, repo, licence).encode(),
+    }
+    wording = origin.licence_text(came_from)
+    return files if wording is None else {**files, "LICENSE": wording}

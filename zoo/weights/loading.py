@@ -1,0 +1,155 @@
+"""Making models: trained ones by name, file or address, and untrained ones."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.errors import ConfigError
+from zoo.inference.audio_model import AudioModel
+from zoo.inference.variables import assign
+from zoo.registry import lookup, manifest
+from zoo.weights import fetch, hub
+
+logger = logging.getLogger(__name__)
+
+
+def load(
+    name: str | os.PathLike[str],
+    labels: Sequence[str] | None = None,
+    *,
+    dtype: Any = None,
+    activation: str | None = None,
+) -> AudioModel:
+    """Load a trained model.
+
+    Args:
+        name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
+            file that `model.save` wrote ("mine.keras"), a folder that `zoo.train` or
+            `zoo.finetune` wrote, or a repository on the Hugging Face Hub ("hf://user/repo",
+            "hf://user/repo@revision").
+        labels: your own tags: everything but the head keeps its weights, the head is fresh.
+        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
+        activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
+
+    Returns:
+        The model, ready to use.
+
+    Raises:
+        UnknownName: with the nearest names.
+        WeightsError: the weights could not be had; says what was tried.
+        FileNotFoundError: no such saved file.
+
+    >>> import zoo
+    >>> model = zoo.load("pons2017")
+    >>> len(model.labels)
+    50
+    """
+    if activation is not None and labels is None:
+        raise ConfigError("activation is for a fresh head: give labels too.")
+    if str(name).startswith("hf://"):
+        model = hub.load(str(name), dtype)
+    elif is_file_name(name):
+        model = load_file(Path(name), dtype)
+    else:
+        model = load_checkpoint(lookup.resolve(str(name)), dtype)
+    return model if labels is None else model.with_labels(labels, activation or "sigmoid")
+
+
+def is_file_name(name: str | os.PathLike[str]) -> bool:
+    """Say whether a name means a saved file or a folder of one, and not a model of the zoo."""
+    if not isinstance(name, str) or name.endswith(".keras") or os.sep in name:
+        return True
+    known = name in lookup.architectures() or name in manifest.load().checkpoints
+    return not known and Path(name).is_dir()
+
+
+def load_file(path: Path, dtype: Any = None) -> AudioModel:
+    """Load what `model.save` wrote, or the folder of a training."""
+    if path.is_dir():
+        if not (path / "model.keras").is_file():
+            raise FileNotFoundError(
+                f"there is no model.keras in the folder {path}; if a training was interrupted, the "
+                "command that began it goes on."
+            )
+        path = path / "model.keras"
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no saved model at {path}.")
+    model = keras.saving.load_model(path)
+    if not isinstance(model, AudioModel):
+        raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
+    if dtype is None:
+        return model
+    copy = AudioModel(**{**model.get_config(), "dtype": dtype})
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
+    """Load a checkpoint of the manifest by its full name."""
+    card = lookup.info(name)
+    checkpoint = card.checkpoints[name]
+    options = dict(checkpoint.options)
+    model = AudioModel(
+        checkpoint.architecture,
+        checkpoint.labels,
+        segment=options.pop("segment", None),
+        backend=options.pop("backend", None),
+        options=options,
+        card=card.to_dict(),
+        dtype=dtype,
+        name=name,
+    )
+    assign(model, fetch.tensors(name), name)
+    # Whose they are is logged; terms that forbid a use are shown unless one turns warnings off.
+    restricted = "NC" in checkpoint.licence.weights
+    logger.log(
+        logging.WARNING if restricted else logging.INFO,
+        "%s%s",
+        fetch.about(name, checkpoint),
+        ": not for commercial use" if restricted else "",
+    )
+    return model
+
+
+def build(
+    name: str,
+    labels: Sequence[str],
+    *,
+    segment: float | None = None,
+    activation: str = "sigmoid",
+    backend: str | None = None,
+    dtype: Any = None,
+    **options: Any,
+) -> AudioModel:
+    """Build an untrained model.
+
+    Args:
+        name: an architecture of `zoo.list_models(trained=False)`.
+        labels: output names, in order.
+        segment: seconds that the network hears at once; None for the paper's.
+        activation: "sigmoid" for tags, "softmax" for classes.
+        backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
+            `zoo.layers.backends`; None for the paper's. The last two hear one length only and need
+            `segment`.
+        dtype: a Keras dtype policy.
+        **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
+            back-end, such as `cell="lstm"` for "rnn".
+
+    Raises:
+        UnknownName: with the nearest names.
+        ConfigError: an option that neither the architecture nor the back-end has; lists those
+            that they have. Or a back-end of fixed length without `segment`.
+
+    >>> import zoo
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
+    >>> model.output_shape
+    (None, 2)
+    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
+    >>> model.stage("attention").output_shape
+    (None, None, 561)
+    """
+    return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)
