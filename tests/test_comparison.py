@@ -73,6 +73,12 @@ def test_each_model_is_evaluated_as_if_alone(result, models, corpus):
     np.testing.assert_array_equal(both.confusion, alone.confusion)
 
 
+def test_each_evaluation_says_how_long_it_took_and_what_was_called(result):
+    for entry in result.entries:
+        assert 0 < entry.evaluation.seconds <= result.seconds
+        assert entry.evaluation.command == result.command
+
+
 def test_a_model_that_was_not_compared_is_an_error(result):
     with pytest.raises(zoo.UnknownName, match="'three' was not compared; one, two were"):
         result["three"]

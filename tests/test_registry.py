@@ -1,11 +1,14 @@
+import inspect
+
 import pytest
 
 import zoo
+from zoo.inference.assembly import import_architecture
 from zoo.registry import cards, lookup
 
 
 def test_every_model_file_is_an_architecture():
-    files = {p.stem for p in lookup.MODELS.glob("*.py")} - {"__init__"}
+    files = {p.stem for p in lookup.MODELS.glob("[a-z]*.py")}
     assert files == set(lookup.architectures())
 
 
@@ -37,6 +40,16 @@ def test_every_default_is_free_of_licence_surprises():
 def test_unknown_names_suggest_the_nearest():
     with pytest.raises(zoo.UnknownName, match=r"'pons2017\.mt'\. Did you mean pons2017\.mtt"):
         zoo.info("pons2017.mt")
+
+
+@pytest.mark.parametrize("name", lookup.architectures())
+def test_model_files_follow_the_protocol(name):
+    module = import_architecture(name)
+    for function, taken in (("segmentation", 0), ("frontend", 1), ("backend", 1)):
+        parameters = inspect.signature(getattr(module, function)).parameters.values()
+        options = list(parameters)[taken:]
+        assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in options)
+    assert {*module.CARD, "name"} <= set(cards.Architecture.__struct_fields__)
 
 
 def test_card_survives_as_plain_data():

@@ -87,6 +87,8 @@ def compare(
         tags, left_out = shared_tags(models, corpus)
         options = {"batch_size": batch_size, "cache": cache, "progress": progress}
         evaluations = _of_tags(models, corpus, tags, bootstrap, seed, options)
+    called = f"zoo.compare({list(models)}, {corpus.name!r}, bootstrap={bootstrap}, seed={seed})"
+    evaluations = [replace(e, command=called) for e in evaluations]
     speeds = costs.speeds(list(models.values()), corpus, batch_size)
     sources = list(names.values() if isinstance(names, Mapping) else names)
     entries = tuple(
@@ -105,7 +107,6 @@ def compare(
         )
     )
     first = entries[0].evaluation
-    called = f"zoo.compare({list(models)}, {corpus.name!r}, bootstrap={bootstrap}, seed={seed})"
     return Comparison(
         first.data,
         first.split,
@@ -190,29 +191,43 @@ def _of_tags(
     options: dict[str, Any],
 ) -> list[Evaluation]:
     """Evaluate taggers on the tags that all know and the clips that all could hear."""
-    heard = [scores.hear(model, corpus, **options) for model in models.values()]
+    heard, taken = _timed(scores.hear, models, corpus, **options)
     silent = np.any([~np.isfinite(h.values).all(axis=1) for h in heard], axis=0)
     own = [
         {tag: (ours, theirs[i]) for tag, (ours, *theirs) in tags.items()}
         for i in range(len(models))
     ]
     evaluations = []
-    for (name, model), h, mine in zip(models.items(), heard, own, strict=True):
+    for (name, model), h, mine, seconds in zip(models.items(), heard, own, taken, strict=True):
         values = np.where(silent[:, None], np.float32("nan"), h.values)
         e = of_tags(model, corpus, mine, h._replace(values=values), bootstrap, seed)
-        evaluations.append(replace(e, model=name))
+        evaluations.append(replace(e, model=name, seconds=seconds))
     return evaluations
+
+
+def _timed(predict: Any, models: "Mapping[str, AudioModel]", *args: Any, **options: Any):
+    """Return what `predict` gives for each model, and the seconds that it took."""
+    results, taken = [], []
+    for model in models.values():
+        begin = time.perf_counter()
+        results.append(predict(model, *args, **options))
+        taken.append(time.perf_counter() - begin)
+    return results, taken
 
 
 def _of_onsets(
     models: "Mapping[str, AudioModel]", corpus: Corpus, bootstrap: int, seed: int, progress: bool
 ) -> list[Evaluation]:
     """Evaluate models that find onsets on the clips that all could hear."""
-    heard = [onsets.hear(model, corpus, progress) for model in models.values()]
+    heard, taken = _timed(onsets.hear, models, corpus, progress)
     common = set.intersection(*({clip.clip for clip in h.clips} for h in heard))
     return [
-        replace(onsets.of_onsets(m, corpus, h.take(common), bootstrap, seed), model=name)
-        for (name, m), h in zip(models.items(), heard, strict=True)
+        replace(
+            onsets.of_onsets(model, corpus, h.take(common), bootstrap, seed),
+            model=name,
+            seconds=seconds,
+        )
+        for (name, model), h, seconds in zip(models.items(), heard, taken, strict=True)
     ]
 
 

@@ -4,20 +4,20 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import keras
 
 from zoo.errors import ConfigError
+from zoo.models import ModelFile
 from zoo.registry import lookup
 
 
-def import_architecture(name: str) -> ModuleType:
+def import_architecture(name: str) -> ModelFile:
     """Import `zoo.models.<name>`."""
     if name not in lookup.architectures():
         raise lookup.unknown(name)
-    return importlib.import_module(f"zoo.models.{name}")
+    return cast(ModelFile, importlib.import_module(f"zoo.models.{name}"))
 
 
 def options_of(function: Callable) -> dict[str, inspect.Parameter]:

@@ -49,117 +49,6 @@ from zoo.errors import ConfigError
 from zoo.layers.spectrograms import LogMelSpectrogram
 from zoo.models import _renaming
 
-CARD = {
-    "title": "Automatic tagging using deep convolutional neural networks",
-    "authors": ["Keunwoo Choi", "György Fazekas", "Mark Sandler"],
-    "year": 2016,
-    "venue": "ISMIR 2016; arXiv 1606.00298",
-    "url": "https://arxiv.org/abs/1606.00298",
-    "task": "tagging",
-    "input": "spectrogram",
-    "domain_knowledge": False,
-    "shape": "small rectangles",
-    "filters": "small rectangles, 3x3 in every layer",
-    "backend": "fully_convolutional",
-    "variants": {
-        "fcn": {
-            "parameters": 17365938,
-            "sample_rate": 12000,
-            "segment": 349440,
-            "plane": [1366, 96],
-            "filters": [[3, 3, 128]],
-        },
-        "fcn, depth 3": {
-            "options": {"depth": 3},
-            "parameters": 10138674,
-            "sample_rate": 12000,
-            "segment": 349440,
-            "plane": [1366, 96],
-            "filters": [[3, 3, 128]],
-        },
-        "fcn, depth 5": {
-            "options": {"depth": 5},
-            "parameters": 25183026,
-            "sample_rate": 12000,
-            "segment": 349440,
-            "plane": [1366, 96],
-            "filters": [[3, 3, 128]],
-        },
-        "fcn, depth 6": {
-            "options": {"depth": 6},
-            "parameters": 27232050,
-            "sample_rate": 12000,
-            "segment": 349440,
-            "plane": [1366, 96],
-            "filters": [[3, 3, 128]],
-        },
-        "fcn, depth 7": {
-            "options": {"depth": 7},
-            "parameters": 28283698,
-            "sample_rate": 12000,
-            "segment": 349440,
-            "plane": [1366, 96],
-            "filters": [[3, 3, 128]],
-        },
-        "won2020": {
-            "options": {"variant": "won2020"},
-            "parameters": 447732,
-            "sample_rate": 16000,
-            "segment": 464000,
-            "plane": [1813, 96],
-            "filters": [[3, 3, 64]],
-        },
-        "vgg": {
-            "options": {"variant": "vgg"},
-            "parameters": 605748,
-            "sample_rate": 16000,
-            "segment": 48128,
-            "plane": [187, 96],
-            "filters": [[3, 3, 128]],
-        },
-    },
-    "notes": (
-        "fcn has a depth: 4 is the best documented, 5 less so, 6 and 7 are uncertain, and 3 is not "
-        "the paper's but our own. won2020 and vgg are descendants, whose weights are published."
-    ),
-    "stages": {
-        "features": "log-mel spectrogram (frames, 96)",
-        "frontend": "first block: 3x3 filters, pooled (frames, bands, channels)",
-        "block2": "second block, pooled (frames, bands, channels)",
-        "block3": "third block",
-        "block4": "fourth block",
-        "block5": "fifth block",
-        "block6": "1x1 filters (depth 6 and 7 of fcn)",
-        "block7": "1x1 filters (depth 7 of fcn)",
-        "penultimate": "the last block as one vector",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-}
-
-# Nothing of it stands in the slides but that later runs took 480 epochs (on the Million Song
-# Dataset). Adam is from memory; all the rest is ours.
-TRAINING = dict(
-    optimizer="adam",
-    learning_rate=1e-3,
-    batch_size=16,
-    epochs=480,
-    schedule="plateau",
-    plateau_factor=0.5,
-    plateau_patience=10,
-    patience=30,
-    chosen=(
-        "optimizer",
-        "learning_rate",
-        "batch_size",
-        "epochs",
-        "schedule",
-        "plateau_factor",
-        "plateau_patience",
-        "patience",
-    ),
-)
-
 VARIANTS = ("fcn", "won2020", "vgg")
 
 
@@ -344,3 +233,115 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         weighted[f"layer{i}.conv"] = f"block{i}_conv"
         norms[f"layer{i}.bn"] = f"block{i}_norm"
     return _renaming.from_torch(tensors, weighted, norms)
+
+
+CARD = {
+    "title": "Automatic tagging using deep convolutional neural networks",
+    "authors": ["Keunwoo Choi", "György Fazekas", "Mark Sandler"],
+    "year": 2016,
+    "venue": "ISMIR 2016; arXiv 1606.00298",
+    "url": "https://arxiv.org/abs/1606.00298",
+    "task": "tagging",
+    "input": "spectrogram",
+    "domain_knowledge": False,
+    "shape": "small rectangles",
+    "filters": "small rectangles, 3x3 in every layer",
+    "backend": "fully_convolutional",
+    "variants": {
+        "fcn": {
+            "parameters": 17365938,
+            "sample_rate": 12000,
+            "segment": 349440,
+            "plane": [1366, 96],
+            "filters": [[3, 3, 128]],
+        },
+        "fcn, depth 3": {
+            "options": {"depth": 3},
+            "parameters": 10138674,
+            "sample_rate": 12000,
+            "segment": 349440,
+            "plane": [1366, 96],
+            "filters": [[3, 3, 128]],
+        },
+        "fcn, depth 5": {
+            "options": {"depth": 5},
+            "parameters": 25183026,
+            "sample_rate": 12000,
+            "segment": 349440,
+            "plane": [1366, 96],
+            "filters": [[3, 3, 128]],
+        },
+        "fcn, depth 6": {
+            "options": {"depth": 6},
+            "parameters": 27232050,
+            "sample_rate": 12000,
+            "segment": 349440,
+            "plane": [1366, 96],
+            "filters": [[3, 3, 128]],
+        },
+        "fcn, depth 7": {
+            "options": {"depth": 7},
+            "parameters": 28283698,
+            "sample_rate": 12000,
+            "segment": 349440,
+            "plane": [1366, 96],
+            "filters": [[3, 3, 128]],
+        },
+        "won2020": {
+            "options": {"variant": "won2020"},
+            "parameters": 447732,
+            "sample_rate": 16000,
+            "segment": 464000,
+            "plane": [1813, 96],
+            "filters": [[3, 3, 64]],
+        },
+        "vgg": {
+            "options": {"variant": "vgg"},
+            "parameters": 605748,
+            "sample_rate": 16000,
+            "segment": 48128,
+            "plane": [187, 96],
+            "filters": [[3, 3, 128]],
+        },
+    },
+    "notes": (
+        "fcn has a depth: 4 is the best documented, 5 less so, 6 and 7 are uncertain, and 3 is not "
+        "the paper's but our own. won2020 and vgg are descendants, whose weights are published."
+    ),
+    "stages": {
+        "features": "log-mel spectrogram (frames, 96)",
+        "frontend": "first block: 3x3 filters, pooled (frames, bands, channels)",
+        "block2": "second block, pooled (frames, bands, channels)",
+        "block3": "third block",
+        "block4": "fourth block",
+        "block5": "fifth block",
+        "block6": "1x1 filters (depth 6 and 7 of fcn)",
+        "block7": "1x1 filters (depth 7 of fcn)",
+        "penultimate": "the last block as one vector",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+}
+
+# Nothing of it stands in the slides but that later runs took 480 epochs (on the Million Song
+# Dataset). Adam is from memory; all the rest is ours.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=16,
+    epochs=480,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=10,
+    patience=30,
+    chosen=(
+        "optimizer",
+        "learning_rate",
+        "batch_size",
+        "epochs",
+        "schedule",
+        "plateau_factor",
+        "plateau_patience",
+        "patience",
+    ),
+)

@@ -53,60 +53,6 @@ from keras import layers, ops
 from zoo.errors import ConfigError
 from zoo.layers.spectrograms import LogMelSpectrogram
 
-CARD = {
-    "title": "End-to-end learning for music audio",
-    "authors": ["Sander Dieleman", "Benjamin Schrauwen"],
-    "year": 2014,
-    "venue": "ICASSP 2014, pages 6964-6968",
-    "url": "https://doi.org/10.1109/ICASSP.2014.6854950",
-    "task": "tagging",
-    "input": "waveform",
-    "domain_knowledge": True,
-    "shape": "frame-level",
-    "filters": "one shape in the first layer, as long as a spectrogram's frame",
-    "backend": "mlp",
-    "variants": {
-        "waveform": {
-            "parameters": 114270,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "filters": [[256, 256, 128]],
-        },
-        "spectrogram": {
-            "options": {"input": "spectrogram"},
-            "parameters": 81374,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "plane": [187, 128],
-            "filters": [[8, 128, 32]],
-        },
-    },
-    "stages": {
-        "features": "what the learned filters say, or the log-mel spectrogram (frames, 128)",
-        "pool1": "first convolution and pooling (frames / 4, 32)",
-        "frontend": "second convolution and pooling (frames / 16, 32)",
-        "penultimate": "dense layer (100)",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-    "notes": "padding, width of the first layer and length of a segment are not in the paper",
-}
-
-# The paper: minibatch gradient descent, batches of 10, about 5 million updates, the weights of the
-# best validation. It does not say what a batch holds; with one segment of each of the 18,706 clips
-# an epoch, 5 million updates of 10 are 2,673 epochs. Rate and momentum: those with which a student
-# re-implementation (Bristol, see above) learned; that the rate stays and when to stop is ours.
-TRAINING = dict(
-    optimizer="sgd",
-    learning_rate=0.0075,
-    momentum=0.95,
-    batch_size=10,
-    epochs=2673,
-    schedule=None,
-    patience=100,
-    chosen=("learning_rate", "momentum", "epochs", "schedule", "patience"),
-)
-
 INPUTS = ("waveform", "spectrogram")
 SETTINGS = ((1024, 1024), (1024, 512), (512, 512), (512, 256), (256, 256))  # Table 1
 POOLINGS = (None, "max", "l2")
@@ -299,3 +245,58 @@ def backend(stages: dict) -> dict:
     flat = layers.Flatten(name="flat")(stages["frontend"])  # (batch, 352)
     dense = layers.Dense(100, "relu", kernel_initializer="he_uniform", name="penultimate")(flat)
     return {"penultimate": dense}
+
+
+CARD = {
+    "title": "End-to-end learning for music audio",
+    "authors": ["Sander Dieleman", "Benjamin Schrauwen"],
+    "year": 2014,
+    "venue": "ICASSP 2014, pages 6964-6968",
+    "url": "https://doi.org/10.1109/ICASSP.2014.6854950",
+    "task": "tagging",
+    "input": "waveform",
+    "domain_knowledge": True,
+    "shape": "frame-level",
+    "filters": "one shape in the first layer, as long as a spectrogram's frame",
+    "backend": "mlp",
+    "variants": {
+        "waveform": {
+            "parameters": 114270,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "filters": [[256, 256, 128]],
+        },
+        "spectrogram": {
+            "options": {"input": "spectrogram"},
+            "parameters": 81374,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [187, 128],
+            "filters": [[8, 128, 32]],
+        },
+    },
+    "stages": {
+        "features": "what the learned filters say, or the log-mel spectrogram (frames, 128)",
+        "pool1": "first convolution and pooling (frames / 4, 32)",
+        "frontend": "second convolution and pooling (frames / 16, 32)",
+        "penultimate": "dense layer (100)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+    "notes": "padding, width of the first layer and length of a segment are not in the paper",
+}
+
+# The paper: minibatch gradient descent, batches of 10, about 5 million updates, the weights of the
+# best validation. It does not say what a batch holds; with one segment of each of the 18,706 clips
+# an epoch, 5 million updates of 10 are 2,673 epochs. Rate and momentum: those with which a student
+# re-implementation (Bristol, see above) learned; that the rate stays and when to stop is ours.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.0075,
+    momentum=0.95,
+    batch_size=10,
+    epochs=2673,
+    schedule=None,
+    patience=100,
+    chosen=("learning_rate", "momentum", "epochs", "schedule", "patience"),
+)

@@ -39,79 +39,6 @@ from keras import layers, ops
 from zoo.errors import ConfigError
 from zoo.layers.spectrograms import LogSpectrogram
 
-CARD = {
-    "title": "Unsupervised feature learning for audio classification using convolutional deep "
-    "belief networks",
-    "authors": ["Honglak Lee", "Peter Pham", "Yan Largman", "Andrew Y. Ng"],
-    "year": 2009,
-    "venue": "NIPS 22",
-    "url": "https://proceedings.neurips.cc/paper/2009/hash/a113c1ecd3cace2237256f4c712f61b5-Abstract.html",
-    "task": "tagging",
-    "input": "spectrogram",
-    "domain_knowledge": True,
-    "shape": "vertical",
-    "filters": "one shape in the first layer, vertical: the whole band",
-    "backend": "temporal_pooling",
-    "variants": {
-        "music": {
-            "parameters": 1185650,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "plane": [299, 80],
-            "bands": "components",
-            "filters": [[10, 80, 300]],
-        },
-        "speech": {
-            "options": {"length": 6},
-            "parameters": 729650,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "plane": [299, 80],
-            "bands": "components",
-            "filters": [[6, 80, 300]],
-        },
-    },
-    "stages": {
-        "features": "log-magnitude spectrogram (frames, 161)",
-        "normalised": "the same with mean 0 and RMS 1 over the segment (frames, 161)",
-        "whitened": "its principal components (frames, 80)",
-        "crbm1": "probability of each hidden unit of the first layer (frames, 300)",
-        "pool1": "probability that one of a block of 3 is on (frames / 3, 300)",
-        "crbm2": "hidden units of the second layer (frames / 3, 300)",
-        "pool2": "their blocks (frames / 9, 300)",
-        "frontend": "the last layer's blocks (frames / 9, 300)",
-        "penultimate": "mean, maximum and standard deviation over time (900)",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-    "notes": "meant to be trained without labels first (zoo.cdbn.pretrain); the settings for music "
-    "are from memory",
-}
-
-# The paper trains the two layers without labels (`zoo.cdbn.pretrain` has the demo's numbers) and
-# puts a simple classifier on top. Training all of it on labels is another thing, and ours. Call
-# `pretrain` before to start from the paper's filters.
-TRAINING = dict(
-    optimizer="adam",
-    learning_rate=1e-3,
-    batch_size=16,
-    epochs=200,
-    schedule="plateau",
-    plateau_factor=0.5,
-    plateau_patience=10,
-    patience=30,
-    chosen=(
-        "optimizer",
-        "learning_rate",
-        "batch_size",
-        "epochs",
-        "schedule",
-        "plateau_factor",
-        "plateau_patience",
-        "patience",
-    ),
-)
-
 SAMPLE_RATE = 16000
 SIGMA = 0.2  # standard deviation of the visible units (demo)
 OFFSET = 3.0  # added to every eigenvalue (demo, sigmaPC)
@@ -389,3 +316,77 @@ def backend(stages: dict, *, summary: str = "last") -> dict:
         return {"penultimate": StatisticsPooling(name="penultimate")(pools[-1])}
     parts = [StatisticsPooling(name=f"statistics{i}")(x) for i, x in enumerate(pools, 1)]
     return {"penultimate": layers.Concatenate(name="penultimate")(parts)}
+
+
+CARD = {
+    "title": "Unsupervised feature learning for audio classification using convolutional deep "
+    "belief networks",
+    "authors": ["Honglak Lee", "Peter Pham", "Yan Largman", "Andrew Y. Ng"],
+    "year": 2009,
+    "venue": "NIPS 22",
+    "url": "https://proceedings.neurips.cc/paper/2009/hash/a113c1ecd3cace2237256f4c712f61b5-Abstract.html",
+    "task": "tagging",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "shape": "vertical",
+    "filters": "one shape in the first layer, vertical: the whole band",
+    "backend": "temporal_pooling",
+    "variants": {
+        "music": {
+            "parameters": 1185650,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [299, 80],
+            "bands": "components",
+            "filters": [[10, 80, 300]],
+        },
+        "speech": {
+            "options": {"length": 6},
+            "parameters": 729650,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [299, 80],
+            "bands": "components",
+            "filters": [[6, 80, 300]],
+        },
+    },
+    "stages": {
+        "features": "log-magnitude spectrogram (frames, 161)",
+        "normalised": "the same with mean 0 and RMS 1 over the segment (frames, 161)",
+        "whitened": "its principal components (frames, 80)",
+        "crbm1": "probability of each hidden unit of the first layer (frames, 300)",
+        "pool1": "probability that one of a block of 3 is on (frames / 3, 300)",
+        "crbm2": "hidden units of the second layer (frames / 3, 300)",
+        "pool2": "their blocks (frames / 9, 300)",
+        "frontend": "the last layer's blocks (frames / 9, 300)",
+        "penultimate": "mean, maximum and standard deviation over time (900)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+    "notes": "meant to be trained without labels first (zoo.cdbn.pretrain); the settings for music "
+    "are from memory",
+}
+
+# The paper trains the two layers without labels (`zoo.cdbn.pretrain` has the demo's numbers) and
+# puts a simple classifier on top. Training all of it on labels is another thing, and ours. Call
+# `pretrain` before to start from the paper's filters.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=16,
+    epochs=200,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=10,
+    patience=30,
+    chosen=(
+        "optimizer",
+        "learning_rate",
+        "batch_size",
+        "epochs",
+        "schedule",
+        "plateau_factor",
+        "plateau_patience",
+        "patience",
+    ),
+)

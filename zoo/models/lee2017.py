@@ -38,75 +38,6 @@ from keras import layers
 
 from zoo.errors import ConfigError, WeightsError
 
-CARD = {
-    "title": "Sample-level deep convolutional neural networks for music auto-tagging using raw "
-    "waveforms",
-    "authors": ["Jongpil Lee", "Jiyoung Park", "Keunhyoung Luke Kim", "Juhan Nam"],
-    "year": 2017,
-    "venue": "SMC 2017; arXiv 1703.01789",
-    "url": "https://arxiv.org/abs/1703.01789",
-    "task": "tagging",
-    "input": "waveform",
-    "domain_knowledge": False,
-    "shape": "sample-level",
-    "filters": "minimal: 3 samples, then 3 frames in every layer",
-    "backend": "fully_convolutional",
-    "variants": {
-        "3^9": {
-            "parameters": 1869874,
-            "sample_rate": 22050,
-            "segment": 59049,
-            "filters": [[3, 3, 128]],
-        },
-        "2^13": {
-            "options": {"m": 2, "n": 13},
-            "parameters": 1872818,
-            "sample_rate": 22050,
-            "segment": 16384,
-            "filters": [[2, 2, 128]],
-        },
-    },
-    "stages": {
-        "conv0": "strided convolution (19683, 128)",
-        "pool1": "first convolution and pooling (6561, 128)",
-        "pool2": "second (2187, 128)",
-        "pool3": "third (729, 256)",
-        "pool4": "fourth (243, 256)",
-        "pool5": "fifth (81, 256)",
-        "pool6": "sixth (27, 256)",
-        "frontend": "the same: a frame every 0.1 s",
-        "pool7": "seventh (9, 256)",
-        "pool8": "eighth (3, 256)",
-        "pool9": "ninth (1, 512)",
-        "conv10": "convolution over one frame (1, 512)",
-        "pooled": "mean over time; of the paper's segment, its one frame (512)",
-        "penultimate": "the same, with dropout in training (512)",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-    "notes": "m and n choose another depth; widths beside those of 3^9 and 2^13 are by our rule",
-}
-
-# The authors' code (github.com/jongpillee/sampleCNN): SGD with Nesterov momentum, batches of 23,
-# five rates from .01 down to .000016, each a fifth of the one before and kept until the validation
-# loss has not improved for 3 epochs. Three things differ there: an epoch holds all 10 segments of a
-# clip (`zoo.train(..., segments=10)`), each stage starts from the best weights so far, and the
-# rate is also divided by 1 + updates / 1,000,000. Five stages without any gain are 15 epochs: our
-# patience.
-TRAINING = dict(
-    optimizer="sgd",
-    learning_rate=0.01,
-    momentum=0.9,
-    nesterov=True,
-    batch_size=23,
-    epochs=200,
-    schedule="plateau",
-    plateau_factor=0.2,
-    plateau_patience=3,
-    patience=15,
-    chosen=("epochs", "patience"),
-)
-
 FRAME = 2205  # samples, 0.1 s at 22,050 Hz: what a frame of the front-end may at most cover
 
 # Keras 1.1.0 under Theano, as the authors' architecture file has it.
@@ -283,3 +214,73 @@ def from_keras1(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         else:
             raise WeightsError(f"the file has {name}; SampleCNN has no such variable.")
     return ours
+
+
+CARD = {
+    "title": "Sample-level deep convolutional neural networks for music auto-tagging using raw "
+    "waveforms",
+    "authors": ["Jongpil Lee", "Jiyoung Park", "Keunhyoung Luke Kim", "Juhan Nam"],
+    "year": 2017,
+    "venue": "SMC 2017; arXiv 1703.01789",
+    "url": "https://arxiv.org/abs/1703.01789",
+    "task": "tagging",
+    "input": "waveform",
+    "domain_knowledge": False,
+    "shape": "sample-level",
+    "filters": "minimal: 3 samples, then 3 frames in every layer",
+    "backend": "fully_convolutional",
+    "variants": {
+        "3^9": {
+            "parameters": 1869874,
+            "sample_rate": 22050,
+            "segment": 59049,
+            "filters": [[3, 3, 128]],
+        },
+        "2^13": {
+            "options": {"m": 2, "n": 13},
+            "parameters": 1872818,
+            "sample_rate": 22050,
+            "segment": 16384,
+            "filters": [[2, 2, 128]],
+        },
+    },
+    "stages": {
+        "conv0": "strided convolution (19683, 128)",
+        "pool1": "first convolution and pooling (6561, 128)",
+        "pool2": "second (2187, 128)",
+        "pool3": "third (729, 256)",
+        "pool4": "fourth (243, 256)",
+        "pool5": "fifth (81, 256)",
+        "pool6": "sixth (27, 256)",
+        "frontend": "the same: a frame every 0.1 s",
+        "pool7": "seventh (9, 256)",
+        "pool8": "eighth (3, 256)",
+        "pool9": "ninth (1, 512)",
+        "conv10": "convolution over one frame (1, 512)",
+        "pooled": "mean over time; of the paper's segment, its one frame (512)",
+        "penultimate": "the same, with dropout in training (512)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+    "notes": "m and n choose another depth; widths beside those of 3^9 and 2^13 are by our rule",
+}
+
+# The authors' code (github.com/jongpillee/sampleCNN): SGD with Nesterov momentum, batches of 23,
+# five rates from .01 down to .000016, each a fifth of the one before and kept until the validation
+# loss has not improved for 3 epochs. Three things differ there: an epoch holds all 10 segments of a
+# clip (`zoo.train(..., segments=10)`), each stage starts from the best weights so far, and the
+# rate is also divided by 1 + updates / 1,000,000. Five stages without any gain are 15 epochs: our
+# patience.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.01,
+    momentum=0.9,
+    nesterov=True,
+    batch_size=23,
+    epochs=200,
+    schedule="plateau",
+    plateau_factor=0.2,
+    plateau_patience=3,
+    patience=15,
+    chosen=("epochs", "patience"),
+)

@@ -32,82 +32,6 @@ from zoo.errors import ConfigError
 from zoo.layers.mel import WINDOWS
 from zoo.layers.spectrograms import LogMelSpectrogram
 
-CARD = {
-    "title": "Experimenting with musically motivated convolutional neural networks",
-    "authors": ["Jordi Pons", "Thomas Lidy", "Xavier Serra"],
-    "year": 2016,
-    "venue": "CBMI 2016",
-    "url": "https://ieeexplore.ieee.org/document/7500246",
-    "task": "tagging",
-    "input": "spectrogram",
-    "domain_knowledge": True,
-    "many_shapes": True,
-    "shape": "vertical and horizontal",
-    "filters": "one shape, or one vertical and one horizontal, in the only convolutional layer",
-    "backend": "mlp",
-    "labels": 8,
-    "variants": {
-        "time_frequency": {
-            "parameters": 196816,
-            "sample_rate": 44100,
-            "segment": 82944,
-            "plane": [80, 40],
-            "filters": [[60, 1, 32], [1, 32, 32]],
-        },
-        "time": {
-            "options": {"variant": "time"},
-            "parameters": 7336,
-            "sample_rate": 44100,
-            "segment": 82944,
-            "plane": [80, 40],
-            "filters": [[60, 1, 32]],
-        },
-        "frequency": {
-            "options": {"variant": "frequency"},
-            "parameters": 3368,
-            "sample_rate": 44100,
-            "segment": 82944,
-            "plane": [80, 40],
-            "filters": [[1, 32, 32]],
-        },
-        "black_box": {
-            "options": {"variant": "black_box"},
-            "parameters": 3275312,
-            "sample_rate": 44100,
-            "segment": 82944,
-            "plane": [80, 40],
-            "filters": [[8, 12, 32]],
-        },
-    },
-    "notes": "One label a clip in the paper: build it with activation='softmax'.",
-    "stages": {
-        "features": "log-mel spectrogram (frames, 40)",
-        "time": "long filters, pooled over frequency (frames, 32); variants with time",
-        "frequency": "tall filters (frames, 9, 32); variants with frequency",
-        "frontend": "black_box: square filters (frames, 7, 32); time_frequency: both (frames, 320)",
-        "pooled": "what the dense layers see (960 in time_frequency)",
-        "penultimate": "dense layer, or `pooled` in the variants without one (200)",
-        "logits": "one per label",
-        "probabilities": "one per label",
-    },
-}
-
-# The authors' code (github.com/jordipons/CBMI2016): SGD at .01 with a momentum of 0, batches of 10,
-# at most 2,000 epochs; the rate is halved after more than 20 epochs whose loss rose, and training
-# ends after more than 40. Those are counted over the whole training; ours counts from the best
-# epoch on. Best there means validation accuracy, here validation loss.
-TRAINING = dict(
-    optimizer="sgd",
-    learning_rate=0.01,
-    batch_size=10,
-    epochs=2000,
-    schedule="plateau",
-    plateau_factor=0.5,
-    plateau_patience=20,
-    patience=40,
-    chosen=("plateau_patience", "patience"),
-)
-
 VARIANTS = ("black_box", "time", "frequency", "time_frequency")
 
 FRAMES, N_FFT, HOP_LENGTH = 80, 2048, 1024  # at 44.1 kHz
@@ -243,3 +167,80 @@ def backend(stages: dict, *, variant: str = "time_frequency") -> dict:
         x = layers.Dropout(0.5, name="dense_dropout")(x)
         x = layers.Dense(200, activation="relu", name="dense")(x)
     return {"pooled": pooled, "penultimate": layers.Dropout(0.5, name="penultimate")(x)}
+
+
+CARD = {
+    "title": "Experimenting with musically motivated convolutional neural networks",
+    "authors": ["Jordi Pons", "Thomas Lidy", "Xavier Serra"],
+    "year": 2016,
+    "venue": "CBMI 2016",
+    "url": "https://ieeexplore.ieee.org/document/7500246",
+    "task": "tagging",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "many_shapes": True,
+    "shape": "vertical and horizontal",
+    "filters": "one shape, or one vertical and one horizontal, in the only convolutional layer",
+    "backend": "mlp",
+    "labels": 8,
+    "variants": {
+        "time_frequency": {
+            "parameters": 196816,
+            "sample_rate": 44100,
+            "segment": 82944,
+            "plane": [80, 40],
+            "filters": [[60, 1, 32], [1, 32, 32]],
+        },
+        "time": {
+            "options": {"variant": "time"},
+            "parameters": 7336,
+            "sample_rate": 44100,
+            "segment": 82944,
+            "plane": [80, 40],
+            "filters": [[60, 1, 32]],
+        },
+        "frequency": {
+            "options": {"variant": "frequency"},
+            "parameters": 3368,
+            "sample_rate": 44100,
+            "segment": 82944,
+            "plane": [80, 40],
+            "filters": [[1, 32, 32]],
+        },
+        "black_box": {
+            "options": {"variant": "black_box"},
+            "parameters": 3275312,
+            "sample_rate": 44100,
+            "segment": 82944,
+            "plane": [80, 40],
+            "filters": [[8, 12, 32]],
+        },
+    },
+    "notes": "One label a clip in the paper: build it with activation='softmax'.",
+    "stages": {
+        "features": "log-mel spectrogram (frames, 40)",
+        "time": "long filters, pooled over frequency (frames, 32); variants with time",
+        "frequency": "tall filters (frames, 9, 32); variants with frequency",
+        "frontend": "black_box: square filters (frames, 7, 32); time_frequency: both (frames, 320)",
+        "pooled": "what the dense layers see (960 in time_frequency)",
+        "penultimate": "dense layer, or `pooled` in the variants without one (200)",
+        "logits": "one per label",
+        "probabilities": "one per label",
+    },
+}
+
+# The authors' code (github.com/jordipons/CBMI2016): SGD at .01 with a momentum of 0, batches of 10,
+# at most 2,000 epochs; the rate is halved after more than 20 epochs whose loss rose, and training
+# ends after more than 40. Those are counted over the whole training; ours counts from the best
+# epoch on. Best there means validation accuracy, here validation loss.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=0.01,
+    batch_size=10,
+    epochs=2000,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=20,
+    patience=40,
+    chosen=("plateau_patience", "patience"),
+)

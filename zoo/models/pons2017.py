@@ -39,104 +39,6 @@ from zoo.errors import ConfigError
 from zoo.layers.spectrograms import LogMelSpectrogram
 from zoo.models import _renaming
 
-CARD = {
-    "title": "End-to-end learning for music audio tagging at scale",
-    "authors": [
-        "Jordi Pons",
-        "Oriol Nieto",
-        "Matthew Prockup",
-        "Erik Schmidt",
-        "Andreas Ehmann",
-        "Xavier Serra",
-    ],
-    "year": 2017,
-    "venue": "arXiv 1711.02520; ISMIR 2018",
-    "url": "https://arxiv.org/abs/1711.02520",
-    "task": "tagging",
-    "input": "spectrogram",
-    "domain_knowledge": True,
-    "many_shapes": True,
-    "shape": "vertical and horizontal",
-    "filters": "many shapes in the first layer, vertical and horizontal",
-    "backend": "temporal_pooling",
-    "variants": {
-        "musicnn": {
-            "parameters": 787159,
-            "sample_rate": 16000,
-            "segment": 48128,
-            "plane": [187, 96],
-            "filters": [[7, 38, 204], [7, 67, 204], [128, 1, 51], [64, 1, 51], [32, 1, 51]],
-        },
-        "spectrogram": {
-            "options": {"variant": "spectrogram"},
-            "parameters": 5924154,
-            "sample_rate": 16000,
-            "segment": 240384,
-            "plane": [938, 96],
-            "filters": [
-                [7, 86, 16],
-                [3, 86, 32],
-                [1, 86, 64],
-                [7, 38, 16],
-                [3, 38, 32],
-                [1, 38, 64],
-            ],
-            "over_mean": [[165, 16], [128, 32], [64, 64], [32, 128]],
-        },
-        "waveform": {
-            "options": {"variant": "waveform"},
-            "parameters": 5377082,
-            "sample_rate": 16000,
-            "segment": 240000,
-            "filters": [[3, 3, 64]],
-        },
-        "won2020": {
-            "options": {"variant": "won2020"},
-            "parameters": 784300,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "plane": [188, 96],
-            "filters": [[7, 38, 204], [7, 67, 204]],
-            "over_mean": [[129, 51], [65, 51], [33, 51]],
-        },
-    },
-    "stages": {
-        "features": "log-mel spectrogram (frames, 96)",
-        "timbral": "vertical filters, pooled over frequency (frames, 408)",
-        "temporal": "horizontal filters, pooled over frequency (frames, 153)",
-        "frontend": "timbral and temporal joined (frames, 561)",
-        "cnn1": "first convolution of the mid-end (frames, 64)",
-        "cnn2": "second, with its residual connection (frames, 64)",
-        "cnn3": "third, with its residual connection (frames, 64)",
-        "max_pool": "maximum over time of frontend, cnn1, cnn2, cnn3 (753)",
-        "mean_pool": "mean over time of the same (753)",
-        "penultimate": "dense layer after its batch normalisation (200)",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-}
-
-# "musicnn", as its author trained it (github.com/jordipons/musicnn-training): Adam at 1e-3, batches
-# of 32, a random segment of each clip an epoch, the rate halved after 75 epochs without a better
-# validation loss; the released network of MagnaTagATune took 600 epochs. There the loss has 1e-5
-# times half the squared kernels as well; a recipe's weight decay is another thing, so there is
-# none. When to stop is ours. How the networks of the 2017 paper were trained could not be
-# confirmed. "won2020" (their code): Adam at 1e-4 with an L2 penalty of 1e-4, batches of 16, for 80
-# epochs, then SGD with a Nesterov momentum of .9 at 1e-3, after 20 epochs 1e-4, after 20 more 1e-5;
-# 200 epochs in all.
-TRAINING = dict(
-    optimizer="adam",
-    learning_rate=1e-3,
-    weight_decay=0.0,
-    batch_size=32,
-    epochs=600,
-    schedule="plateau",
-    plateau_factor=0.5,
-    plateau_patience=75,
-    patience=200,
-    chosen=("weight_decay", "patience"),
-)
-
 VARIANTS = ("musicnn", "spectrogram", "waveform", "won2020")
 
 # TensorFlow 1's defaults, under which Pons' three networks were trained, and PyTorch's.
@@ -572,3 +474,102 @@ def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     norms = {f"{theirs}.bn": f"{name}_norm" for theirs, name in blocks.items()}
     norms |= {"spec_bn": "input_norm", "bn": "dense_norm"}
     return _renaming.from_torch(tensors, weighted, norms)
+
+
+CARD = {
+    "title": "End-to-end learning for music audio tagging at scale",
+    "authors": [
+        "Jordi Pons",
+        "Oriol Nieto",
+        "Matthew Prockup",
+        "Erik Schmidt",
+        "Andreas Ehmann",
+        "Xavier Serra",
+    ],
+    "year": 2017,
+    "venue": "arXiv 1711.02520; ISMIR 2018",
+    "url": "https://arxiv.org/abs/1711.02520",
+    "task": "tagging",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "many_shapes": True,
+    "shape": "vertical and horizontal",
+    "filters": "many shapes in the first layer, vertical and horizontal",
+    "backend": "temporal_pooling",
+    "variants": {
+        "musicnn": {
+            "parameters": 787159,
+            "sample_rate": 16000,
+            "segment": 48128,
+            "plane": [187, 96],
+            "filters": [[7, 38, 204], [7, 67, 204], [128, 1, 51], [64, 1, 51], [32, 1, 51]],
+        },
+        "spectrogram": {
+            "options": {"variant": "spectrogram"},
+            "parameters": 5924154,
+            "sample_rate": 16000,
+            "segment": 240384,
+            "plane": [938, 96],
+            "filters": [
+                [7, 86, 16],
+                [3, 86, 32],
+                [1, 86, 64],
+                [7, 38, 16],
+                [3, 38, 32],
+                [1, 38, 64],
+            ],
+            "over_mean": [[165, 16], [128, 32], [64, 64], [32, 128]],
+        },
+        "waveform": {
+            "options": {"variant": "waveform"},
+            "parameters": 5377082,
+            "sample_rate": 16000,
+            "segment": 240000,
+            "filters": [[3, 3, 64]],
+        },
+        "won2020": {
+            "options": {"variant": "won2020"},
+            "parameters": 784300,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "plane": [188, 96],
+            "filters": [[7, 38, 204], [7, 67, 204]],
+            "over_mean": [[129, 51], [65, 51], [33, 51]],
+        },
+    },
+    "stages": {
+        "features": "log-mel spectrogram (frames, 96)",
+        "timbral": "vertical filters, pooled over frequency (frames, 408)",
+        "temporal": "horizontal filters, pooled over frequency (frames, 153)",
+        "frontend": "timbral and temporal joined (frames, 561)",
+        "cnn1": "first convolution of the mid-end (frames, 64)",
+        "cnn2": "second, with its residual connection (frames, 64)",
+        "cnn3": "third, with its residual connection (frames, 64)",
+        "max_pool": "maximum over time of frontend, cnn1, cnn2, cnn3 (753)",
+        "mean_pool": "mean over time of the same (753)",
+        "penultimate": "dense layer after its batch normalisation (200)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+}
+
+# "musicnn", as its author trained it (github.com/jordipons/musicnn-training): Adam at 1e-3, batches
+# of 32, a random segment of each clip an epoch, the rate halved after 75 epochs without a better
+# validation loss; the released network of MagnaTagATune took 600 epochs. There the loss has 1e-5
+# times half the squared kernels as well; a recipe's weight decay is another thing, so there is
+# none. When to stop is ours. How the networks of the 2017 paper were trained could not be
+# confirmed. "won2020" (their code): Adam at 1e-4 with an L2 penalty of 1e-4, batches of 16, for 80
+# epochs, then SGD with a Nesterov momentum of .9 at 1e-3, after 20 epochs 1e-4, after 20 more 1e-5;
+# 200 epochs in all.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    batch_size=32,
+    epochs=600,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=75,
+    patience=200,
+    chosen=("weight_decay", "patience"),
+)

@@ -44,74 +44,6 @@ from keras import layers, ops
 from zoo.errors import ConfigError
 from zoo.layers.spectrograms import MultiResolutionLogMel
 
-CARD = {
-    "title": "Improved musical onset detection with convolutional neural networks",
-    "authors": ["Jan Schlüter", "Sebastian Böck"],
-    "year": 2014,
-    "venue": "ICASSP 2014, pages 6979-6983",
-    "url": "https://doi.org/10.1109/ICASSP.2014.6854953",
-    "task": "onsets",
-    "input": "spectrogram",
-    "domain_knowledge": True,
-    "shape": "horizontal",
-    "filters": "one shape in the first layer, horizontal: 7 frames by 3 bands, on 3 spectrograms",
-    "backend": "mlp",
-    "labels": 1,
-    "variants": {
-        "paper": {
-            "parameters": 289693,
-            "sample_rate": 44100,
-            "segment": 441000,
-            "plane": [1000, 80],
-            "filters": [[7, 3, 10]],
-        },
-        "madmom": {
-            "options": {"variant": "madmom"},
-            "parameters": 289693,
-            "sample_rate": 44100,
-            "segment": 441000,
-            "plane": [1000, 80],
-            "filters": [[7, 3, 10]],
-        },
-    },
-    "stages": {
-        "features": "three log-mel spectrograms (frames, 80, 3)",
-        "pool1": "first convolution and pooling (frames + 8, 26, 10)",
-        "frontend": "second convolution and pooling (frames + 6, 8, 20)",
-        "penultimate": "dense layer over 7 frames (frames, 256)",
-        "logits": "one per label and frame (frames, labels)",
-        "probabilities": "one per label and frame of 10 ms (frames, labels)",
-    },
-    "notes": "output for each frame of 10 ms; model.onsets picks the peaks",
-}
-
-# The paper, the steps with dropout: SGD, a rate of 1.0 times .995 an epoch, 300 epochs; the
-# schedule here is the same in steps of 25 epochs. There momentum is .45 and rises to .9 from epoch
-# 10 to 20. A recipe has one number; at .9 from the start the network diverged in our trial. Batches
-# of 256 excerpts there, each one frame with its context; a segment of 10 s is 1,000 of them.
-TRAINING = dict(
-    optimizer="sgd",
-    learning_rate=1.0,
-    momentum=0.45,
-    batch_size=1,
-    epochs=300,
-    schedule={
-        25: 0.882,
-        50: 0.778,
-        75: 0.687,
-        100: 0.606,
-        125: 0.534,
-        150: 0.471,
-        175: 0.416,
-        200: 0.367,
-        225: 0.324,
-        250: 0.286,
-        275: 0.252,
-    },
-    patience=0,
-    chosen=("momentum", "batch_size", "schedule", "patience"),
-)
-
 FRAME_SIZES = {"paper": (1024, 2048, 4096), "madmom": (2048, 1024, 4096)}  # at 44.1 kHz
 ACTIVATION = {"paper": "relu", "madmom": "tanh"}
 CONTEXT = 7  # frames of context at either side of the one that is judged
@@ -261,3 +193,72 @@ def from_madmom(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     ours["logits/kernel"] = tensors["7 FeedForwardLayer sigmoid/weights"]
     ours["logits/bias"] = tensors["7 FeedForwardLayer sigmoid/bias"]
     return {path: array.astype("float32") for path, array in ours.items()}
+
+
+CARD = {
+    "title": "Improved musical onset detection with convolutional neural networks",
+    "authors": ["Jan Schlüter", "Sebastian Böck"],
+    "year": 2014,
+    "venue": "ICASSP 2014, pages 6979-6983",
+    "url": "https://doi.org/10.1109/ICASSP.2014.6854953",
+    "task": "onsets",
+    "input": "spectrogram",
+    "domain_knowledge": True,
+    "shape": "horizontal",
+    "filters": "one shape in the first layer, horizontal: 7 frames by 3 bands, on 3 spectrograms",
+    "backend": "mlp",
+    "labels": 1,
+    "variants": {
+        "paper": {
+            "parameters": 289693,
+            "sample_rate": 44100,
+            "segment": 441000,
+            "plane": [1000, 80],
+            "filters": [[7, 3, 10]],
+        },
+        "madmom": {
+            "options": {"variant": "madmom"},
+            "parameters": 289693,
+            "sample_rate": 44100,
+            "segment": 441000,
+            "plane": [1000, 80],
+            "filters": [[7, 3, 10]],
+        },
+    },
+    "stages": {
+        "features": "three log-mel spectrograms (frames, 80, 3)",
+        "pool1": "first convolution and pooling (frames + 8, 26, 10)",
+        "frontend": "second convolution and pooling (frames + 6, 8, 20)",
+        "penultimate": "dense layer over 7 frames (frames, 256)",
+        "logits": "one per label and frame (frames, labels)",
+        "probabilities": "one per label and frame of 10 ms (frames, labels)",
+    },
+    "notes": "output for each frame of 10 ms; model.onsets picks the peaks",
+}
+
+# The paper, the steps with dropout: SGD, a rate of 1.0 times .995 an epoch, 300 epochs; the
+# schedule here is the same in steps of 25 epochs. There momentum is .45 and rises to .9 from epoch
+# 10 to 20. A recipe has one number; at .9 from the start the network diverged in our trial. Batches
+# of 256 excerpts there, each one frame with its context; a segment of 10 s is 1,000 of them.
+TRAINING = dict(
+    optimizer="sgd",
+    learning_rate=1.0,
+    momentum=0.45,
+    batch_size=1,
+    epochs=300,
+    schedule={
+        25: 0.882,
+        50: 0.778,
+        75: 0.687,
+        100: 0.606,
+        125: 0.534,
+        150: 0.471,
+        175: 0.416,
+        200: 0.367,
+        225: 0.324,
+        250: 0.286,
+        275: 0.252,
+    },
+    patience=0,
+    chosen=("momentum", "batch_size", "schedule", "patience"),
+)

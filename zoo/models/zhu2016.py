@@ -27,65 +27,6 @@ from keras import layers
 from zoo.errors import ConfigError
 from zoo.layers import backends
 
-CARD = {
-    "title": "Learning multiscale features directly from waveforms",
-    "authors": ["Zhenyao Zhu", "Jesse H. Engel", "Awni Hannun"],
-    "year": 2016,
-    "venue": "Interspeech 2016; arXiv 1603.09509",
-    "url": "https://arxiv.org/abs/1603.09509",
-    "task": "tagging",
-    "input": "waveform",
-    "domain_knowledge": True,
-    "many_shapes": True,
-    "shape": "frame-level",
-    "filters": "many lengths in the first layer, side by side",
-    "backend": "temporal_pooling",
-    "variants": {
-        "multiscale": {
-            "parameters": 1096602,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "filters": [[16, 8, 256], [64, 32, 256], [640, 160, 256]],
-        },
-    },
-    "stages": {
-        "branch_16": "filters of 16 samples (frames, 256)",
-        "branch_64": "filters of 64 samples (frames, 256)",
-        "branch_640": "filters of 640 samples (frames, 256)",
-        "frontend": "the three joined (frames, 768): a frame every 20 ms",
-        "max_pool": "maximum over time (768)",
-        "mean_pool": "mean over time (768)",
-        "pooled": "both, interleaved (1536)",
-        "penultimate": "dense layer after its batch normalisation (200)",
-        "logits": "one per label",
-        "probabilities": "one per label, independent of each other",
-    },
-    "notes": "inspired by the paper: only its abstract could be confirmed, every number is ours",
-}
-
-# The paper's network recognises speech, and only its abstract could be confirmed: all of this is
-# ours.
-TRAINING = dict(
-    optimizer="adam",
-    learning_rate=1e-3,
-    batch_size=16,
-    epochs=200,
-    schedule="plateau",
-    plateau_factor=0.5,
-    plateau_patience=10,
-    patience=30,
-    chosen=(
-        "optimizer",
-        "learning_rate",
-        "batch_size",
-        "epochs",
-        "schedule",
-        "plateau_factor",
-        "plateau_patience",
-        "patience",
-    ),
-)
-
 
 def segmentation(*, sample_rate: int = 16000, seconds: float = 3.0) -> dict[str, int]:
     """What the network hears at once: 3 s, one segment after the other. Our choice.
@@ -205,3 +146,63 @@ def backend(
         dense_units=dense_units,
         dense_dropout=dense_dropout,
     )
+
+
+CARD = {
+    "title": "Learning multiscale features directly from waveforms",
+    "authors": ["Zhenyao Zhu", "Jesse H. Engel", "Awni Hannun"],
+    "year": 2016,
+    "venue": "Interspeech 2016; arXiv 1603.09509",
+    "url": "https://arxiv.org/abs/1603.09509",
+    "task": "tagging",
+    "input": "waveform",
+    "domain_knowledge": True,
+    "many_shapes": True,
+    "shape": "frame-level",
+    "filters": "many lengths in the first layer, side by side",
+    "backend": "temporal_pooling",
+    "variants": {
+        "multiscale": {
+            "parameters": 1096602,
+            "sample_rate": 16000,
+            "segment": 48000,
+            "filters": [[16, 8, 256], [64, 32, 256], [640, 160, 256]],
+        },
+    },
+    "stages": {
+        "branch_16": "filters of 16 samples (frames, 256)",
+        "branch_64": "filters of 64 samples (frames, 256)",
+        "branch_640": "filters of 640 samples (frames, 256)",
+        "frontend": "the three joined (frames, 768): a frame every 20 ms",
+        "max_pool": "maximum over time (768)",
+        "mean_pool": "mean over time (768)",
+        "pooled": "both, interleaved (1536)",
+        "penultimate": "dense layer after its batch normalisation (200)",
+        "logits": "one per label",
+        "probabilities": "one per label, independent of each other",
+    },
+    "notes": "inspired by the paper: only its abstract could be confirmed, every number is ours",
+}
+
+# The paper's network recognises speech, and only its abstract could be confirmed: all of this is
+# ours.
+TRAINING = dict(
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=16,
+    epochs=200,
+    schedule="plateau",
+    plateau_factor=0.5,
+    plateau_patience=10,
+    patience=30,
+    chosen=(
+        "optimizer",
+        "learning_rate",
+        "batch_size",
+        "epochs",
+        "schedule",
+        "plateau_factor",
+        "plateau_patience",
+        "patience",
+    ),
+)

@@ -32,7 +32,6 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,7 @@ from zoo import audio
 from zoo.errors import ConfigError
 from zoo.models.lee2009 import ConvolutionalRBM
 from zoo.utils.files import replacing
+from zoo.utils.progress import bars
 
 LOG = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class ContrastiveDivergence(keras.Model):
             mean.update_state(y_pred[mean.name])
         return {mean.name: mean.result() for mean in self.means}
 
-    def epoch(self, data: np.ndarray, rate: float, momentum: float, seed: int) -> dict[str, float]:
+    def epoch(self, data: np.ndarray, rate: float, momentum: float, seed: int) -> dict[str, Any]:
         """Update once per segment of `data`, in order; return the means of `MEASURES`."""
         if not self.compiled or self.optimizer.momentum != momentum:
             self.compile(keras.optimizers.SGD(rate, momentum=momentum))
@@ -193,7 +193,7 @@ def pretrain(
         heard = (_hear(model, "normalised", segments[part]) for part in _parts(chosen))
         eigenvalues = model.get_layer("whitened").fit(heard)
         state.keep("whitened", {"eigenvalues": eigenvalues.tolist()})
-    with _bars(progress) as bar:
+    with bars(*_columns(), shown=progress) as bar:
         for i, rbm in enumerate(rbms):
             cd = ContrastiveDivergence(rbm, target, sparsity, decay, with_bias=i > 0)
             total, done = _nth(epochs, i), state.epochs(rbm.name)
@@ -295,7 +295,7 @@ class _State:
     def epochs(self, name: str) -> int:
         return len(self.history.get(name, {}).get(MEASURES[0], []))
 
-    def last(self, name: str) -> dict[str, float]:
+    def last(self, name: str) -> dict[str, Any]:
         lists = self.history.get(name, {})
         return {key: lists.get(key, [np.nan])[-1] for key in MEASURES}
 
@@ -310,12 +310,10 @@ class _State:
                 np.savez(file, history=json.dumps(self.history), **arrays)
 
 
-@contextmanager
-def _bars(shown: bool):
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+def _columns() -> tuple[Any, ...]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-    columns = (
+    return (
         "{task.description}",
         BarColumn(),
         MofNCompleteColumn(),
@@ -323,5 +321,3 @@ def _bars(shown: bool):
         "mean activation {task.fields[mean_activation]:.4f}",
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bars:
-        yield bars

@@ -21,6 +21,7 @@ from zoo.inference.variables import assign_values, values_of
 from zoo.training.history import Row, best_of
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run
+from zoo.utils.progress import bars
 
 logger = logging.getLogger(__name__)
 
@@ -187,15 +188,10 @@ class _Bar(keras.callbacks.Callback):
 
 @contextmanager
 def _bar(phase: Phase, shown: bool) -> Iterator[_Bar]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, TextColumn
 
-    console = Console(stderr=True)
     columns = ("{task.description}", BarColumn(), "epoch {task.completed:.1f}/{task.total}")
-    with Progress(
-        *columns,
-        TextColumn("{task.fields[now]}"),
-        console=console,
-        disable=not (shown and console.is_terminal),
-    ) as bars:
-        yield _Bar(bars, phase)
+    with bars(
+        *columns, TextColumn("{task.fields[now]}"), shown=None if shown else False
+    ) as shown_bars:
+        yield _Bar(shown_bars, phase)

@@ -1,34 +1,53 @@
-"""A progress bar on standard error, for work that takes long."""
+"""Progress bars on standard error, for work that takes long."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@contextmanager
+def bars(*columns: Any, shown: bool | None = None, transient: bool = False) -> "Iterator[Progress]":
+    """Show bars with columns of one's own.
+
+    Args:
+        *columns: of `rich.progress`; none for a bar, the count and the time that remains.
+        shown: None to show them if standard error is a terminal.
+        transient: remove the bars at the end.
+
+    Yields:
+        A `rich.progress.Progress`.
+    """
+    from rich.console import Console  # with the next line .1 s, which `import zoo` does not need
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not columns:
+        default = Progress.get_default_columns()[:-1]
+        columns = (*default, MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = not (console.is_terminal if shown is None else shown)
+    with Progress(*columns, console=console, transient=transient, disable=hidden) as progress:
+        yield progress
 
 
 @contextmanager
 def bar(
     title: str, total: int, shown: bool | None = None, transient: bool = False
 ) -> Iterator[Callable[..., None]]:
-    """Show how much is done.
+    """Show one bar.
 
     Args:
-        title: what is done.
-        total: of what is counted.
-        shown: None for where somebody can see it move, which is a terminal.
-        transient: wipe it out in the end.
+        title: what is being done.
+        total: how many there are to do.
+        shown: as in `bars`.
+        transient: as in `bars`.
 
     Yields:
         A function `advance(count=1)`.
     """
-    if shown is False:
-        yield lambda count=1: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = shown is None and not console.is_terminal
-    with Progress(*columns, console=console, transient=transient, disable=hidden) as progress:
+    with bars(shown=shown, transient=transient) as progress:
         task = progress.add_task(title, total=total)
         yield lambda count=1: progress.advance(task, count)
         progress.update(task, completed=total)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from zoo.errors import WeightsError
+from zoo.utils.progress import bars
 
 if TYPE_CHECKING:
     import requests
@@ -71,23 +72,14 @@ def download(
         OSError: whatever the network or the disk says (all errors of requests are of that kind).
         WeightsError: if more bytes come than expected.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
-    bar = Progress(
-        TextColumn(target.name),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+    columns = (TextColumn(target.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     as_it_is = {"Accept-Encoding": "identity"}  # a mirror shall not wrap it in another compression
     with (
         client.get(url, stream=True, timeout=TIMEOUT, headers=as_it_is) as answer,
         target.open("wb") as out,
-        bar,
+        bars(*columns, transient=True) as bar,
     ):
         answer.raise_for_status()
         task = bar.add_task("", total=expected_bytes)
