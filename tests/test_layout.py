@@ -71,7 +71,7 @@ def arrows_up():
 
 def circles():
     """Return the files that reach themselves by imports."""
-    graph = {name: set(found) - {name} for name, found in arrows().items()}
+    graph = {name: set(found) for name, found in arrows().items()}
 
     def reached(name):
         found, left = set(), [name]

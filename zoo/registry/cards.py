@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from zoo.registry import cards
 from zoo.registry.manifest import Checkpoint, Metric
 from zoo.utils.text import LABEL, WIDTH, columns, count, indented, plural, wrapped
 
@@ -143,7 +142,7 @@ def card(c: Card) -> str:
 
 def length(a: Architecture) -> str:
     """Return what length of sound a back-end like an architecture's own takes, in words."""
-    known = cards.BACKENDS.get(a.backend)
+    known = BACKENDS.get(a.backend)
     return f"in the review, of {known[0]} length" if known else "not in the review"
 
 
