@@ -100,7 +100,7 @@ def rows(name: str, corpora: dict[str, Corpus]) -> list[list[str]]:
     reference: np.ndarray | None = None
     first = 0.0
     for change, corpus in progress(corpora.items(), name):
-        heard = scores.hear(model, corpus)
+        heard = scores.predict(model, corpus)
         tags = scores.matched(name, model.labels, corpus)
         result = of_tags(model, corpus, tags, heard, bootstrap=1000, seed=0)
         auc = result.metrics["ROC-AUC"]

@@ -84,7 +84,7 @@ def test_a_model_that_was_not_compared_is_an_error(result):
         result["three"]
 
 
-def test_only_clips_that_all_could_hear_count(models, corpus):
+def test_only_clips_that_all_could_score_count(models, corpus):
     class Deaf(zoo.AudioModel):
         """Gives no number for a loud clip, as a network that overflows would."""
 
@@ -258,7 +258,7 @@ def test_an_unknown_model_is_named(corpus):
 
 def test_taggers_and_onset_finders_are_compared_apart(models, corpus):
     finder = built(["onset"], "schluter2014")
-    message = "finder judge frames and the other models clips"
+    message = "finder detect onsets and the other models tag clips"
     with pytest.raises(zoo.ConfigError, match=message):
         zoo.compare({**models, "finder": finder}, corpus)
 

@@ -23,7 +23,7 @@ import zoo
 from zoo.data import Clip, Corpus
 from zoo.evaluation import onsets as onset_scores
 from zoo.evaluation import records
-from zoo.evaluation.scores import Scores, hear, matched
+from zoo.evaluation.scores import Scores, predict, matched
 from zoo.evaluation.tags import of_tags
 from zoo.inference import variables
 
@@ -37,7 +37,7 @@ def built(labels, name="dieleman2014", seed=0, **options):
 
 @pytest.fixture(scope="module")
 def model():
-    """A small network that never learned anything; it hears a second at once."""
+    """A small untrained network; it takes segments of one second."""
     return built(KINDS, segment=1.0)
 
 
@@ -54,12 +54,12 @@ def result(model, corpus):
 
 @pytest.fixture(scope="module")
 def evaluated(model, corpus):
-    """Evaluate the model on the corpus's clips with other tags; they are heard once."""
-    heard = hear(model, corpus)
+    """Evaluate the model on the corpus's clips with other tags; they are predicted once."""
+    predicted = predict(model, corpus)
 
     def of(tagged, bootstrap=0, shared=False):
         tags = matched(model.name, model.labels, tagged, shared)
-        return of_tags(model, tagged, tags, heard, bootstrap, seed=0)
+        return of_tags(model, tagged, tags, predicted, bootstrap, seed=0)
 
     return of
 
@@ -90,17 +90,17 @@ def test_decoded_sound_can_be_kept_for_the_next_time(result, model, corpus, tmp_
     assert any((tmp_path / "cache").iterdir())
 
 
-def test_of_an_excerpt_only_the_excerpt_is_heard(model, corpus, tmp_path):
+def test_of_an_excerpt_only_the_excerpt_is_scored(model, corpus, tmp_path):
     loud, quiet = (soundfile.read(corpus.clips[i].path)[0] for i in (0, 4))
     soundfile.write(tmp_path / "both.wav", np.append(loud, quiet), songs.RATE, "FLOAT")
     clips = [
         Clip(tmp_path / "both.wav", ("noise",), 0, 1.2),
         Clip(tmp_path / "both.wav", ("tone",), 1.2, None),
     ]
-    heard = hear(model, Corpus("excerpts", tuple(clips), KINDS))
-    for values, sound in zip(heard.values, (loud, quiet), strict=True):
+    predicted = predict(model, Corpus("excerpts", tuple(clips), KINDS))
+    for values, sound in zip(predicted.values, (loud, quiet), strict=True):
         np.testing.assert_allclose(values, model.tag((sound, songs.RATE)).scores, atol=1e-4)
-    np.testing.assert_allclose(heard.seconds, [1.2, 1.2], atol=1e-3)
+    np.testing.assert_allclose(predicted.seconds, [1.2, 1.2], atol=1e-3)
 
 
 def test_scores_can_be_kept(result, tmp_path):
@@ -214,7 +214,7 @@ def test_clips_of_a_class_that_is_left_out_are_left_out_too(corpus):
     assert found.confusion.sum() == 8
 
 
-def test_groups_are_drawn_where_there_are_any(evaluated, corpus):
+def test_groups_are_resampled_where_there_are_any(evaluated, corpus):
     grouped = [c._replace(group=f"artist {i % 2}") for i, c in enumerate(corpus.clips)]
     found = evaluated(replace(corpus, clips=tuple(grouped)), bootstrap=10)
     assert (found.groups, found.drawn) == (2, "groups")
@@ -224,27 +224,27 @@ def test_groups_are_drawn_where_there_are_any(evaluated, corpus):
 # --- what fails ---
 
 
-def test_a_clip_that_cannot_be_heard_is_named_and_the_others_count(model, corpus, result, tmp_path):
+def test_a_clip_that_cannot_be_decoded_is_named_and_the_others_count(model, corpus, result, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF and no more")
     clips = (Clip(tmp_path / "bad.wav", ("tone",)), *corpus.clips)
     found = zoo.evaluate(model, replace(corpus, clips=clips), bootstrap=0)
     assert [f.name for f in found.failures] == [str(tmp_path / "bad.wav")]
     assert found.clips == 12
     assert found.metrics["ROC-AUC"].value == pytest.approx(result.metrics["ROC-AUC"].value)
-    assert "not heard: 1" in repr(found)
+    assert "not decoded: 1" in repr(found)
 
 
-def test_if_no_clip_can_be_heard_the_error_says_why(model, tmp_path):
+def test_if_no_clip_can_be_decoded_the_error_says_why(model, tmp_path):
     gone = Corpus("gone", (Clip(tmp_path / "a.wav", ("tone",)),), KINDS)
     with pytest.raises(zoo.ZooError, match=r"gone: no clip is left to score.*a\.wav"):
         zoo.evaluate(model, gone)
 
 
-def test_an_answer_that_is_no_number_counts_as_a_failure(corpus):
+def test_a_prediction_that_is_not_finite_counts_as_a_failure(corpus):
     broken = built(KINDS, segment=1.0)
     bias = broken.get_layer("logits").bias
     bias.assign(np.array([0, np.nan, 0], "float32"))
-    with pytest.raises(zoo.ZooError, match="the model's answer is not finite"):
+    with pytest.raises(zoo.ZooError, match="the prediction is not finite"):
         zoo.evaluate(broken, corpus)
 
 
@@ -427,8 +427,8 @@ def test_madmoms_network_finds_the_clicks(clicks, checkpoint):
 
 def test_onsets_of_an_excerpt_count_from_its_start(finder, clicks):
     clip = clicks.clips[0]._replace(start=0.4, end=1.0, onsets=(0.3,))
-    heard = onset_scores.hear(finder, replace(clicks, clips=(clip,)))
-    assert heard.seconds == [pytest.approx(0.6)]
+    predicted = onset_scores.detect(finder, replace(clicks, clips=(clip,)))
+    assert predicted.seconds == [pytest.approx(0.6)]
 
 
 def test_clips_whose_onsets_nobody_knows_are_named(finder, clicks, tmp_path):
@@ -439,11 +439,11 @@ def test_clips_whose_onsets_nobody_knows_are_named(finder, clicks, tmp_path):
     )
     found = zoo.evaluate(finder, replace(clicks, clips=clips), bootstrap=0)
     assert [f.reason.partition(".")[0] for f in found.failures] == [
-        "nobody says when its onsets are",
+        "its onsets are not annotated",
         "no such file or folder",
     ]
 
 
 def test_clips_without_any_onsets_cannot_measure_such_a_model(finder, corpus):
-    with pytest.raises(zoo.ConfigError, match="kinds does not say when its onsets are"):
+    with pytest.raises(zoo.ConfigError, match="kinds has no annotated onsets"):
         zoo.evaluate(finder, corpus)

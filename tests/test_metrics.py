@@ -15,8 +15,8 @@ from zoo.evaluation import metrics
 from zoo.evaluation.metrics import Score
 
 
-def drawn(counts, which):
-    """Indices of the clips that a round drew, each as often as it was drawn."""
+def resampled(counts, which):
+    """Indices of the clips in a round, each as often as it was resampled."""
     return np.repeat(np.arange(len(counts)), counts[:, which].astype(int))
 
 
@@ -29,10 +29,10 @@ def labelled(clips, tags, seed=0, digits=8, share=0.2):
 @pytest.mark.parametrize("digits", [8, 1])  # one digit: many clips have the same score
 def test_areas_are_scikit_learns_in_every_round(digits):
     targets, scores = labelled(150, 4, digits=digits)
-    counts = metrics.draw(np.arange(150), 25, seed=1)
+    counts = metrics.resample(np.arange(150), 25, seed=1)
     roc, pr = metrics.auc_rounds(targets, scores, counts)
     for r in range(25):
-        rows = drawn(counts, r)
+        rows = resampled(counts, r)
         for tag in range(4):
             truth, score = targets[rows, tag], scores[rows, tag]
             assert roc[r, tag] == pytest.approx(roc_auc_score(truth, score), abs=1e-12)
@@ -50,7 +50,7 @@ def test_areas_by_hand():
 
 def test_areas_do_not_depend_on_the_size_of_the_blocks(monkeypatch):
     targets, scores = labelled(60, 2)
-    counts = metrics.draw(np.arange(60), 30, seed=0)
+    counts = metrics.resample(np.arange(60), 30, seed=0)
     whole = metrics.auc_rounds(targets, scores, counts)
     monkeypatch.setattr(metrics, "BLOCK", 7 * 60)
     np.testing.assert_array_equal(metrics.auc_rounds(targets, scores, counts), whole)
@@ -66,7 +66,7 @@ def test_there_is_no_area_for_clips_of_one_kind(truth):
 def test_a_resample_has_as_many_units_as_there_are_and_keeps_groups_whole():
     unit = metrics.units(["a", "b", "a", "c", "b", "a"])
     assert unit.tolist() == [0, 1, 0, 2, 1, 0]
-    counts = metrics.draw(unit, 50, seed=3)
+    counts = metrics.resample(unit, 50, seed=3)
     assert counts.shape == (6, 50)
     np.testing.assert_array_equal(counts[0], counts[2])
     np.testing.assert_array_equal(counts[1], counts[4])
@@ -74,13 +74,13 @@ def test_a_resample_has_as_many_units_as_there_are_and_keeps_groups_whole():
 
 
 def test_the_same_seed_draws_the_same():
-    one, same, other = (metrics.draw(np.arange(9), 4, seed) for seed in (0, 0, 1))
+    one, same, other = (metrics.resample(np.arange(9), 4, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_a_single_group_cannot_be_resampled():
-    assert metrics.draw(metrics.units(["a", "a", "a"]), 100, seed=0).shape == (3, 0)
+    assert metrics.resample(metrics.units(["a", "a", "a"]), 100, seed=0).shape == (3, 0)
 
 
 def test_an_interval_holds_the_middle_of_the_rounds():
@@ -103,7 +103,9 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     for trial in range(trials):
         targets = (np.arange(120) < 40).astype("float32")[:, None]
         scores = rng.normal(size=(120, 1)) + targets
-        rounds, _ = metrics.auc_rounds(targets, scores, metrics.draw(np.arange(120), 200, trial))
+        rounds, _ = metrics.auc_rounds(
+            targets, scores, metrics.resample(np.arange(120), 200, trial)
+        )
         _, low, high = metrics.with_interval(0.5, rounds[:, 0])
         covered += low <= truth <= high
     assert 0.88 <= covered / trials <= 0.99
@@ -115,7 +117,7 @@ def test_clips_of_one_artist_widen_the_interval():
     artists = np.repeat(np.arange(60), 5)
 
     def width(unit):
-        rounds, _ = metrics.auc_rounds(targets, scores, metrics.draw(unit, 300, 0))
+        rounds, _ = metrics.auc_rounds(targets, scores, metrics.resample(unit, 300, 0))
         return np.ptp(np.quantile(rounds, [0.025, 0.975]))
 
     assert width(artists) > 1.8 * width(np.arange(300))  # sqrt(5) in theory
@@ -131,9 +133,9 @@ def test_accuracies_are_scikit_learns_in_every_round():
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=90)
     guess = np.where(rng.random(90) < 0.6, truth, rng.integers(3, size=90))
-    counts = metrics.draw(np.arange(90), 20, seed=0)
+    counts = metrics.resample(np.arange(90), 20, seed=0)
     accuracy, balanced = metrics.accuracy_rounds(truth, guess, counts)
     for r in range(20):
-        rows = drawn(counts, r)
+        rows = resampled(counts, r)
         assert accuracy[r] == pytest.approx(accuracy_score(truth[rows], guess[rows]))
         assert balanced[r] == pytest.approx(balanced_accuracy_score(truth[rows], guess[rows]))

@@ -52,8 +52,8 @@ def compare(
 ) -> Comparison:
     """Measure several models on the same clips and the same tags.
 
-    Only the tags that all models and the corpus know are compared, under whatever name, see
-    `zoo.synonyms`; and only the clips that every model could hear. Of a single-label corpus, clips
+    Only the tags that all models and the corpus know are compared, under any name, see
+    `zoo.synonyms`; and only the clips that every model could score. Of a single-label corpus, clips
     of a class that is left out are left out too, and the answer is the shared tag with the highest
     score. Everything else is as in `zoo.evaluate`.
 
@@ -62,8 +62,8 @@ def compare(
     the first model does so less.
 
     Args:
-        names: models, or names or files that `zoo.load` takes; or what tables shall call each ->
-            the model.
+        names: models, or names or files that `zoo.load` takes; or a dictionary from the names that
+            tables show to the models.
         corpus: what `zoo.data.load` returns, such as one split of it.
         bootstrap: rounds; the same resamples for all models. 0 for no confidence intervals.
         seed: of the bootstrap.
@@ -73,7 +73,7 @@ def compare(
 
     Raises:
         UnknownName: no such model; or not a single tag that all know, with each one's labels.
-        ConfigError: no model, or one twice; taggers beside models that judge frames; or what
+        ConfigError: no model, or one twice; taggers together with onset detectors; or what
             `zoo.evaluate` raises.
     """
     begin = time.perf_counter()
@@ -125,11 +125,11 @@ def _loaded(names: Any) -> "dict[str, AudioModel]":
     if isinstance(names, str | Path) or not names:
         raise ConfigError(f"names is {names!r}; give a list of models, such as ['pons2017'].")
     if isinstance(names, Mapping):
-        models = {name: scores.loaded(model) for name, model in names.items()}
+        models = {name: scores.load_model(model) for name, model in names.items()}
     else:
         models = {}
         for source in names:
-            model = scores.loaded(source)
+            model = scores.load_model(source)
             name = (
                 str(source)
                 if isinstance(source, str | Path) and is_file_name(source)
@@ -144,7 +144,8 @@ def _loaded(names: Any) -> "dict[str, AudioModel]":
     if len({model.frame_wise for model in models.values()}) > 1:
         frames = [name for name, model in models.items() if model.frame_wise]
         raise ConfigError(
-            f"{', '.join(frames)} judge frames and the other models clips: compare them apart."
+            f"{', '.join(frames)} detect onsets and the other models tag clips: compare them in "
+            "separate calls."
         )
     return models
 
@@ -172,13 +173,13 @@ def shared_tags(
         if without:
             reason = f"in {corpus.name}, but not known to {' and '.join(without)}"
             left_out[reason] = left_out.get(reason, ()) + labels
-    knowing: dict[tuple[str, ...], list[str]] = {}  # labels -> models that have them in vain
+    knowing: dict[tuple[str, ...], list[str]] = {}  # labels not in the corpus -> their models
     for name, known in concepts.items():
-        vain = tuple(label for c, labels in known.items() if c not in own for label in labels)
-        if vain:
-            knowing.setdefault(vain, []).append(name)
-    for vain, names in knowing.items():
-        left_out[f"known to {' and '.join(names)}, but not in {corpus.name}"] = vain
+        unused = tuple(label for c, labels in known.items() if c not in own for label in labels)
+        if unused:
+            knowing.setdefault(unused, []).append(name)
+    for unused, names in knowing.items():
+        left_out[f"known to {' and '.join(names)}, but not in {corpus.name}"] = unused
     return tags, left_out
 
 
@@ -190,17 +191,17 @@ def _of_tags(
     seed: int,
     options: dict[str, Any],
 ) -> list[Evaluation]:
-    """Evaluate taggers on the tags that all know and the clips that all could hear."""
-    heard, taken = _timed(scores.hear, models, corpus, **options)
-    silent = np.any([~np.isfinite(h.values).all(axis=1) for h in heard], axis=0)
+    """Evaluate taggers on the tags that all know and the clips that all could score."""
+    predicted, taken = _timed(scores.predict, models, corpus, **options)
+    failed = np.any([~np.isfinite(p.values).all(axis=1) for p in predicted], axis=0)
     own = [
         {tag: (ours, theirs[i]) for tag, (ours, *theirs) in tags.items()}
         for i in range(len(models))
     ]
     evaluations = []
-    for (name, model), h, mine, seconds in zip(models.items(), heard, own, taken, strict=True):
-        values = np.where(silent[:, None], np.float32("nan"), h.values)
-        e = of_tags(model, corpus, mine, h._replace(values=values), bootstrap, seed)
+    for (name, model), p, mine, seconds in zip(models.items(), predicted, own, taken, strict=True):
+        values = np.where(failed[:, None], np.float32("nan"), p.values)
+        e = of_tags(model, corpus, mine, p._replace(values=values), bootstrap, seed)
         evaluations.append(replace(e, model=name, seconds=seconds))
     return evaluations
 
@@ -218,16 +219,16 @@ def _timed(predict: Any, models: "Mapping[str, AudioModel]", *args: Any, **optio
 def _of_onsets(
     models: "Mapping[str, AudioModel]", corpus: Corpus, bootstrap: int, seed: int, progress: bool
 ) -> list[Evaluation]:
-    """Evaluate models that find onsets on the clips that all could hear."""
-    heard, taken = _timed(onsets.hear, models, corpus, progress)
-    common = set.intersection(*({clip.clip for clip in h.clips} for h in heard))
+    """Evaluate onset detectors on the clips that all could score."""
+    predicted, taken = _timed(onsets.detect, models, corpus, progress)
+    common = set.intersection(*({clip.clip for clip in p.clips} for p in predicted))
     return [
         replace(
-            onsets.of_onsets(model, corpus, h.take(common), bootstrap, seed),
+            onsets.of_onsets(model, corpus, p.take(common), bootstrap, seed),
             model=name,
             seconds=seconds,
         )
-        for (name, model), h, seconds in zip(models.items(), heard, taken, strict=True)
+        for (name, model), p, seconds in zip(models.items(), predicted, taken, strict=True)
     ]
 
 

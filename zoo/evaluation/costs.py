@@ -45,14 +45,14 @@ def size(model: "AudioModel", source: Any) -> int:
 
 
 def speeds(models: "Sequence[AudioModel]", corpus: "Corpus", batch_size: int) -> list[float]:
-    """Return how many seconds of sound each network judges in a second.
+    """Return how many seconds of sound each network processes in a second.
 
-    Decoding and cutting are done before. The models take turns, so that what else the machine does
-    hits all alike, and the median of `TURNS` counts. A first turn, in which networks are compiled,
-    does not.
+    Decoding and cutting are done before. The models take turns, so that other work on the machine
+    affects all alike, and the median of `TURNS` counts. A first turn, in which networks are
+    compiled, does not count.
 
     Args:
-        models: taggers, or models that judge frames.
+        models: taggers, or onset detectors.
         corpus: its first clips are joined, or repeated, to `SOUND` seconds.
         batch_size: segments that go through a network at once.
     """
@@ -83,7 +83,7 @@ def excerpt(corpus: "Corpus", sample_rate: int) -> np.ndarray:
                 if got >= wanted:
                     return np.concatenate(parts)[:wanted]
         except (ZooError, OSError):
-            continue  # the evaluation has named it
+            continue  # listed among the failures of the evaluation
     return np.resize(np.concatenate(parts), wanted)
 
 

@@ -42,13 +42,13 @@ def evaluate(
     the tag with the highest score is the answer. Labels that differ but mean the same, see
     `zoo.synonyms`, are matched.
 
-    A model that judges frames is measured by the onsets it finds: precision, recall and F of
+    An onset detector is measured by the onsets that it finds: precision, recall and F of
     mir_eval, where an onset is right within 25 ms (Schlüter and Böck 2014).
 
     Args:
         model: what `zoo.load` returns, or a name or file that it takes.
         corpus: what `zoo.data.load` returns, such as one split of it.
-        bootstrap: rounds; 0 for no confidence intervals. Whole groups of clips are drawn.
+        bootstrap: rounds; 0 for no confidence intervals. Whole groups of clips are resampled.
         seed: of the bootstrap.
         batch_size: segments that go through the network at once.
         cache: folder for decoded sound, see `zoo.data.segments`.
@@ -58,18 +58,18 @@ def evaluate(
     Raises:
         UnknownName: the corpus has labels that the model does not know; with both lists.
         ConfigError: an argument that does not fit; no tag can be scored; no clip has onsets.
-        ZooError: no clip could be heard.
+        ZooError: no clip could be decoded.
     """
     begin = time.perf_counter()
-    model = scoring.loaded(model)
+    model = scoring.load_model(model)
     check(corpus, bootstrap, batch_size)
     if model.frame_wise:
-        found = onsets.hear(model, corpus, progress)
+        found = onsets.detect(model, corpus, progress)
         result = onsets.of_onsets(model, corpus, found, bootstrap, seed)
     else:
         tags = scoring.matched(model.name, model.labels, corpus, shared)
-        heard = scoring.hear(model, corpus, batch_size, cache, progress)
-        result = of_tags(model, corpus, tags, heard, bootstrap, seed)
+        predictions = scoring.predict(model, corpus, batch_size, cache, progress)
+        result = of_tags(model, corpus, tags, predictions, bootstrap, seed)
     command = f"zoo.evaluate({model.name!r}, {corpus.name!r}, bootstrap={bootstrap}, seed={seed})"
     return replace(result, seconds=time.perf_counter() - begin, command=command)
 

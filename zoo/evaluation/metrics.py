@@ -1,10 +1,9 @@
-"""Scores with their uncertainty: what `zoo.evaluate` and `zoo.compare` count with. NumPy only.
+"""Scores with their uncertainty, for `zoo.evaluate` and `zoo.compare`. NumPy only.
 
-A bootstrap draws as many clips as there are, with replacement, again and again, and looks how much
-a score varies. Clips of one artist are not independent of each other, so where clips have groups,
-whole groups are drawn, and where clips are excerpts of one file, whole files. Instead of copying
-clips, every round gives each clip a count, and the ranking of the clips, which never changes, is
-sorted once.
+A bootstrap resamples the clips with replacement many times, and measures how much a score varies.
+Clips of one artist are not independent of each other, so where clips have groups, whole groups are
+resampled, and where clips are excerpts of one file, whole files. Instead of copying clips, every
+round gives each clip a count, and the ranking of the clips, which never changes, is sorted once.
 """
 
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ class Score(NamedTuple):
 def with_interval(value: float, rounds: np.ndarray) -> Score:
     """Return a score with the interval that a bootstrap's rounds give it (percentiles).
 
-    Rounds in which the score does not exist (NaN), such as those that drew no positive clip, do not
+    Rounds in which the score does not exist (NaN), such as those without a positive clip, do not
     count. Where fewer than `ENOUGH` of them are left, there is no interval: too few clips, or too
     few groups of them, decide on the score.
     """
@@ -47,7 +46,7 @@ def with_interval(value: float, rounds: np.ndarray) -> Score:
 
 
 def units(groups: Sequence[str]) -> np.ndarray:
-    """Number the groups of clips: (clips,) int, from 0 on, equal for clips that are drawn as one.
+    """Number the groups of clips: (clips,) int, equal for clips resampled together.
 
     Args:
         groups: of each clip, as `Corpus.groups` gives them.
@@ -56,7 +55,7 @@ def units(groups: Sequence[str]) -> np.ndarray:
     return np.array([number[group] for group in groups], dtype="int64")
 
 
-def draw(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
+def resample(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     """Draw the resamples of a bootstrap.
 
     Args:
@@ -72,10 +71,10 @@ def draw(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     if count < 2:
         rounds = 0
     random = np.random.default_rng(seed)
-    drawn = np.empty((count, rounds), "float32")
+    counts = np.empty((count, rounds), "float32")
     for i in range(rounds):
-        drawn[:, i] = np.bincount(random.integers(count, size=count), minlength=count)
-    return drawn[unit]
+        counts[:, i] = np.bincount(random.integers(count, size=count), minlength=count)
+    return counts[unit]
 
 
 def auc_rounds(
@@ -83,7 +82,7 @@ def auc_rounds(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ROC-AUC and the PR-AUC (average precision) of each tag in each resample.
 
-    The same as scikit-learn's `roc_auc_score` and `average_precision_score` of the drawn clips.
+    The same as scikit-learn's `roc_auc_score` and `average_precision_score` of the resampled clips.
 
     Args:
         targets: (clips, tags), above 0 where a clip has a tag.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WINDOW = 0.025
 
 
-class Heard(NamedTuple):
+class Detections(NamedTuple):
     """What a model found in a corpus."""
 
     clips: list[ClipOnsets]
@@ -30,10 +30,10 @@ class Heard(NamedTuple):
     seconds: list[float]  # of sound
     failures: tuple[Skipped, ...]
 
-    def take(self, names: Container[str]) -> "Heard":
+    def take(self, names: Container[str]) -> "Detections":
         """Return what was found in some of the clips, by name."""
         keep = [i for i, clip in enumerate(self.clips) if clip.clip in names]
-        return Heard(
+        return Detections(
             [self.clips[i] for i in keep],
             [self.groups[i] for i in keep],
             [self.seconds[i] for i in keep],
@@ -41,24 +41,24 @@ class Heard(NamedTuple):
         )
 
 
-def hear(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Heard:
+def detect(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Detections:
     """Find the onsets of every clip and count those that are right.
 
     Raises:
-        ConfigError: no clip has `onsets`, or the model finds none of any kind.
-        ZooError: no clip could be heard.
+        ConfigError: no clip has annotated onsets, or the model does not detect onsets.
+        ZooError: no clip could be decoded.
     """
     if all(clip.onsets is None for clip in corpus.clips):
         raise ConfigError(
-            f"{corpus.name} does not say when its onsets are, which {model.name} is measured by: "
-            "give its clips `onsets`, in seconds."
+            f"{corpus.name} has no annotated onsets, by which {model.name} is measured: give its "
+            "clips `onsets`, in seconds."
         )
     found: list[ClipOnsets] = []
     groups, seconds, failures = [], [], []
-    with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
+    with bar(f"{model.name} on {corpus.name}", len(corpus), progress) as advance:
         for clip, group in zip(corpus.clips, corpus.groups, strict=True):
             if clip.onsets is None:
-                failures.append(skip(clip, "nobody says when its onsets are"))
+                failures.append(skip(clip, "its onsets are not annotated"))
                 advance()
                 continue
             try:
@@ -74,25 +74,25 @@ def hear(model: "AudioModel", corpus: Corpus, progress: bool = False) -> Heard:
     if not found:
         reasons = "; ".join(f"{f.name}: {f.reason}" for f in failures[:3])
         raise ZooError(f"{corpus.name}: no clip is left to score. {reasons}")
-    return Heard(found, groups, seconds, tuple(failures))
+    return Detections(found, groups, seconds, tuple(failures))
 
 
 def of_onsets(
-    model: "AudioModel", corpus: Corpus, heard: Heard, bootstrap: int, seed: int
+    model: "AudioModel", corpus: Corpus, detections: Detections, bootstrap: int, seed: int
 ) -> Evaluation:
-    """Return the evaluation of what a model found in a corpus; see `zoo.evaluate`.
+    """Return the evaluation of the onsets found in a corpus; see `zoo.evaluate`.
 
     Precision, recall and F are those of all clips together: their counts are summed first, so that
     a clip weighs as much as it has onsets.
     """
-    counts = metrics.draw(metrics.units(heard.groups), bootstrap, seed)
-    scores, rounds = summed(heard.clips, counts)
-    seconds = np.array(heard.seconds)
+    counts = metrics.resample(metrics.units(detections.groups), bootstrap, seed)
+    scores, rounds = summed(detections.clips, counts)
+    seconds = np.array(detections.seconds)
     return Evaluation(
-        **record(model, corpus, tuple(heard.groups), seconds, counts.shape[1], seed),
+        **record(model, corpus, tuple(detections.groups), seconds, counts.shape[1], seed),
         metrics=scores,
-        onsets=tuple(heard.clips),
-        failures=heard.failures,
+        onsets=tuple(detections.clips),
+        failures=detections.failures,
         rounds=rounds,
     )
 
@@ -102,8 +102,8 @@ def counted(name: str, onsets: np.ndarray, found: np.ndarray) -> ClipOnsets:
 
     Args:
         name: of the clip.
-        onsets: (onsets,) seconds, those that there are.
-        found: (found,) seconds, those that the model gave.
+        onsets: (onsets,) seconds, the annotated ones.
+        found: (found,) seconds, the detected ones.
     """
     from mir_eval.util import match_events  # type: ignore[import-untyped]
 
@@ -120,14 +120,14 @@ def summed(
 
     Args:
         clips: what was counted of each.
-        counts: (clips, rounds), how often each was drawn.
+        counts: (clips, rounds), how often each was resampled.
     """
     numbers = np.array([(c.onsets, c.found, c.right) for c in clips], "float64").T
-    every, drawn = numbers.sum(axis=1), numbers @ counts  # (3,), (3, rounds)
+    every, resampled = numbers.sum(axis=1), numbers @ counts  # (3,), (3, rounds)
     scores, rounds = {}, {}
     for name, below in (("F", [0.5, 0.5, 0]), ("precision", [0, 1, 0]), ("recall", [1, 0, 0])):
-        total, totals = np.dot(below, every), np.dot(below, drawn)
+        total, totals = np.dot(below, every), np.dot(below, resampled)
         value = every[2] / total if total else 0.0
-        rounds[name] = np.divide(drawn[2], totals, out=np.zeros_like(totals), where=totals > 0)
+        rounds[name] = np.divide(resampled[2], totals, out=np.zeros_like(totals), where=totals > 0)
         scores[name] = metrics.with_interval(value, rounds[name])
     return scores, rounds

@@ -62,10 +62,10 @@ class EvaluationRecord:
         data: name of the corpus.
         split: of the corpus; "" if it has no splits.
         clips: how many were scored.
-        groups: how many groups they fall into: what a bootstrap draws.
-        drawn: what those groups are: "clips", "files" or "groups".
-        audio: seconds of sound heard.
-        seconds: that it took, decoding included.
+        groups: how many groups they fall into: the units of the bootstrap.
+        drawn: what a bootstrap resamples: "clips", "files" or "groups".
+        audio: seconds of sound.
+        seconds: the time that it took, decoding included.
         command: what was called.
         bootstrap: rounds of the bootstrap.
         seed: of the bootstrap.
@@ -75,9 +75,10 @@ class EvaluationRecord:
         tags: for each tag that can be scored; none for onsets.
         skipped: tags that cannot be scored, and why; and those of the corpus that were left out.
         classes: of single-label corpora, names of the rows and columns of `confusion`.
-        confusion: (classes, classes) clips: a row for each truth, a column for each answer.
+        confusion: (classes, classes) clips: a row for each true class, a column for each
+            predicted one.
         onsets: for each clip; none for tags.
-        failures: clips that could not be heard, and why.
+        failures: clips that could not be decoded, and why.
         scores: of every clip; None for onsets.
         rounds: metric -> (bootstrap,), its value in each round, NaN where it has none. Two models'
             rounds belong together if clips and seed are the same.
@@ -144,7 +145,7 @@ class Entry:
         licence: of the weights; "" if none is known.
         evaluation: on the shared tags.
         published: metric -> score that its authors published for the same data and split.
-        speed: seconds of sound that the network judges in a second, decoding not included.
+        speed: seconds of sound that the network processes in a second, without decoding.
         relative: its speed divided by that of the first model.
     """
 
@@ -179,7 +180,7 @@ class ComparisonRecord:
     Attributes:
         data: name of the corpus.
         split: of the corpus.
-        clips: how many all models heard.
+        clips: how many all models could score.
         entries: a model each, in the order given.
         tags: those compared -> for the corpus and for each model the labels that mean the tag.
         left_out: why labels are not compared -> the labels.

@@ -1,4 +1,4 @@
-"""What a model says of every clip of a corpus: the numbers that all scores are computed from."""
+"""The predictions of a model for every clip of a corpus. All scores are computed from them."""
 
 import logging
 import os
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a model said of each clip, and what is true.
+    """The prediction of a model for each clip, and the true labels.
 
     Attributes:
-        clips: names of those that could be heard.
-        groups: of each clip, what is drawn together in a bootstrap: its group, or else its file.
+        clips: names of those that could be decoded.
+        groups: of each clip, the unit that a bootstrap resamples: its group, or else its file.
         tags: names of the columns.
-        values: (clips, tags) float32, the model's.
+        values: (clips, tags) float32, the predicted scores.
         targets: (clips, tags) float32, 1 where a clip has a tag.
         single_label: each clip has exactly one of the tags.
     """
@@ -55,9 +55,9 @@ class Scores:
             self.single_label,
         )
 
-    def draw(self, rounds: int, seed: int) -> np.ndarray:
-        """Return a bootstrap's counts, (clips, rounds); see `zoo.evaluation.metrics.draw`."""
-        return metrics.draw(metrics.units(self.groups), rounds, seed)
+    def resample(self, rounds: int, seed: int) -> np.ndarray:
+        """Return a bootstrap's counts, (clips, rounds); see `zoo.evaluation.metrics.resample`."""
+        return metrics.resample(metrics.units(self.groups), rounds, seed)
 
     def save(self, path: PathLike) -> None:
         """Write a NumPy archive (.npz) that `load` reads; it holds arrays alone, no pickles."""
@@ -82,15 +82,15 @@ class Scores:
         return cls(clips, groups, tags, found["values"], found["targets"], single)
 
 
-class Heard(NamedTuple):
-    """What a model made of a corpus."""
+class Predictions(NamedTuple):
+    """The predictions of a model for a corpus."""
 
     values: np.ndarray  # (clips, labels) float32; NaN where a clip failed
-    seconds: np.ndarray  # (clips,) seconds of sound that were heard
+    seconds: np.ndarray  # (clips,) seconds of decoded sound
     failures: "tuple[Skipped, ...]"
 
 
-def loaded(model: "AudioModel | PathLike") -> "AudioModel":
+def load_model(model: "AudioModel | PathLike") -> "AudioModel":
     """Return the model, loaded if it is a name or a file.
 
     Raises:
@@ -137,13 +137,13 @@ def matched(
     return {tag: (ours, theirs) for tag, (ours, theirs) in tags.items()}
 
 
-def scores(
-    heard: Heard, labels: Sequence[str], corpus: "Corpus", tags: Mapping[str, tuple]
+def of_clips(
+    predictions: Predictions, labels: Sequence[str], corpus: "Corpus", tags: Mapping[str, tuple]
 ) -> Scores:
-    """Return the scores of the clips that could be heard, in the columns of `tags`.
+    """Return the scores of the clips that could be decoded, in the columns of `tags`.
 
-    Of a single-label corpus, clips whose label is not among the tags are left out: no answer to
-    them would be right.
+    Of a single-label corpus, clips whose label is not among the tags are left out: no prediction
+    for them could be right.
 
     Raises:
         ZooError: no clip is left.
@@ -151,12 +151,14 @@ def scores(
     targets = synonyms.merged(
         corpus.targets, corpus.labels, {t: ours for t, (ours, _) in tags.items()}
     )
-    values = synonyms.merged(heard.values, labels, {t: theirs for t, (_, theirs) in tags.items()})
+    values = synonyms.merged(
+        predictions.values, labels, {t: theirs for t, (_, theirs) in tags.items()}
+    )
     keep = np.isfinite(values).all(axis=1)
     if corpus.single_label:
         keep &= targets.any(axis=1)
     if not keep.any():
-        reasons = "; ".join(f"{f.name}: {f.reason}" for f in heard.failures[:3])
+        reasons = "; ".join(f"{f.name}: {f.reason}" for f in predictions.failures[:3])
         raise ZooError(f"{corpus.name}: no clip is left to score. {reasons}")
     whole = Scores(
         tuple(clip.name for clip in corpus.clips),
@@ -169,20 +171,20 @@ def scores(
     return whole.take(np.flatnonzero(keep).tolist())
 
 
-def hear(
+def predict(
     model: "AudioModel",
     corpus: "Corpus",
     batch_size: int = 16,
     cache: PathLike | None = None,
     progress: bool = False,
-) -> Heard:
+) -> Predictions:
     """Run every clip of a corpus through a network, in batches that go across clips.
 
     A clip's score is the mean over its segments, each weighted by the seconds of audio that no
     earlier segment covered.
 
     Args:
-        model: one that judges clips, not frames.
+        model: a tagger: one prediction per clip, not per frame.
         corpus: its clips; its labels do not matter here.
         batch_size: segments that go through the network at once.
         cache: folder for decoded sound, see `zoo.data.segments`; None to decode.
@@ -195,27 +197,27 @@ def hear(
     seconds = np.zeros(len(corpus))
     batches = dataset.segments(corpus, model, batch_size=batch_size, cache=cache)
     try:
-        with bar(f"{model.name} hears {corpus.name}", len(corpus), progress) as advance:
+        with bar(f"{model.name} on {corpus.name}", len(corpus), progress) as advance:
             shown = advancing(batches.as_numpy_iterator(), advance)
             answers, clips, fresh = prediction.predict_batches(model, shown, batch_size)
         values = prediction.clip_means(answers, clips, fresh, len(corpus))
         np.add.at(seconds, clips, fresh)
     except Exception:
-        # If no clip at all can be decoded, the pipeline raises; `scores` will say so.
+        # If no clip at all can be decoded, the pipeline raises; `of_clips` reports it.
         if len(dataset.failures(batches)) < len(corpus):
             raise
     failures = list(dataset.failures(batches))
     failed = {failure.name for failure in failures}
     for i, clip in enumerate(corpus.clips):
         if clip.name in failed:
-            values[i] = np.nan  # also what was heard of it before it failed
+            values[i] = np.nan  # also the segments before the failure
         elif not np.isfinite(values[i]).all():
-            failures.append(skip(clip, "the model's answer is not finite"))
-    return Heard(values.astype("float32"), seconds, tuple(failures))
+            failures.append(skip(clip, "the prediction is not finite"))
+    return Predictions(values.astype("float32"), seconds, tuple(failures))
 
 
 def advancing(batches: Iterable[tuple], advance: Callable[..., None]) -> Iterator[tuple]:
-    """Pass on batches of (waveform, clip, ...), and tell how many more clips were begun."""
+    """Pass on batches of (waveform, clip, ...), and report how many more clips were begun."""
     begun = 0
     for batch in batches:
         yield batch
@@ -225,9 +227,9 @@ def advancing(batches: Iterable[tuple], advance: Callable[..., None]) -> Iterato
 
 
 def skip(clip: "Clip", reason: str) -> "Skipped":
-    """Log that a clip is left out, and return its entry in the list of failures."""
+    """Log that a clip is skipped, and return its entry in the list of failures."""
     from zoo.data.corpus import Skipped
 
     reason = reason.removeprefix(f"{clip.path}: ")
-    logger.warning("%s is left out: %s", clip.name, reason)
+    logger.warning("%s is skipped: %s", clip.name, reason)
     return Skipped(clip.name, reason)

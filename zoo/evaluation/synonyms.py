@@ -7,7 +7,7 @@ otherwise:
 
 - "classic" is "classical": in MagnaTagATune, whose players typed what came to mind, it stands where
   others wrote "classical". ("classic rock" is something else.)
-- "choral" is "choir", and "instrumental" is "no vocals": the same sounds, told from two sides.
+- "choral" is "choir", and "instrumental" is "no vocals": the same sounds, from two points of view.
 - "female", "woman" and "female vocalists" are the same voice; so are those of men.
 - "electronica" and "electro" are not "electronic", "chill" and "mellow" are not "chillout",
   "singing" is not "vocals" (voices may speak), "orchestral" is not "classical", and "quiet" is not

@@ -10,7 +10,7 @@ from zoo.utils.text import columns, count, markdown_table, plural, wrapped
 
 Row = tuple[str, ...]
 
-RECORD = ("model", "data", "split", "clips")  # what every row of a CSV says
+RECORD = ("model", "data", "split", "clips")  # columns of every CSV
 
 
 # --- one model ---
@@ -18,14 +18,14 @@ RECORD = ("model", "data", "split", "clips")  # what every row of a CSV says
 
 def evaluation(e: EvaluationRecord) -> str:
     """Return an evaluation as a person reads it."""
-    heard = f"{e.audio / 3600:.2f} h" if e.audio >= 3600 else f"{e.audio / 60:.1f} min"
+    length = f"{e.audio / 3600:.2f} h" if e.audio >= 3600 else f"{e.audio / 60:.1f} min"
     lines = [
-        f"{e.model} on {name(e)}: {plural(e.clips, 'clip')}, {heard}, heard in {e.seconds:.0f} s"
+        f"{e.model} on {name(e)}: {plural(e.clips, 'clip')}, {length}, scored in {e.seconds:.0f} s"
     ]
     width = max(map(len, e.metrics))
     lines += [f"  {metric:<{width}}  {score}" for metric, score in e.metrics.items()]
     if e.bootstrap:
-        lines.append(f"  [95 % intervals: {drawn(e)}]")
+        lines.append(f"  [95 % intervals: {resampled(e)}]")
     if e.tags:
         rows: list[Row] = [("tag", "clips", "ROC-AUC", "PR-AUC")]
         rows += [(t.tag, f"{t.positives:,}", str(t.roc_auc), str(t.pr_auc)) for t in e.tags]
@@ -36,7 +36,7 @@ def evaluation(e: EvaluationRecord) -> str:
             ratios = (f"{r:.3f}" for r in (o.f_measure, o.precision, o.recall))
             rows.append((o.clip, str(o.onsets), str(o.found), *ratios))
         lines += ["", *columns(rows, right="onsets found F precision recall")]
-    for title, left in (("not scored", e.skipped), ("not heard", e.failures)):
+    for title, left in (("not scored", e.skipped), ("not decoded", e.failures)):
         if left:
             lines += ["", f"{title}: {len(left)}", *(f"  {s.name}: {s.reason}" for s in left)]
     return "\n".join(lines)
@@ -74,7 +74,7 @@ def comparison(c: ComparisonRecord) -> str:
     lines += columns(models(c), right="parameters MB speed")
     if c.differences:
         rows = [("", *c.metrics), *differences(c)]
-        lines += ["", f"[95 % intervals: {drawn(c.entries[0].evaluation)}]", ""]
+        lines += ["", f"[95 % intervals: {resampled(c.entries[0].evaluation)}]", ""]
         lines += ["differences, one minus the other", *(f"  {line}" for line in columns(rows))]
     if c.left_out:
         lines += ["", "not compared"]
@@ -88,7 +88,7 @@ def comparison_markdown(c: ComparisonRecord) -> str:
     head, *rows = models(c)
     lines = [f"**{title(c)}**: {scope(c)}.", "", *markdown_table(head, rows)]
     if c.differences:
-        what = f"One minus the other, with 95 % intervals of {drawn(c.entries[0].evaluation)}:"
+        what = f"One minus the other, with 95 % intervals of {resampled(c.entries[0].evaluation)}:"
         lines += ["", what, "", *markdown_table(("", *c.metrics), list(differences(c)))]
     if c.tags:
         compared = ", ".join(t.tag for t in c.entries[0].evaluation.tags)
@@ -110,9 +110,9 @@ def models(c: ComparisonRecord) -> list[Row]:
     rows: list[Row] = [(*head, *(f"published {metric}" for metric in known), "speed")]
     for e in c.entries:
         scores = (str(score) for score in e.evaluation.metrics.values())
-        told = (f"{e.published[m]:.4f}" if m in e.published else "" for m in known)
+        known_scores = (f"{e.published[m]:.4f}" if m in e.published else "" for m in known)
         cost = (count(e.parameters), f"{e.size / 1e6:.1f}", e.licence)
-        rows.append((e.model, *cost, *scores, *told, f"{e.speed:.0f} ({e.relative:.2f})"))
+        rows.append((e.model, *cost, *scores, *known_scores, f"{e.speed:.0f} ({e.relative:.2f})"))
     return rows
 
 
@@ -144,8 +144,8 @@ def model_row(c: ComparisonRecord, e: Entry) -> Row:
     """Return a model's row of a CSV file."""
     scores: list[str] = []
     for metric, score in e.evaluation.metrics.items():
-        told = f"{e.published[metric]:.6f}" if metric in e.published else ""
-        scores += [*cells(score), told]
+        theirs = f"{e.published[metric]:.6f}" if metric in e.published else ""
+        scores += [*cells(score), theirs]
     cost = (str(e.parameters), str(e.size), e.licence, f"{e.speed:.2f}", f"{e.relative:.3f}")
     tags = str(len(e.evaluation.tags)) if c.tags else ""
     return (e.model, *record(c), tags, *scores, *cost, e.evaluation.weights)
@@ -176,8 +176,8 @@ def scope(c: ComparisonRecord) -> str:
     return f"{clips}, {tags} that all know" if c.tags else clips
 
 
-def drawn(e: EvaluationRecord) -> str:
-    """Return what a bootstrap drew, in words."""
+def resampled(e: EvaluationRecord) -> str:
+    """Return what a bootstrap resampled, in words."""
     return f"{e.bootstrap:,} resamples of {e.groups:,} {e.drawn}"
 
 

@@ -20,13 +20,13 @@ def of_tags(
     model: "AudioModel",
     corpus: Corpus,
     tags: dict[str, tuple[tuple[str, ...], tuple[str, ...]]],
-    heard: scoring.Heard,
+    predictions: scoring.Predictions,
     bootstrap: int,
     seed: int,
 ) -> Evaluation:
-    """Return the evaluation of what a model made of a corpus; arguments as in `scoring`."""
-    scores = scoring.scores(heard, model.labels, corpus, tags)
-    counts = scores.draw(bootstrap, seed)
+    """Return the evaluation of predictions for a corpus; arguments as in `scores.py`."""
+    scores = scoring.of_clips(predictions, model.labels, corpus, tags)
+    counts = scores.resample(bootstrap, seed)
     each, skipped, rounds = tag_scores(scores, tags, counts)
     macro = {
         name: with_interval(sum(s.value for s in found) / len(each), rounds[name])
@@ -42,13 +42,13 @@ def of_tags(
         answers, more, confusion = single_label(scores, counts)
         macro, rounds = macro | answers, rounds | more
     return Evaluation(
-        **record(model, corpus, scores.groups, heard.seconds, counts.shape[1], seed),
+        **record(model, corpus, scores.groups, predictions.seconds, counts.shape[1], seed),
         metrics=macro,
         tags=tuple(each),
         skipped=tuple(skipped),
         classes=scores.tags if scores.single_label else (),
         confusion=confusion,
-        failures=heard.failures,
+        failures=predictions.failures,
         scores=scores,
         rounds=rounds,
     )
@@ -118,15 +118,15 @@ def record(
     model: "AudioModel",
     corpus: Corpus,
     groups: tuple[str, ...],
-    heard: np.ndarray,
+    seconds: np.ndarray,
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Return what every evaluation says of where its numbers come from."""
+    """Return the fields of every evaluation that say where its numbers come from."""
     data, _, split = corpus.name.rpartition("/") if "/" in corpus.name else (corpus.name, "", "")
     from zoo.inference import variables
 
-    drawn = "groups" if any(clip.group for clip in corpus.clips) else "files"
+    unit = "groups" if any(clip.group for clip in corpus.clips) else "files"
     number = len(set(groups))
     return {
         "model": model.name,
@@ -135,8 +135,8 @@ def record(
         "split": split,
         "clips": len(groups),
         "groups": number,
-        "drawn": "clips" if number == len(groups) else drawn,
-        "audio": float(heard.sum()),
+        "drawn": "clips" if number == len(groups) else unit,
+        "audio": float(seconds.sum()),
         "seconds": 0.0,
         "command": "",
         "bootstrap": bootstrap,
