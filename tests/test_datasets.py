@@ -404,7 +404,7 @@ def test_arrays_of_every_protocol_are_read(tmp_path, protocol, dtype):
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps({"a": values, "b": [1, 2.5, None]}, protocol))
     if protocol == 5:  # NumPy asks for a function of its own there
-        with pytest.raises(ConfigError, match="_frombuffer, which is not admitted"):
+        with pytest.raises(ConfigError, match="_frombuffer', which is not admitted"):
             pickles.read(path)
         return
     content = pickles.read(path)
@@ -416,10 +416,10 @@ def test_arrays_of_every_protocol_are_read(tmp_path, protocol, dtype):
 def test_a_pickle_that_names_a_function_is_refused_before_it_is_called(tmp_path):
     path, mark = tmp_path / "a.pkl", tmp_path / "called"
     path.write_bytes(b"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'" + bytes(mark) + b"'\ntRtR.")
-    with pytest.raises(ConfigError, match=r"asks for pathlib\.Path\.touch, which is not admitted"):
+    with pytest.raises(ConfigError, match=r"asks for 'pathlib\.Path\.touch', which is not"):
         pickles.read(path)
     path.write_bytes(b"cos\nsystem\n(S'touch " + bytes(mark) + b"'\ntR.")
-    with pytest.raises(ConfigError, match=r"asks for os\.system, which is not admitted"):
+    with pytest.raises(ConfigError, match=r"asks for 'os\.system', which is not admitted"):
         pickles.read(path)
     assert not mark.exists()
 
@@ -433,7 +433,7 @@ def test_a_pickle_whose_arrays_are_not_what_they_say_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="holds values of type 'O8'; admitted are b1"):
         pickles.read(path)
     path.write_bytes(b"(lp1\n")
-    with pytest.raises(ConfigError, match="no pickle, or a damaged one"):
+    with pytest.raises(ConfigError, match="not a pickle, or damaged, or cut off"):
         pickles.read(path)
 
 

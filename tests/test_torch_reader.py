@@ -194,7 +194,7 @@ def test_a_reference_to_what_is_no_storage_is_refused(write, tmp_path, pickled):
 )
 def test_admitted_names_are_admitted_in_their_places_only(write, tmp_path, pickled):
     path = write(tmp_path / "a.pth", {}, pickle=b"\x80\x02" + pickled + b".")
-    with pytest.raises(WeightsError, match=r"not admitted|belongs"):
+    with pytest.raises(WeightsError, match=r"not admitted|belongs|is not a file of torch\.save"):
         reader.read(path)
 
 
@@ -204,9 +204,7 @@ def test_a_small_pickle_that_stands_for_endless_text_is_answered_at_once(
 ):
     pairs = text("x") + b"q\x00" + 80 * b"h\x00\x86q\x00"  # a pair of pairs of pairs
     path = write(tmp_path / "a.pth", {}, pickle=b"\x80\x02" + start + pairs + end + b".")
-    with pytest.raises(
-        WeightsError, match=r"storage of its own|expected a dictionary|not a tensor"
-    ):
+    with pytest.raises(WeightsError, match="refers to its own objects so often"):
         reader.read(path)
 
 

@@ -1,9 +1,7 @@
-"""Reader of PyTorch's saved state dicts, without PyTorch and without Python's unpickler.
+"""Reader of PyTorch's saved state dicts, without PyTorch and without trust.
 
-A pickle is a program, and Python's unpickler runs whatever it asks for. The reader here knows only
-the few instructions that a dictionary of tensors is made of, as data: a name such as
-"torch FloatStorage" is compared with a list and stands for itself; nothing is imported or called.
-Everything else is refused.
+A pickle is a program; what this one may ask for are the few names that a dictionary of tensors is
+made of, answered with stand-ins (`zoo.utils.unpickling`). Everything else is refused.
 
 Two layouts, both read in PyTorch's ``torch/serialization.py``:
 
@@ -18,7 +16,7 @@ values, as those of tied weights are, are refused.
 
 import io
 import math
-import pickletools
+import reprlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +25,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from zoo.errors import WeightsError
+from zoo.utils.unpickling import MAX_AXES, Refused, StandIn, Word, load, the
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
-DICTIONARY = "collections OrderedDict"
-REBUILD = "torch._utils _rebuild_tensor_v2"
 STORAGES = {
-    "torch FloatStorage": "<f4",
-    "torch DoubleStorage": "<f8",
-    "torch HalfStorage": "<f2",
-    "torch LongStorage": "<i8",
-    "torch IntStorage": "<i4",
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
 }
 
 
@@ -61,9 +58,9 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         if member:
-            raise _Refused(f"holds one dictionary, but its part {member!r} was asked for")
+            raise Refused(f"holds one dictionary, but its part {member!r} was asked for")
         return _archive(path) if zipfile.is_zipfile(path) else _legacy(path)
-    except _Refused as refusal:
+    except Refused as refusal:
         raise WeightsError(f"{path}: {refusal}") from None
     except (
         EOFError,
@@ -80,10 +77,6 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
         ) from error
 
 
-class _Refused(Exception):
-    """The file holds what this reader does not admit, or contradicts itself."""
-
-
 # --- layouts ---
 
 
@@ -91,44 +84,47 @@ def _legacy(path: Path) -> dict[str, np.ndarray]:
     """Read five pickles and the storages that follow them."""
     stream = io.BytesIO(path.read_bytes())
     if (_unpickled(stream), _unpickled(stream)) != (MAGIC, PROTOCOL):
-        raise _Refused("does not begin with PyTorch's magic number and protocol")
+        raise Refused("does not begin with PyTorch's magic number and protocol")
     machine = _unpickled(stream)
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
-        raise _Refused("was not written on a little-endian machine")
+        raise Refused("was not written on a little-endian machine")
     tensors, keys = _state(_unpickled(stream)), _unpickled(stream)
     owners = {tensor.storage.key: name for name, tensor in tensors.items()}
-    if sorted(_the(str, key) for key in _the(list, keys)) != sorted(owners):
-        raise _Refused("lists other storages than its tensors have")
+    if sorted(the(str, key) for key in the(list, keys)) != sorted(owners):
+        raise Refused("lists other storages than its tensors have")
     arrays = {}
     for key in keys:
         name = owners[key]
         tensor = tensors[name]
         count = int.from_bytes(_bytes(stream, 8, name), "little")
         if count != tensor.storage.count:
-            raise _Refused(f"has {count} values for {name!r}, expected {tensor.storage.count}")
+            raise Refused(f"has {count} values for {name!r}, expected {tensor.storage.count}")
         arrays[name] = tensor.array(_bytes(stream, tensor.storage.bytes, name))
     if stream.read(1):
-        raise _Refused("goes on after its last storage")
+        raise Refused("goes on after its last storage")
     return {name: arrays[name] for name in tensors}
 
 
 def _archive(path: Path) -> dict[str, np.ndarray]:
     """Read a zip archive: a pickle and a file for each storage, in a folder of any name."""
     with zipfile.ZipFile(path) as archive:
+        announced = sum(entry.file_size for entry in archive.infolist())
+        if announced > path.stat().st_size:  # files that overlap
+            raise Refused(f"announces {announced} bytes, more than the file has")
         folders = [name[: -len("data.pkl")] for name in archive.namelist() if _is_pickle(name)]
         if len(folders) != 1:
-            raise _Refused(f"is an archive with {len(folders)} files data.pkl, expected one")
+            raise Refused(f"is an archive with {len(folders)} files data.pkl, expected one")
         (folder,) = folders
         if f"{folder}byteorder" in archive.namelist() and (
             _stored(archive, f"{folder}byteorder") != b"little"
         ):
-            raise _Refused("was not written on a little-endian machine")
+            raise Refused("was not written on a little-endian machine")
         tensors = _state(_unpickled(io.BytesIO(_stored(archive, f"{folder}data.pkl"))))
         arrays = {}
         for name, tensor in tensors.items():
             values = _stored(archive, f"{folder}data/{tensor.storage.key}")
             if len(values) != tensor.storage.bytes:
-                raise _Refused(
+                raise Refused(
                     f"has {len(values)} bytes for {name!r}, expected {tensor.storage.bytes}"
                 )
             arrays[name] = tensor.array(values)
@@ -142,25 +138,18 @@ def _is_pickle(name: str) -> bool:
 def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return a file of the archive; compressed ones, which could be bombs, are not PyTorch's."""
     if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-        raise _Refused(f"holds {name!r} compressed, which PyTorch does not do")
+        raise Refused(f"holds {name!r} compressed, which PyTorch does not do")
     return archive.read(name)
 
 
 def _bytes(stream: BinaryIO, count: int, name: str) -> bytes:
     data = stream.read(count)
     if len(data) < count:
-        raise _Refused(f"ends inside the values of {name!r}: it is cut off")
+        raise Refused(f"ends inside the values of {name!r}: it is cut off")
     return data
 
 
 # --- what a pickle may say ---
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A class or function that the pickle names. It stands for itself and cannot be called."""
-
-    name: str
 
 
 @dataclass(frozen=True)
@@ -176,12 +165,29 @@ class _Storage:
         return self.count * np.dtype(self.dtype).itemsize
 
 
-@dataclass(frozen=True)
-class _Tensor:
-    """A whole storage and a shape."""
+class _Tensor(StandIn):
+    """A whole storage in C order, and a shape: a call of `_rebuild_tensor_v2`."""
 
-    storage: _Storage
-    shape: tuple[int, ...]
+    __slots__ = ("shape", "storage")
+
+    def __init__(self, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any):
+        sizes = [the(int, size) for size in the(tuple, shape)]
+        strides = [the(int, step) for step in the(tuple, stride)]
+        if len(sizes) > MAX_AXES or min(sizes + strides, default=0) < 0:
+            raise Refused(f"holds a tensor of shape {reprlib.repr(shape)}, which is not admitted")
+        count = the(_Storage, storage).count
+        steps = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+        in_order = len(sizes) == len(strides) and all(
+            size == 1 or step == expected
+            for size, step, expected in zip(sizes, strides, steps, strict=True)
+        )
+        if offset != 0 or math.prod(sizes) != count or (count and not in_order):
+            raise Refused(
+                f"holds a tensor of shape {shape}, stride {reprlib.repr(stride)} and offset "
+                f"{reprlib.repr(offset)} in a storage of {count} values: a view, which is not "
+                "admitted"
+            )
+        self.storage, self.shape = storage, shape
 
     def array(self, values: bytes) -> np.ndarray:
         """Return the values as a writable array in this machine's byte order."""
@@ -189,132 +195,46 @@ class _Tensor:
         return np.frombuffer(values, dtype).reshape(self.shape).astype(dtype[1:])
 
 
-def _state(content: Any) -> dict[str, _Tensor]:
-    """Check that the content is a flat dictionary of tensors, none of which share values."""
-    if not isinstance(content, dict):
-        raise _Refused(f"holds a {type(content).__name__}, expected a dictionary of tensors")
-    for name, value in content.items():
-        if not isinstance(value, _Tensor):
-            raise _Refused(f"holds {name!r}, which is not a tensor")
-    keys = [tensor.storage.key for tensor in content.values()]
-    if len(set(keys)) < len(keys):
-        raise _Refused("holds tensors that share their values, which is not admitted")
-    return content
+class _Dictionary(StandIn, dict):
+    """An OrderedDict, made empty. Its attributes, versions of layers, are of no use here."""
+
+    def __init__(self, *arguments: Any):
+        if arguments:
+            raise Refused("makes a dictionary from arguments, which is not admitted")
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+NAMES: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): _Dictionary,
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+    **{("torch", name): Word(name) for name in STORAGES},
+}
 
 
 def _unpickled(stream: BinaryIO) -> Any:
-    """Follow one pickle's instructions and leave the stream behind it.
-
-    The instructions are those that Python's ``pickletools`` describes; those that are not here are
-    refused. Work is done on a stack; MARK puts it aside until the next instruction that gathers.
-    """
-    stack: list[Any] = []
-    aside: list[list[Any]] = []
-    memo: dict[int, Any] = {}
-    argument: Any
-    for opcode, argument, _ in pickletools.genops(stream):
-        match opcode.name:
-            case "PROTO":
-                pass
-            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINUNICODE":
-                stack.append(argument)
-            case "NONE":
-                stack.append(None)
-            case "NEWTRUE" | "NEWFALSE":
-                stack.append(opcode.name == "NEWTRUE")
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_DICT":
-                stack.append({})
-            case "MARK":
-                aside.append(stack)
-                stack = []
-            case "TUPLE":
-                gathered, stack = stack, aside.pop()
-                stack.append(tuple(gathered))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                count = int(opcode.name[-1])
-                gathered = [stack.pop() for _ in range(count)]
-                stack.append(tuple(reversed(gathered)))
-            case "APPENDS":
-                gathered, stack = stack, aside.pop()
-                _the(list, stack[-1]).extend(gathered)
-            case "SETITEM":
-                value, key = stack.pop(), stack.pop()
-                _the(dict, stack[-1])[_the(str, key)] = value
-            case "SETITEMS":
-                gathered, stack = stack, aside.pop()
-                for key, value in zip(gathered[::2], gathered[1::2], strict=True):
-                    _the(dict, stack[-1])[_the(str, key)] = value
-            case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
-            case "GLOBAL":
-                stack.append(_name(argument))
-            case "BINPERSID":
-                stack.append(_storage(stack.pop()))
-            case "REDUCE":
-                arguments, function = stack.pop(), stack.pop()
-                stack.append(_made(_the(_Name, function).name, _the(tuple, arguments)))
-            case "BUILD":  # attributes of an OrderedDict: versions of layers, of no use here
-                stack.pop()
-                _the(dict, stack[-1])
-            case "STOP":
-                (result,) = stack
-                return result
-            case other:
-                raise _Refused(f"holds the pickle instruction {other}, which is not admitted")
-    raise _Refused("holds a pickle without an end: it is cut off")
-
-
-def _the(kind: type, value: Any) -> Any:
-    """Return a value that must be of a kind."""
-    if type(value) is not kind:
-        raise _Refused(f"holds a {type(value).__name__} where a {kind.__name__} belongs")
-    return value
-
-
-def _name(name: str) -> _Name:
-    """Admit a class or function that state dicts are made of."""
-    if name not in (DICTIONARY, REBUILD, *STORAGES):
-        raise _Refused(f"asks for {name.replace(' ', '.')!r}, which is not admitted")
-    return _Name(name)
+    return load(stream, NAMES, _storage, kind="a file of torch.save")
 
 
 def _storage(identity: Any) -> _Storage:
     """Read ("storage", type, key, device, count) and, in the legacy layout, a view that is None."""
     match identity:
-        case ("storage", _Name(kind), str(key), str(), int(count), *view):
+        case ("storage", Word(word=kind), str(key), str(), int(count), *view):
             if kind in STORAGES and count >= 0 and view in ([], [None]):
                 return _Storage(key, STORAGES[kind], count)
-    raise _Refused("refers to something that is not a storage of its own")
+    raise Refused("refers to something that is not a storage of its own")
 
 
-def _made(name: str, arguments: tuple) -> dict | _Tensor:
-    """Return what one of the two admitted functions makes of its arguments."""
-    if name == DICTIONARY and not arguments:
-        return {}
-    match arguments:
-        case (_Storage(), int(), tuple(shape), tuple(stride), _, {}) if name == REBUILD:
-            if all(type(number) is int and number >= 0 for number in shape + stride):
-                return _tensor(*arguments[:4])
-    raise _Refused(f"calls {name.replace(' ', '.')!r} in a way that is not admitted")
-
-
-def _tensor(storage: _Storage, offset: int, shape: tuple, stride: tuple) -> _Tensor:
-    """Admit a tensor that is the whole of its storage, in C order."""
-    steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    in_order = len(shape) == len(stride) and all(
-        size == 1 or step == expected
-        for size, step, expected in zip(shape, stride, steps, strict=True)
-    )
-    whole = offset == 0 and math.prod(shape) == storage.count
-    if not whole or (storage.count and not in_order):
-        raise _Refused(
-            f"holds a tensor of shape {shape}, stride {stride} and offset {offset} in a storage "
-            f"of {storage.count} values: a view, which is not admitted"
-        )
-    return _Tensor(storage, shape)
+def _state(content: Any) -> dict[str, _Tensor]:
+    """Check that the content is a flat dictionary of tensors, none of which share values."""
+    if not isinstance(content, dict):
+        raise Refused(f"holds a {type(content).__name__}, expected a dictionary of tensors")
+    for name, value in content.items():
+        if not isinstance(value, _Tensor):
+            raise Refused(f"holds {the(str, name)!r}, which is not a tensor")
+        the(str, name)
+    keys = [tensor.storage.key for tensor in content.values()]
+    if len(set(keys)) < len(keys):
+        raise Refused("holds tensors that share their values, which is not admitted")
+    return content
