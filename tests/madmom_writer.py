@@ -1,7 +1,9 @@
 """Writes pickles as madmom's are, instruction by instruction, for tests of their reader."""
 
+import io
 import struct
-from typing import Any
+import tarfile
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -11,6 +13,16 @@ STATE = (3, "<", None, None, None, -1, -1, 0)  # what NumPy says of a plain litt
 def network(*layers: bytes) -> bytes:
     """A whole file: a network of layers that `layer` made."""
     return program(made("madmom.ml.nn NeuralNetwork", layers=b"](" + b"".join(layers) + b"e"))
+
+
+def archive(target: BinaryIO, networks: dict[str, dict[str, np.ndarray]]) -> None:
+    """Write a source distribution: by file name, networks of one layer with these attributes."""
+    with tarfile.open(fileobj=target, mode="w:gz") as out:
+        for name, attributes in networks.items():
+            content = network(layer("FeedForwardLayer", **attributes))
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            out.addfile(entry, io.BytesIO(content))
 
 
 def program(*instructions: bytes) -> bytes:

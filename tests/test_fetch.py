@@ -10,14 +10,13 @@ import subprocess
 import sys
 import threading
 import types
-import zipfile
 from pathlib import Path
 
 import file_server
+import madmom_writer
 import numpy as np
 import pytest
 import safetensors.numpy
-import tf1_writer
 from file_server import sha256
 
 import zoo
@@ -27,7 +26,7 @@ from zoo.weights import cache, fetch, network
 
 KERNEL = np.arange(12, dtype="float32").reshape(3, 4)
 NATIVE = safetensors.numpy.save({"head/kernel": KERNEL})
-WHEEL = "fakenet-1.0-py3-none-any.whl"
+RELEASE = "fakenet-1.0.tar.gz"
 
 pytestmark = pytest.mark.usefixtures("bare_surroundings")
 
@@ -39,25 +38,23 @@ def server():
 
 
 @pytest.fixture
-def wheel(server, monkeypatch, tmp_path) -> bytes:
-    """A release that holds a TF1 checkpoint, and the architecture that adopts it."""
-    tf1_writer.write(tmp_path / "release", "net/", {"dense/kernel": KERNEL, "step": np.array(3)})
+def release(server, monkeypatch) -> bytes:
+    """A release that holds a network of madmom, and the architecture that adopts it."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for file in (tmp_path / "release" / "net").iterdir():
-            archive.write(file, f"net/{file.name}")
-    server.files[f"/{WHEEL}"] = packed.getvalue()
+    madmom_writer.archive(packed, {"net.pkl": {"weights": KERNEL, "bias": KERNEL[0]}})
+    server.files[f"/{RELEASE}"] = packed.getvalue()
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple/")
     model = types.ModuleType("zoo.models.fake2020")
-    model.from_fakenet = lambda tensors: {"head/kernel": tensors["dense/kernel"].T.copy().T}
+    weights = "0 FeedForwardLayer/weights"
+    model.from_fakenet = lambda tensors: {"head/kernel": tensors[weights].T.copy().T}
     monkeypatch.setitem(sys.modules, "zoo.models.fake2020", model)
     return packed.getvalue()
 
 
 def from_index(content: bytes, **changes) -> dict:
-    source = {"kind": "pypi", "project": "fakenet", "version": "1.0", "file": WHEEL}
+    source = {"kind": "pypi", "project": "fakenet", "version": "1.0", "file": RELEASE}
     source |= {"sha256": sha256(content), "bytes": len(content)}
-    return source | {"format": "tf1", "member": "net/", "adopt": "from_fakenet"} | changes
+    return source | {"format": "madmom", "member": "net.pkl", "adopt": "from_fakenet"} | changes
 
 
 def from_address(url: str, content: bytes = NATIVE, **changes) -> dict:
@@ -144,56 +141,56 @@ def test_a_damaged_bundled_file_without_another_source_is_an_error(monkeypatch, 
 
 
 @pytest.mark.parametrize("listing", ["html", "json"])
-def test_a_release_is_found_by_name_converted_and_cached(server, wheel, listing):
+def test_a_release_is_found_by_name_converted_and_cached(server, release, listing):
     server.listing = listing
-    known = catalogue(from_index(wheel))
+    known = catalogue(from_index(release))
     arrays = fetch.tensors("fake2020.test", known)
     assert list(arrays) == ["head/kernel"]
     np.testing.assert_array_equal(arrays["head/kernel"], KERNEL)
     fetch.tensors("fake2020.test", known)
-    assert server.requests == {"/simple/fakenet/": 1, f"/{WHEEL}": 1}
+    assert server.requests == {"/simple/fakenet/": 1, f"/{RELEASE}": 1}
 
 
-def test_a_cached_checkpoint_needs_no_network(wheel, monkeypatch):
-    first = fetch.tensors("fake2020.test", catalogue(from_index(wheel)))
+def test_a_cached_checkpoint_needs_no_network(release, monkeypatch):
+    first = fetch.tensors("fake2020.test", catalogue(from_index(release)))
     monkeypatch.setenv("ZOO_OFFLINE", "1")
-    second = fetch.tensors("fake2020.test", catalogue(from_index(wheel)))
+    second = fetch.tensors("fake2020.test", catalogue(from_index(release)))
     np.testing.assert_array_equal(first["head/kernel"], second["head/kernel"])
 
 
-def test_the_cache_records_the_checksum_as_sha256sum_does(wheel):
-    file = fetch.path("fake2020.test", catalogue(from_index(wheel)))
+def test_the_cache_records_the_checksum_as_sha256sum_does(release):
+    file = fetch.path("fake2020.test", catalogue(from_index(release)))
     assert left_in(cache.folder()) == [file.name, f"{file.name}.sha256"]
     record = file.with_name(f"{file.name}.sha256").read_text()
     assert record == f"{sha256(file.read_bytes())}  {file.name}\n"
 
 
-def test_other_users_may_read_a_cached_file_as_any_file_of_this_user(wheel, tmp_path):
+def test_other_users_may_read_a_cached_file_as_any_file_of_this_user(release, tmp_path):
     (tmp_path / "any").write_text("")
-    file = fetch.path("fake2020.test", catalogue(from_index(wheel)))
+    file = fetch.path("fake2020.test", catalogue(from_index(release)))
     assert file.stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
-def test_the_converted_file_says_whose_weights_it_holds(wheel):
-    file = fetch.path("fake2020.test", catalogue(from_index(wheel)))
+def test_the_converted_file_says_whose_weights_it_holds(release):
+    file = fetch.path("fake2020.test", catalogue(from_index(release)))
     with safetensors.safe_open(file, "numpy") as opened:
         assert "weights by Nobody; licence MIT" in opened.metadata()["about"]
 
 
-def test_a_change_of_the_conversion_makes_a_new_file(wheel):
-    before = fetch.path("fake2020.test", catalogue(from_index(wheel)))
+def test_a_change_of_the_conversion_makes_a_new_file(release):
+    before = fetch.path("fake2020.test", catalogue(from_index(release)))
     sys.modules["zoo.models.fake2020"].from_fakenet_again = lambda tensors: {"new": KERNEL}
-    after = fetch.path("fake2020.test", catalogue(from_index(wheel, adopt="from_fakenet_again")))
+    after = fetch.path("fake2020.test", catalogue(from_index(release, adopt="from_fakenet_again")))
     assert before != after
     assert list(safetensors.numpy.load_file(after)) == ["new"]
 
 
-def test_the_index_of_pips_configuration_file_is_asked(server, wheel, monkeypatch, tmp_path):
+def test_the_index_of_pips_configuration_file_is_asked(server, release, monkeypatch, tmp_path):
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {server.url}/simple\n")
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     assert network.indexes() == [f"{server.url}/simple"]
-    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(wheel)))
+    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(release)))
 
 
 def test_pips_environment_overrides_its_configuration_file(monkeypatch, tmp_path):
@@ -205,37 +202,38 @@ def test_pips_environment_overrides_its_configuration_file(monkeypatch, tmp_path
         assert session.proxies["https"] == "http://file"
 
 
-def test_further_indexes_are_asked_in_turn(server, wheel, monkeypatch):
+def test_further_indexes_are_asked_in_turn(server, release, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/empty/")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{server.url}/simple/")
-    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(wheel)))
+    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(release)))
 
 
-def test_an_index_without_the_project_or_the_file_is_said_to_be_so(server, wheel, monkeypatch):
+def test_an_index_without_the_project_or_the_file_is_said_to_be_so(server, release, monkeypatch):
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{server.url}/empty/")
-    message = failure(from_index(wheel, file="fakenet-1.0.tar.gz"))
-    assert f"index {server.url}/simple/: fakenet 1.0 has no file fakenet-1.0.tar.gz" in message
+    message = failure(from_index(release, file="fakenet-1.0.zip"))
+    assert f"index {server.url}/simple/: fakenet 1.0 has no file fakenet-1.0.zip" in message
     assert f"index {server.url}/empty/: has no project 'fakenet'" in message
 
 
-def test_an_address_that_is_no_package_index_is_said_to_be_so(server, wheel, monkeypatch):
+def test_an_address_that_is_no_package_index_is_said_to_be_so(server, release, monkeypatch):
     server.files["/other/fakenet/"] = b"\0"
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/other/")
-    assert "does not answer as a package index" in failure(from_index(wheel))
+    assert "does not answer as a package index" in failure(from_index(release))
 
 
-def test_a_password_in_the_indexs_address_stays_out_of_the_message(server, wheel, monkeypatch):
+def test_a_password_in_the_indexs_address_stays_out_of_the_message(server, release, monkeypatch):
     address = server.url.replace("://", "://user:secret@")
     monkeypatch.setenv("PIP_INDEX_URL", f"{address}/wheels/")
     server.files["/wheels/fakenet/"] = b"\0"
-    message = failure(from_index(wheel))
+    message = failure(from_index(release))
     assert f"{server.url}/wheels/" in message
     assert "secret" not in message
 
 
-def test_a_release_without_the_variables_expected_is_refused(wheel):
+def test_a_release_without_the_variables_expected_is_refused(release):
     sys.modules["zoo.models.fake2020"].from_fakenet = lambda tensors: {"a": tensors["b"]}
-    assert "has no variable 'b', which fake2020.from_fakenet expects" in failure(from_index(wheel))
+    message = failure(from_index(release))
+    assert "has no variable 'b', which fake2020.from_fakenet expects" in message
 
 
 # --- addresses ---
@@ -305,10 +303,10 @@ def test_without_a_network_the_message_lists_what_was_tried_and_what_helps(serve
 
 
 @pytest.mark.parametrize("variable", ["ZOO_OFFLINE", "HF_HUB_OFFLINE"])
-def test_the_network_can_be_forbidden(server, wheel, monkeypatch, variable):
+def test_the_network_can_be_forbidden(server, release, monkeypatch, variable):
     monkeypatch.setenv(variable, "1")
     monkeypatch.setenv("ZOO_MIRROR", server.url)
-    message = failure(from_index(wheel), from_address(server.url))
+    message = failure(from_index(release), from_address(server.url))
     assert f"{variable} is set, which forbids the network" in message
     assert f"unset {variable}" in message
     assert not server.requests
@@ -317,12 +315,12 @@ def test_the_network_can_be_forbidden(server, wheel, monkeypatch, variable):
 # --- mirrors ---
 
 
-def test_a_mirror_in_a_folder_comes_before_the_network(server, wheel, monkeypatch, tmp_path):
-    (tmp_path / WHEEL).write_bytes(wheel)
+def test_a_mirror_in_a_folder_comes_before_the_network(server, release, monkeypatch, tmp_path):
+    (tmp_path / RELEASE).write_bytes(release)
     monkeypatch.setenv("ZOO_MIRROR", str(tmp_path))
-    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(wheel)))
+    assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(release)))
     assert not server.requests
-    assert (tmp_path / WHEEL).read_bytes() == wheel
+    assert (tmp_path / RELEASE).read_bytes() == release
 
 
 def test_a_mirror_in_a_folder_serves_without_a_network(monkeypatch, tmp_path):

@@ -1,15 +1,14 @@
 import io
 import sys
 import types
-import zipfile
 from pathlib import Path
 
 import file_server
+import madmom_writer
 import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
-import tf1_writer
 from click.testing import CliRunner
 from file_server import sha256
 
@@ -20,7 +19,7 @@ from zoo.weights import cache, fetch
 
 KERNEL = np.arange(12, dtype="float32").reshape(3, 4)
 NATIVE = safetensors.numpy.save({"head/kernel": KERNEL})
-WHEEL = "fakenet-1.0-py3-none-any.whl"
+RELEASE = "fakenet-1.0.tar.gz"
 
 
 @pytest.fixture
@@ -50,28 +49,24 @@ def checkpoint(**source) -> dict:
 
 
 @pytest.fixture
-def known(server, monkeypatch, tmp_path) -> manifest.Manifest:
-    """Three checkpoints: two in one wheel of a package index, one at an address."""
+def known(server, monkeypatch) -> manifest.Manifest:
+    """Three checkpoints: two in one release of a package index, one at an address."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for part in ("one", "two"):
-            tf1_writer.write(tmp_path / "release", f"{part}/", {"dense/kernel": KERNEL})
-            for file in (tmp_path / "release" / part).iterdir():
-                archive.write(file, f"{part}/{file.name}")
-    wheel = packed.getvalue()
-    server.files |= {f"/{WHEEL}": wheel, "/net.safetensors": NATIVE}
+    madmom_writer.archive(packed, {part: {"weights": KERNEL} for part in ("one", "two")})
+    content = packed.getvalue()
+    server.files |= {f"/{RELEASE}": content, "/net.safetensors": NATIVE}
     model = types.ModuleType("zoo.models.fake2020")
-    model.from_fakenet = lambda tensors: {"head/kernel": tensors["dense/kernel"]}
+    model.from_fakenet = lambda tensors: {"head/kernel": tensors["0 FeedForwardLayer/weights"]}
     monkeypatch.setitem(sys.modules, "zoo.models.fake2020", model)
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple/")
-    release = {"kind": "pypi", "project": "fakenet", "version": "1.0", "file": WHEEL}
-    release |= {"sha256": sha256(wheel), "bytes": len(wheel)}
-    release |= {"format": "tf1", "adopt": "from_fakenet"}
+    release = {"kind": "pypi", "project": "fakenet", "version": "1.0", "file": RELEASE}
+    release |= {"sha256": sha256(content), "bytes": len(content)}
+    release |= {"format": "madmom", "adopt": "from_fakenet"}
     address = {"kind": "url", "url": f"{server.url}/net.safetensors", "file": "net.safetensors"}
     address |= {"sha256": sha256(NATIVE), "bytes": len(NATIVE)}
     checkpoints = {
-        "fake2020.one": checkpoint(**release, member="one/"),
-        "fake2020.two": checkpoint(**release, member="two/"),
+        "fake2020.one": checkpoint(**release, member="one"),
+        "fake2020.two": checkpoint(**release, member="two"),
         "fake2020.native": {**checkpoint(**address), "default": True},
     }
     content = {"schema": 1, "checkpoints": checkpoints}
@@ -108,7 +103,7 @@ def listed(folder: Path) -> list[str]:
 def test_all_fills_the_cache_and_each_file_is_downloaded_once(server, known, monkeypatch):
     result = run("--all")
     assert result.exit_code == 0, result.output
-    assert server.requests == {"/simple/fakenet/": 1, f"/{WHEEL}": 1, "/net.safetensors": 1}
+    assert server.requests == {"/simple/fakenet/": 1, f"/{RELEASE}": 1, "/net.safetensors": 1}
     monkeypatch.setenv("ZOO_OFFLINE", "1")
     for name in known.checkpoints:
         np.testing.assert_array_equal(fetch.tensors(name)["head/kernel"], KERNEL)
@@ -148,11 +143,11 @@ def test_one_that_fails_does_not_stop_the_others(server, known):
 
 
 def test_a_damaged_download_is_not_kept_for_the_others(server, known):
-    wheel = server.files[f"/{WHEEL}"]
-    server.files[f"/{WHEEL}"] = wheel[:-1] + b"?"
+    content = server.files[f"/{RELEASE}"]
+    server.files[f"/{RELEASE}"] = content[:-1] + b"?"
     result = run("fake2020.one", "fake2020.two")
     assert "2 of 2 could not be fetched" in result.stderr
-    assert server.requests[f"/{WHEEL}"] == 2
+    assert server.requests[f"/{RELEASE}"] == 2
 
 
 def test_a_mirror_is_filled_and_serves_a_machine_without_a_network(
@@ -161,8 +156,8 @@ def test_a_mirror_is_filled_and_serves_a_machine_without_a_network(
     folder = tmp_path / "new" / "mirror"
     result = run("--all", "--to", folder)
     assert result.exit_code == 0, result.output
-    assert listed(folder) == sorted([WHEEL, "net.safetensors"])
-    assert server.requests[f"/{WHEEL}"] == 1
+    assert listed(folder) == sorted([RELEASE, "net.safetensors"])
+    assert server.requests[f"/{RELEASE}"] == 1
     assert not cache.folder().exists()
     monkeypatch.setenv("ZOO_MIRROR", str(folder))
     monkeypatch.setenv("ZOO_OFFLINE", "1")

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 # Instructions that plain files do not need: calls in other forms, data outside the file, and
 # results that are thrown away.
 REFUSED = {"EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ_EX", "NEXT_BUFFER", "READONLY_BUFFER"}
@@ -107,7 +108,7 @@ def _check(stream: BinaryIO, persistent: bool) -> None:
     memo: dict[int, Any] = {}
     fetched, at = 0, start
     while True:
-        opcode = pickletools.code2op[stream.read(1).decode("latin1")]
+        opcode = OPCODES[stream.read(1).decode("latin1")]
         name = opcode.name
         if name in refused:
             raise Refused(f"has the pickle instruction {name}, which is not admitted")

@@ -1,35 +1,28 @@
-"""Reader of TensorFlow 1 checkpoints (tensor bundles, format V2), without TensorFlow.
+"""Reader of TensorFlow 1 checkpoints, `<prefix>.index` and `<prefix>.data-00000-of-00001`.
 
-A checkpoint is two files that share a prefix. ``<prefix>.index`` is a LevelDB table: blocks of
-sorted keys and values, then a footer of 48 bytes that says where the block of blocks lies. Key ""
-holds a BundleHeaderProto, every other key is a variable's name and its value a BundleEntryProto:
-dtype, shape, offset, size and a masked CRC-32C. ``<prefix>.data-00000-of-00001`` holds the raw
-values that the entries point into.
-
-Layouts, field numbers and constants: TensorFlow's ``core/protobuf/tensor_bundle.proto`` and
-``core/lib/io/table_format.txt``; LevelDB's ``doc/table_format.md``. Only what a plain checkpoint of
-numbers needs is admitted. Compressed blocks, sliced or string variables, several shards, big-endian
-data and anything whose lengths or checksums do not fit are refused.
+TensorFlow reads them itself, but in a process of its own: a damaged index ends the process in which
+it is read, and no checkpoint needs TensorFlow where Keras runs on JAX or PyTorch.
 """
 
 import math
+import os
+import subprocess
+import sys
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import google_crc32c
 import numpy as np
+import safetensors.numpy
 
 from zoo.errors import WeightsError
 
-TABLE_MAGIC = 0xDB4775248B80FB57
-FOOTER_BYTES = 48
-BLOCK_TRAILER_BYTES = 5  # one byte for the compression, four for the checksum
-CRC_MASK = 0xA282EAD8
-DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}  # numbers of TensorFlow's DataType enum
-
-VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
+FILES = (".index", ".data-00000-of-00001")
+DTYPES = ("float32", "float64", "int32", "int64")
+MAX_GROWTH = 10  # of an archive's file when it is unpacked; numbers hardly shrink when packed
+MAX_SECONDS = 600
+MAX_MEMORY = 4 << 30  # of the reading process, TensorFlow included
 
 
 def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
@@ -41,213 +34,94 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
             ``musicnn/MTT_musicnn/.index`` or ``"model.ckpt"`` for ``model.ckpt.index``.
 
     Returns:
-        Variable name -> array, in the table's (alphabetical) order.
+        Variable name -> array, in alphabetical order.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.
         WeightsError: if the checkpoint is missing in it, damaged, cut off, or holds anything but
-            float32, float64, int32 and int64 variables, unsliced, little-endian, in one shard.
+            float32, float64, int32 and int64 variables in one data file.
     """
-    index = _member(Path(path), f"{member}.index")
-    where = f"{path}, checkpoint {member!r}"
-    try:
-        entries = dict(_table(index))
-        _check_header(entries.pop(b""))
-        if any(key.startswith(b"\0") for key in entries):  # how TensorFlow names a slice
-            raise _Refused("holds variables that are stored in slices, which is not admitted")
-        named = {key.decode(): entry for key, entry in entries.items()}
-        data = _member(Path(path), f"{member}.data-00000-of-00001")
-        return {name: _tensor(name, entry, data) for name, entry in named.items()}
-    except _Refused as refusal:
-        raise WeightsError(f"{where}: {refusal}") from None
-    except (IndexError, KeyError, ValueError) as error:
-        raise WeightsError(f"{where}: the index is damaged or cut off ({error!r})") from error
-
-
-class _Refused(Exception):
-    """The checkpoint holds what this reader does not admit, or does not fit its own checksums."""
-
-
-def _member(path: Path, name: str) -> bytes:
-    """Return the bytes of one file of a folder or a zip archive."""
+    path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder or archive")
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in FILES:
+            content = _content(path, f"{member}{suffix}")
+            Path(folder, f"checkpoint{suffix}").write_bytes(content)
+        arrays = Path(folder, "arrays.safetensors")
+        command = [sys.executable, "-P", "-m", __name__, f"{folder}/checkpoint", str(arrays)]
+        modules = os.pathsep.join(map(os.path.abspath, sys.path))
+        environment = os.environ | {"PYTHONPATH": modules, "CUDA_VISIBLE_DEVICES": ""}
+        try:
+            reading = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise WeightsError(
+                f"{path}, checkpoint {member!r}: cannot be read ({error})"
+            ) from error
+        if reading.returncode != 0:
+            reason = reading.stdout.strip() or (
+                f"TensorFlow ended with code {reading.returncode} while it read the index"
+            )
+            raise WeightsError(
+                f"{path}, checkpoint {member!r}: not a TensorFlow 1 checkpoint, or damaged, or cut "
+                f"off: {reason.replace(f'{folder}/checkpoint', member)[:500]}"
+            )
+        found = safetensors.numpy.load_file(arrays)
+        return {name: found[name] for name in sorted(found)}
+
+
+def _content(path: Path, name: str) -> bytes:
+    """Return the bytes of one file of a folder or a zip archive."""
     try:
         if path.is_dir():
             return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
+            size, packed = archive.getinfo(name).file_size, path.stat().st_size
+            if size > MAX_GROWTH * packed:
+                raise WeightsError(
+                    f"{path}: {name!r} unpacks to {size} bytes, more than {MAX_GROWTH} times the "
+                    f"{packed} bytes of the archive; refused"
+                )
             return archive.read(name)
     except (FileNotFoundError, KeyError):
         raise WeightsError(
             f"{path}: has no file {name!r}, which a TF1 checkpoint must have"
         ) from None
+    except WeightsError:
+        raise
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise WeightsError(f"{path}: {name!r} cannot be read ({error})") from error
 
 
-def _table(index: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the keys and values of a LevelDB table."""
-    footer = index[-FOOTER_BYTES:]
-    if len(footer) < FOOTER_BYTES or int.from_bytes(footer[-8:], "little") != TABLE_MAGIC:
-        raise _Refused(
-            "the index does not end like a LevelDB table: not a V2 checkpoint, or cut off"
-        )
-    _, rest = _handle(footer)  # the meta-index, which checkpoints leave empty
-    blocks, _ = _handle(rest)
-    for _, value in _block(index, blocks):
-        handle, _ = _handle(value)
-        yield from _block(index, handle)
+def _convert(prefix: str, target: str) -> None:
+    """Write a checkpoint's variables as a safetensors file; the main function of the process."""
+    # Imported here, since only this function needs it, in a process that does nothing else.
+    import tensorflow as tf
+
+    if sys.platform == "linux":  # names in an index may grow without end when they are unpacked
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
+    reader = tf.train.load_checkpoint(prefix)
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    for name, dtype in dtypes.items():
+        if dtype.name not in DTYPES:
+            raise ValueError(
+                f"variable {name!r} is of type {dtype.name}; admitted are {', '.join(DTYPES)}"
+            )
+    claimed = sum(math.prod(shape) * dtypes[name].size for name, shape in shapes.items())
+    held = os.path.getsize(f"{prefix}{FILES[1]}")
+    if claimed > held:
+        raise ValueError(f"the variables take {claimed} bytes, but the data file has {held}")
+    arrays = {name: np.asarray(reader.get_tensor(name)) for name in shapes}
+    safetensors.numpy.save_file(arrays, target)
 
 
-def _handle(data: bytes) -> tuple[tuple[int, int], bytes]:
-    """Split a block handle, (offset, size) as two varints, from what follows it."""
-    offset, data = _varint(data)
-    size, data = _varint(data)
-    return (offset, size), data
-
-
-def _block(index: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the entries of one block. A key repeats the first `shared` bytes of the one before."""
-    offset, size = handle
-    trailer = _slice(index, offset + size, BLOCK_TRAILER_BYTES)
-    if trailer[0] != 0:
-        raise _Refused(
-            f"block at byte {offset} is compressed (type {trailer[0]}, 1 is snappy): not admitted"
-        )
-    if _masked_crc(_slice(index, offset, size + 1)) != int.from_bytes(trailer[1:], "little"):
-        raise _Refused(
-            f"checksum of the index block at byte {offset} does not fit: the file is damaged"
-        )
-    block = _slice(index, offset, size)
-    restarts = int.from_bytes(block[-4:], "little")
-    block = _slice(block, 0, size - 4 - 4 * restarts)
-    key = b""
-    while block:
-        shared, block = _varint(block)
-        fresh, block = _varint(block)
-        length, block = _varint(block)
-        key = _slice(key, 0, shared) + _slice(block, 0, fresh)
-        yield key, _slice(block, fresh, length)
-        block = block[fresh + length :]
-
-
-def _check_header(header: bytes) -> None:
-    """Refuse several shards and big-endian data (fields 1 and 2 of BundleHeaderProto)."""
-    fields = dict(_fields(header))
-    shards = _integer(fields.get(1, 0))
-    if shards != 1:
-        raise _Refused(f"is split in {shards} shards, expected one")
-    if fields.get(2, 0) != 0:
-        raise _Refused("holds big-endian data, expected little-endian")
-
-
-def _tensor(name: str, entry: bytes, data: bytes) -> np.ndarray:
-    """Read the variable that one BundleEntryProto describes, and check it against its checksum."""
-    dtype = shard = offset = size = crc = 0
-    shape: tuple[int, ...] = ()
-    for number, value in _fields(entry):
-        match number:
-            case 1:
-                dtype = _integer(value)
-            case 2:
-                shape = _shape(name, _payload(value))
-            case 3:
-                shard = _integer(value)
-            case 4:
-                offset = _integer(value)
-            case 5:
-                size = _integer(value)
-            case 6:
-                crc = _integer(value)
-            case _:
-                raise _Refused(
-                    f"variable {name!r} is stored in slices, which is not admitted "
-                    f"(field {number} of its entry)"
-                )
-    if dtype not in DTYPES:
-        raise _Refused(
-            f"variable {name!r} has data type {dtype}; "
-            "admitted are float32, float64, int32 and int64"
-        )
-    if shard != 0:
-        raise _Refused(f"variable {name!r} lies in shard {shard} of 1")
-    if size != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
-        raise _Refused(f"variable {name!r} has shape {shape} but {size} bytes")
-    if offset + size > len(data):
-        raise _Refused(
-            f"the data file ends at byte {len(data)}, inside variable {name!r}: it is cut off"
-        )
-    raw = data[offset : offset + size]
-    if _masked_crc(raw) != crc:
-        raise _Refused(f"checksum of variable {name!r} does not fit: the file is damaged")
-    return np.frombuffer(raw, DTYPES[dtype]).reshape(shape).astype(DTYPES[dtype][1:])
-
-
-def _shape(name: str, message: bytes) -> tuple[int, ...]:
-    """Return the sizes in a TensorShapeProto: field 2 is a dimension, whose field 1 is its size."""
-    sizes = []
-    for number, value in _fields(message):
-        if number != 2:
-            raise _Refused(f"variable {name!r} has no fully known shape")
-        size = _integer(dict(_fields(_payload(value))).get(1, 0))
-        if size >= 1 << 63:  # a negative int64, which stands for "unknown"
-            raise _Refused(f"variable {name!r} has no fully known shape")
-        sizes.append(size)
-    return tuple(sizes)
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield (field number, value) of a protocol-buffers message."""
-    while message:
-        tag, message = _varint(message)
-        number, wire_type = tag >> 3, tag & 7
-        if wire_type == VARINT:
-            value, message = _varint(message)
-            yield number, value
-        elif wire_type in (FIXED64, FIXED32):
-            width = 8 if wire_type == FIXED64 else 4
-            yield number, int.from_bytes(_slice(message, 0, width), "little")
-            message = message[width:]
-        elif wire_type == LENGTH_DELIMITED:
-            length, message = _varint(message)
-            yield number, _slice(message, 0, length)
-            message = message[length:]
-        else:
-            raise ValueError(f"wire type {wire_type}")
-
-
-def _integer(value: int | bytes) -> int:
-    """Return the value of a field that must be a number."""
-    if not isinstance(value, int):
-        raise ValueError("bytes where a number belongs")
-    return value
-
-
-def _payload(value: int | bytes) -> bytes:
-    """Return the value of a field that must be a message."""
-    if not isinstance(value, bytes):
-        raise ValueError("a number where a message belongs")
-    return value
-
-
-def _varint(data: bytes) -> tuple[int, bytes]:
-    """Split a varint (seven bits a byte, lowest first, at most ten bytes) from what follows it."""
-    value = 0
-    for position, byte in enumerate(data[:10]):
-        value |= (byte & 0x7F) << (7 * position)
-        if byte < 0x80:
-            return value, data[position + 1 :]
-    raise ValueError("a varint without an end")
-
-
-def _slice(data: bytes, start: int, length: int) -> bytes:
-    """Return `length` bytes from `start`, all of them there."""
-    if start < 0 or length < 0 or start + length > len(data):
-        raise ValueError(f"{length} bytes wanted at {start} of {len(data)}")
-    return data[start : start + length]
-
-
-def _masked_crc(data: bytes) -> int:
-    """Return the CRC-32C, rotated and shifted as LevelDB stores it."""
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + CRC_MASK) & 0xFFFFFFFF
+if __name__ == "__main__":
+    try:
+        _convert(*sys.argv[1:])
+    except Exception as error:  # TensorFlow's own errors have no common type
+        print(f"{type(error).__name__}: {error}")
+        sys.exit(1)
