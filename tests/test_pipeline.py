@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import songs
+import tensorflow as tf
 from test_audio import cut_off, music, written
 
 import zoo
@@ -102,8 +103,6 @@ def test_evaluation_hears_every_segment_as_audio_cuts_it(corpus, model, hop):
     "cut", [(100, 100, 0), (100, 40, 0), (100, 7, 30), (94, 84, 5), (1, 1, 0), (100, 99, 1)]
 )
 def test_the_graph_cuts_any_length_as_audio_does(cut):
-    import tensorflow as tf
-
     cut = audio.Segmentation(*cut)
     for length in [1, 2, 39, 40, 41, 61, 93, 94, 95, 99, 100, 101, 140, 199, 200, 201, 333]:
         sound = np.random.default_rng(length).uniform(-1, 1, length).astype(np.float32)
@@ -295,10 +294,56 @@ def test_what_is_left_of_a_cut_off_file_is_heard(tmp_path, model):
     assert set(clips) == {0}
 
 
-def test_failures_of_another_dataset_are_not_known(corpus, model):
-    dataset = data.dataset(corpus, model)
-    with pytest.raises(ConfigError, match="not of a dataset that was made of it"):
-        pipeline.failures(dataset.take(1))
+def test_failures_are_known_of_what_is_made_of_a_dataset(spoiled, model):
+    dataset = data.dataset(spoiled, model)
+    made = dataset.map(lambda x, y: (x, y)).unbatch().batch(3).take(100).prefetch(1)
+    both = tf.data.Dataset.zip((made, made))
+    batches(both)
+    assert len(pipeline.failures(dataset)) == 3
+    assert pipeline.failures(made) == pipeline.failures(both) == pipeline.failures(dataset)
+
+
+def test_failures_of_another_dataset_are_not_known():
+    with pytest.raises(ConfigError, match="map, take and the like; this dataset is another"):
+        pipeline.failures(tf.data.Dataset.range(3).take(1))
+
+
+# A training: one source, many epochs.
+
+
+def test_an_epoch_depends_on_the_seed_and_its_number_only(spoiled, model):
+    def epochs(seed: int, numbers: list[int], cut_short: bool = False) -> list[list[np.ndarray]]:
+        source = pipeline.Segments(spoiled, model)
+        dataset = source.numbered(pipeline.PipelineOptions(True, 4, 3, seed=seed), by_epoch=True)
+        found = []
+        for source.epoch in numbers:
+            if cut_short:  # as Keras does, to look at a batch
+                next(iter(dataset))
+            found.append(joined(dataset))
+        return found
+
+    tf.random.set_seed(1)
+    straight = epochs(3, [0, 1, 2])
+    tf.random.set_seed(2)
+    resumed = epochs(3, [2, 1], cut_short=True)
+    for one, other in ((straight[2], resumed[0]), (straight[1], resumed[1])):
+        for column, its in zip(one, other, strict=True):
+            np.testing.assert_array_equal(column, its)
+    assert not np.array_equal(straight[0][0], straight[1][0])
+    assert not np.array_equal(straight[0][0], epochs(4, [0])[0][0])
+    # What stands in for the three clips that fail is drawn anew, not the same segments again.
+    assert len(straight[0][0]) == 21
+    assert len({waveform.tobytes() for waveform in straight[0][0]}) > 18
+
+
+def test_a_source_names_a_bad_clip_once_for_all_its_datasets(spoiled, model, caplog):
+    source = pipeline.Segments(spoiled, model)
+    random = source.labelled(pipeline.PipelineOptions(True, seed=0), by_epoch=True)
+    for source.epoch in range(2):
+        batches(random.map(lambda x, y: (x, y)))
+    batches(source.numbered(pipeline.PipelineOptions()))
+    assert len([r for r in caplog.records if "is left out" in r.getMessage()]) == 3
+    assert len(source.failures) == 3
 
 
 @pytest.mark.parametrize(
@@ -450,7 +495,6 @@ def test_memory_of_training_does_not_grow_with_the_number_of_files(tmp_path):
 def test_an_empty_band_is_told_of_once_and_not_of_every_clip_and_epoch(tmp_path):
     clips = [Clip(written(tmp_path / f"{i}.wav", music(1)[::4], 11025)) for i in range(3)]
     corpus, model = Corpus("low", tuple(clips), ("a", "b")), small()
-    # zoo.train makes a data set for each epoch.
     epochs = itertools.chain.from_iterable(
         pipeline.dataset(corpus, model, workers=1) for _ in range(2)
     )

@@ -11,8 +11,9 @@ Training takes random segments of each clip, others in every epoch; evaluation t
 as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by several workers.
 """
 
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,10 +80,8 @@ def dataset(
         ConfigError: an argument that does not fit; the message says which.
         UnknownName: the corpus has tags that the model does not know; with both lists.
     """
-    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
-    corpus = corpus.with_labels(model.labels)
-    label = _labeller(corpus, model)
-    return way.batches(corpus, model, lambda piece: (piece["waveform"], label(piece)))
+    options = PipelineOptions(training, batch_size, segments, hop, seed, drop_remainder)
+    return Segments(corpus, model, cache, decoder, workers).labelled(options)
 
 
 def segments(
@@ -109,62 +108,56 @@ def segments(
         `corpus.clips`, fresh (batch,) float32: seconds of the clip that no earlier segment covered;
         in training, the seconds of the segment).
     """
-    way = _Way(training, batch_size, segments, hop, seed, cache, decoder, workers, drop_remainder)
-
-    def heard(piece: Piece) -> tuple:
-        return piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]
-
-    return way.batches(corpus, model, heard)
+    options = PipelineOptions(training, batch_size, segments, hop, seed, drop_remainder)
+    return Segments(corpus, model, cache, decoder, workers).numbered(options)
 
 
 def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
     """Return the clips that a dataset left out so far because they could not be decoded, and why.
 
     Args:
-        dataset: what `dataset` or `segments` returned, and not something made of it.
+        dataset: what `dataset` or `segments` returned, or a dataset that was made of it by `map`,
+            `take`, `zip` and the like.
 
     Raises:
         ConfigError: it is another dataset.
     """
-    found = getattr(dataset, "_zoo_failures", None)
-    if found is None:
+    sources = list(_sources(dataset))
+    if not sources:
         raise ConfigError(
-            "failures are known of what zoo.data.dataset and zoo.data.segments return, not of a "
-            "dataset that was made of it; keep the first one."
+            "failures are known of what zoo.data.dataset and zoo.data.segments return and of what "
+            "is made of it with map, take and the like; this dataset is another."
         )
-    return tuple(found.values())
+    return tuple(dict.fromkeys(failure for source in sources for failure in source.failures))
+
+
+def _sources(dataset: tf.data.Dataset) -> Iterator["Segments"]:
+    """Yield what a dataset and its inputs were made from."""
+    source = getattr(dataset, "_zoo_segments", None)
+    if source is not None:
+        yield source
+        return
+    for part in dataset._inputs():  # TensorFlow has no public way to them
+        yield from _sources(part)
 
 
 # --- plumbing ---
 
 
 @dataclass(frozen=True)
-class _Way:
-    """The arguments of `dataset`, and what they lead to."""
+class PipelineOptions:
+    """Which segments, and how they are batched. See `dataset`."""
 
-    training: bool
-    batch_size: int
-    segments: int
-    hop: float | None
-    seed: int | None
-    cache: PathLike | None
-    decoder: str
-    workers: int | None
-    drop_remainder: bool
+    training: bool = False
+    batch_size: int = 16
+    segments: int = 1
+    hop: float | None = None
+    seed: int | None = None
+    drop_remainder: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("segments", "batch_size", "workers"):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= 1):
-                raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
-        if self.decoder not in DECODERS:
-            raise ConfigError(f"decoder is {self.decoder!r}; it is one of {', '.join(DECODERS)}.")
-        if self.cache is not None and self.decoder != "soundfile":
-            raise ConfigError(
-                f"decoder={self.decoder!r} with cache=: what is cached is decoded once, by "
-                "soundfile. Leave one of them out."
-            )
+        _check_count("segments", self.segments)
+        _check_count("batch_size", self.batch_size)
         if self.training and self.hop is not None:
             raise ConfigError(
                 f"hop={self.hop} with training=True, where segments are drawn at random: segments= "
@@ -176,36 +169,118 @@ class _Way:
                 "says how densely."
             )
 
-    def batches(
-        self, corpus: Corpus, model: "AudioModel", finish: Callable[[Piece], tuple]
-    ) -> tf.data.Dataset:
-        """Return batches of what `finish` makes of each piece."""
+
+def _check_count(name: str, value: int | None) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= 1):
+        raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
+
+
+class Segments:
+    """Where the batches of a corpus for a model come from, in all epochs of a training.
+
+    Its cache is opened, and what fails is logged and kept, once for all datasets made from it.
+
+    Args:
+        corpus: the clips.
+        model: its labels, sample rate and segmentation are used.
+        cache: see `dataset`; so are the next two.
+        decoder: "soundfile" or "tensorflow-io".
+        workers: how many clips are decoded at once; None for one a core.
+
+    Raises:
+        ConfigError: an argument that does not fit; the message says which.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        model: "AudioModel",
+        cache: PathLike | None = None,
+        decoder: str = "soundfile",
+        workers: int | None = None,
+    ):
+        _check_count("workers", workers)
+        if decoder not in DECODERS:
+            raise ConfigError(f"decoder is {decoder!r}; it is one of {', '.join(DECODERS)}.")
+        if cache is not None and decoder != "soundfile":
+            raise ConfigError(
+                f"decoder={decoder!r} with cache=: what is cached is decoded once, by "
+                "soundfile. Leave one of them out."
+            )
         if len(corpus) == 0:
             raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
-        cut = _cut(model, self.hop)
-        source = self._source(corpus, model.sample_rate)
-        choose = self._drawn if self.training else self._in_order
-        pieces, size = choose(source, len(corpus), cut, model.sample_rate)
-        batches = pieces.map(graph(finish)).batch(self.batch_size, self.drop_remainder).prefetch(2)
-        options = tf.data.Options()
-        options.autotune.enabled = False  # nothing to tune here; its thread holds up an epoch's end
-        batches = batches.with_options(options)
-        batches._zoo_failures = source.failed
+        self.corpus, self.model = corpus, model
+        self.cache, self.decoder, self.workers = cache, decoder, workers
+        self.epoch = 0
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """The sounds; a cache is filled now, if it lacks some."""
+        rate, module = self.model.sample_rate, DECODERS[self.decoder]
+        if self.cache is not None:
+            return shards.Shards(self.corpus, rate, self.cache, self._parallel)
+        if module is not None:
+            return decoding.GraphDecoder(self.corpus, rate, module)
+        return decoding.Decoder(self.corpus, rate)
+
+    @property
+    def failures(self) -> tuple[Skipped, ...]:
+        """The clips that were left out so far because they could not be decoded, and why."""
+        return tuple(self._failed.values())
+
+    def check_any_left(self) -> None:
+        """Raise AudioError if no clip could be decoded."""
+        decoding.check_any_left(self.corpus, self._failed)
+
+    @property
+    def _failed(self) -> dict[int, Skipped]:
+        opened = "source" in vars(self)
+        return self.source.failed if opened else {}
+
+    def labelled(self, options: PipelineOptions, by_epoch: bool = False) -> tf.data.Dataset:
+        """Return batches of (waveform, targets); see `dataset`.
+
+        Args:
+            options: which segments.
+            by_epoch: random segments depend on nothing but the seed, which must be given, and
+                `self.epoch`, which is read whenever an iteration starts.
+        """
+        label = _labeller(self.corpus.with_labels(self.model.labels), self.model)
+        return self._batches(options, lambda piece: (piece["waveform"], label(piece)), by_epoch)
+
+    def numbered(self, options: PipelineOptions, by_epoch: bool = False) -> tf.data.Dataset:
+        """Return batches of (waveform, clip, fresh seconds); see `segments` and `labelled`."""
+
+        def finish(piece: Piece) -> tuple:
+            return piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]
+
+        return self._batches(options, finish, by_epoch)
+
+    def _batches(
+        self, options: PipelineOptions, finish: Callable[[Piece], tuple], by_epoch: bool
+    ) -> tf.data.Dataset:
+        """Return batches of what `finish` makes of each piece."""
+        cut = _cut(self.model, options.hop)
+        if options.training:
+            keys = self._epoch_keys(options.seed) if by_epoch else _keys(options.seed)
+            pieces, size = self._sampled(options.segments, keys, cut)
+        else:
+            pieces, size = self._in_order(cut)
+        batches = pieces.map(graph(finish)).batch(options.batch_size, options.drop_remainder)
+        settings = tf.data.Options()
+        settings.autotune.enabled = (
+            False  # nothing to tune here; its thread holds up an epoch's end
+        )
+        batches = batches.prefetch(2).with_options(settings)
+        batches._zoo_segments = self
         if size is not None and batches.cardinality() < 0:
             # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
             # holds unless a file turns out to be cut off or damaged.
-            whole, rest = divmod(size, self.batch_size)
-            steps = tf.constant(whole + (rest > 0 and not self.drop_remainder), tf.int64)
+            whole, rest = divmod(size, options.batch_size)
+            steps = tf.constant(whole + (rest > 0 and not options.drop_remainder), tf.int64)
             batches.cardinality = lambda: steps
         return batches
-
-    def _source(self, corpus: Corpus, rate: int) -> Source:
-        if self.cache is not None:
-            return shards.Shards(corpus, rate, self.cache, self._parallel)
-        module = DECODERS[self.decoder]
-        if module is not None:
-            return decoding.GraphDecoder(corpus, rate, module)
-        return decoding.Decoder(corpus, rate)
 
     @property
     def _parallel(self) -> int:
@@ -215,45 +290,80 @@ class _Way:
         cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
         return len(cores(0))
 
-    def _drawn(
-        self, source: Source, clips: int, cut: Segmentation, rate: int
+    @property
+    def _sure(self) -> list[int]:
+        """Indices of the clips that are tried."""
+        sure = self.source.sure
+        return list(range(len(self.corpus)) if sure is None else sure)
+
+    def _sampled(
+        self, each: int, keys: tf.data.Dataset, cut: Segmentation
     ) -> tuple[tf.data.Dataset, int]:
         """Random segments in random order; a known number of them, even if some clips fail."""
-        sure = range(clips) if source.sure is None else source.sure
-        ids = tf.constant(list(sure), tf.int64)
-        pieces = plan(len(sure), self.segments, self.seed).map(
-            graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
-            num_parallel_calls=self._parallel,
-            deterministic=True,
-        )
-        size = len(sure) * self.segments
-        if source.sure is None:
-            # Again from the start, in another order, if clips failed: the number of steps stays.
-            pieces = source.kept(pieces).filter(graph(lambda piece: piece["clip"] >= 0))
-            pieces = pieces.repeat().take(size)
-        return pieces, size
+        source, rate = self.source, self.model.sample_rate
+        ids = tf.constant(self._sure, tf.int64)
+        size = ids.shape[0] * each
 
-    def _in_order(
-        self, source: Source, clips: int, cut: Segmentation, rate: int
-    ) -> tuple[tf.data.Dataset, int | None]:
+        def once(keys: tf.data.Dataset) -> tf.data.Dataset:
+            return plan(ids.shape[0], each, keys).map(
+                graph(lambda i, chance: cutting.random_segment(ids[i], chance, source, cut, rate)),
+                num_parallel_calls=self._parallel,
+                deterministic=True,
+            )
+
+        @graph
+        def again(key: tf.Tensor) -> tf.data.Dataset:
+            pieces = source.kept(once(tf.data.Dataset.from_tensors(key).repeat()))
+            return pieces.filter(graph(lambda piece: piece["clip"] >= 0))
+
+        if source.sure is not None:  # without flat_map, so that the tf.data service can share it
+            return once(keys), size
+        # Again from the start, in another order, if clips failed: the number of steps stays.
+        return keys.flat_map(again).take(size), size
+
+    def _in_order(self, cut: Segmentation) -> tuple[tf.data.Dataset, int | None]:
         """Every segment of every clip, clip by clip; how many, if headers tell."""
-        sure = range(clips) if source.sure is None else source.sure
-        ids = tf.constant(list(sure), tf.int64)
+        source, rate = self.source, self.model.sample_rate
+        ids = tf.constant(self._sure, tf.int64)
         zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
-        sounds = tf.data.Dataset.range(len(sure)).map(
+        sounds = tf.data.Dataset.range(ids.shape[0]).map(
             graph(lambda i: (ids[i], source.sound(ids[i], zero, end))),
             num_parallel_calls=self._parallel,
             deterministic=True,
         )
         if source.sure is None:
             sounds = source.kept(sounds).filter(graph(lambda clip, sound: tf.size(sound) > 0))
-        sounds = sounds.prefetch(1)  # decoding goes on while a clip is cut and heard
+        sounds = sounds.prefetch(1)  # decoding goes on while a clip is cut and used
         totals = source.totals(self._parallel)
         known = [total for total in totals if total is not None]
         size = sum(cutting.count(total, cut) for total in known if total > 0)
         return (
             sounds.flat_map(graph(lambda clip, s: cutting.all_segments(clip, s, cut, rate))),
-            size if len(known) == clips else None,
+            size if len(known) == len(self.corpus) else None,
+        )
+
+    def _epoch_keys(self, seed: int | None) -> tf.data.Dataset:
+        """Return keys that depend on nothing but the seed and the epoch, however often it starts.
+
+        (Some backends of Keras start an epoch twice, to look at its first batch.)
+        """
+        assert seed is not None
+
+        def of_epoch() -> np.ndarray:
+            return (
+                np.random.SeedSequence((seed, self.epoch)).generate_state(1, np.uint64).view("i8")
+            )
+
+        @graph
+        def key(number: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+            pair = tf.stack([own, number])
+            return tf.random.stateless_uniform((), pair, 0, tf.int64.max, tf.int64)
+
+        start = tf.data.Dataset.from_tensors(0).map(
+            graph(lambda _: tf.ensure_shape(tf.numpy_function(of_epoch, (), tf.int64), (1,))[0])
+        )
+        return start.flat_map(
+            graph(lambda own: tf.data.Dataset.counter().map(graph(lambda n: key(n, own))))
         )
 
 
@@ -264,14 +374,23 @@ def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
     return Segmentation(cut.segment, round(hop * model.sample_rate), cut.pad)
 
 
-def plan(clips: int, each: int, seed: int | None) -> tf.data.Dataset:
-    """Return (clip, chance in [0, 1)) in random order, `each` times each clip; others every epoch.
+def _keys(seed: int | None) -> tf.data.Dataset:
+    """Return random numbers without an end, others in every iteration."""
+    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+
+
+def plan(clips: int, each: int, keys: tf.data.Dataset) -> tf.data.Dataset:
+    """Return (clip, chance in [0, 1)) in random order, `each` times each clip.
 
     Nothing is kept in memory: an index is shuffled by arithmetic.
+
+    Args:
+        clips: how many there are.
+        each: how often each is taken.
+        keys: int64, 0 or more, without an end; the first of them decides all.
     """
-    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
-    # The first draw of an epoch is kept all through it.
-    keys = draws.scan(tf.constant(-1, tf.int64), graph(_first))
+    # The first key of an epoch is kept all through it.
+    keys = keys.scan(tf.constant(-1, tf.int64), graph(_first))
 
     @graph
     def item(i: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
