@@ -45,8 +45,9 @@ def losses(folder) -> list[float]:
 def test_train_says_how_good_the_network_is_and_how_to_use_it(unbroken):
     out, text = unbroken
     assert "train, epoch 4: loss" in text  # of the log, since this is no terminal
+    assert "best of 4 epochs by accuracy: train " in text
     assert "on the validation accuracy" in text
-    assert f"{out}: trained from nothing on songs/train: 13 clips, 2 labels" in text
+    assert f"{out}: trained from scratch on songs/train: 13 clips, 2 labels" in text
     assert text.endswith(f"try it: zoo tag -m {out} song.flac\n")
     assert len(losses(out)) == 4
 
@@ -91,6 +92,14 @@ def test_interrupted_command_says_how_to_go_on(data, run, tmp_path):
     assert result.exit_code == 1
     assert "other settings" in result.output
     assert "seed was 5 and is 6" in result.output
+
+
+def test_monitor_chooses_the_epoch(data, run, tmp_path):
+    command = ("train", "zhu2016", "--data", data, "-o", tmp_path / "out", *QUICK)
+    result = run(*command, "--monitor=loss", "--epochs=2")
+    assert result.exit_code == 0, result.output
+    assert "best of 2 epochs by loss: train " in result.output
+    assert json.loads((tmp_path / "out" / "settings.json").read_text())["monitor"] == "loss"
 
 
 def test_finished_folder_is_refused_at_once(unbroken, run):

@@ -2,6 +2,7 @@ import importlib.util
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from zoo.data import Corpus
 from zoo.inference import variables
 from zoo.layers import augmentation
 from zoo.training import finetune, phases, validation
+from zoo.weights import fetch
 
 QUICK = {"epochs": 2, "head_epochs": 3, "learning_rate": 1e-3, "batch_size": 8}
 SCRIPT = Path(__file__).parent / "finetuning_answers.py"
@@ -182,7 +184,7 @@ def test_card_keeps_the_origin_and_its_licence_but_not_its_scores(pons, corpora,
 
 
 @pytest.mark.parametrize(("phase", "epoch"), [("head", 2), ("head", 3), ("whole", 1)])
-def test_interrupted_fine_tuning_goes_on_without_hearing_all_again(
+def test_interrupted_fine_tuning_goes_on_without_embedding_all_again(
     start, corpora, tuned, tmp_path, caplog, phase, epoch
 ):
     out = tmp_path / "out"
@@ -197,7 +199,7 @@ def test_interrupted_fine_tuning_goes_on_without_hearing_all_again(
     caplog.clear()
     with caplog.at_level(logging.INFO, "zoo"):
         resumed = zoo.finetune(zoo.load(start), *corpora, folder=out, **QUICK)
-    assert "hearing" not in caplog.text
+    assert "embedding" not in caplog.text
     assert len(resumed.history) == len(tuned.history)
     for ours, theirs in zip(resumed.history, tuned.history, strict=True):
         assert ours.pop("phase") == theirs["phase"]
@@ -205,6 +207,98 @@ def test_interrupted_fine_tuning_goes_on_without_hearing_all_again(
     assert losses(resumed.model, corpora[1])["val_loss"] == pytest.approx(
         tuned.best["val_loss"], rel=1e-3
     )
+
+
+class Killed(BaseException):
+    """Stands for the death of the process; nothing may catch it."""
+
+
+def dying(monkeypatch, left: int) -> list[str]:
+    """Die when a file is to take its place after so many; return the names of those that did."""
+    names: list[str] = []
+    original = os.replace
+
+    def replace(source, target):
+        if len(names) == left:
+            raise Killed
+        original(source, target)
+        names.append(Path(target).name)
+
+    monkeypatch.setattr(os, "replace", replace)
+    return names
+
+
+TINY = {"epochs": 1, "head_epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "progress": False}
+
+
+def test_fine_tuning_goes_on_after_a_death_at_any_file(start, corpora, tmp_path):
+    """The same folder, begun again and again, each time with one more file than the last."""
+    model, left, seen = zoo.load(start), 0, set()
+    weights = model.get_weights()
+    whole = zoo.finetune(model, *corpora, **TINY)
+    for left in range(20):
+        out = tmp_path / str(left)
+        with pytest.MonkeyPatch.context() as patch:
+            names = dying(patch, left)
+            model.set_weights(weights)
+            try:
+                zoo.finetune(model, *corpora, folder=out, **TINY)
+            except Killed:
+                seen |= {*names}
+            else:
+                break
+        model.set_weights(weights)
+        resumed = zoo.finetune(model, *corpora, folder=out, **TINY)
+        assert resumed.best["val_loss"] == pytest.approx(whole.best["val_loss"], rel=1e-4), left
+        assert {path.name for path in out.iterdir()} == {
+            "model.keras", "history.csv", "history.png", "settings.json",
+        }, left  # fmt: skip
+    assert seen == {"settings.json", "embeddings.npz", "state.npz", "history.csv", "history.png"}
+    assert names[-1] == "model.keras"
+
+
+def test_fine_tuning_goes_on_after_sigkill_between_model_and_cleaning(start, corpora, tmp_path):
+    out = tmp_path / "out"
+    program = f"""
+import os, signal, songs, zoo
+from pathlib import Path
+original = os.replace
+def replace(source, target):
+    original(source, target)
+    if Path(target).name == "model.keras":
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+corpora = [songs.make(Path({str(tmp_path)!r}) / name, 2) for name in ("train", "validation")]
+zoo.finetune(zoo.load({str(start)!r}), *corpora, folder={str(out)!r}, **{TINY!r})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=SCRIPT.parent, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert {"model.keras", "state.npz", ".lock"} <= {path.name for path in out.iterdir()}
+    ours = [songs.make(tmp_path / name, 2) for name in ("train", "validation")]
+    resumed = zoo.finetune(zoo.load(start), *ours, folder=out, **TINY)
+    assert [row["phase"] for row in resumed.history] == ["head", "whole"]
+    assert {path.name for path in out.iterdir()} == {
+        "model.keras", "history.csv", "history.png", "settings.json",
+    }  # fmt: skip
+    with pytest.raises(zoo.ConfigError, match="holds a finished run"):
+        zoo.finetune(zoo.load(start), *ours, folder=out, **TINY)
+
+
+def test_checkpoint_is_not_loaded_again_at_the_end(tmp_path, monkeypatch):
+    """Not even if the labels are the checkpoint's, where its weights could be compared."""
+    model = zoo.load("dieleman2014.zoo")
+    corpus = songs.make(tmp_path / "songs", 1, seconds=3.5)
+    clips = tuple(clip._replace(tags=model.labels) for clip in corpus.clips)
+    corpus = Corpus("all tags", clips, model.labels)
+
+    def tensors(name):
+        raise AssertionError(f"{name} is loaded")
+
+    monkeypatch.setattr(fetch, "tensors", tensors)
+    tuned = zoo.finetune(model, corpus, corpus, folder=tmp_path / "out", **{**TINY, "epochs": 0})
+    assert tuned.model.card.trained.startswith("fine-tuned from dieleman2014.zoo on all tags")
 
 
 def test_interrupted_fine_tuning_does_not_go_on_from_another_network(start, corpora, tmp_path):

@@ -333,6 +333,8 @@ def test_an_epoch_depends_on_the_seed_and_its_number_only(spoiled, model):
     assert not np.array_equal(straight[0][0], epochs(4, [0])[0][0])
     # What stands in for the three clips that fail is drawn anew, not the same segments again.
     assert len(straight[0][0]) == 21
+    made = data.dataset(spoiled, model, training=True, segments=3, batch_size=4).map(lambda *x: x)
+    assert int(made.cardinality()) == 6
     assert len({waveform.tobytes() for waveform in straight[0][0]}) > 18
 
 

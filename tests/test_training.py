@@ -2,6 +2,9 @@ import csv
 import json
 import logging
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -10,12 +13,14 @@ import pytest
 import songs
 
 import zoo
+from zoo import history
 from zoo.data import Clip, Corpus
+from zoo.data.pipeline import shards
 from zoo.inference import prediction, variables
 from zoo.registry import lookup
 from zoo.training import loop, preparation, recipe, run_folder
+from zoo.training import validation as judging
 from zoo.training.recipe import Recipe
-from zoo.training.validation import HIGHEST_WEIGHT, class_weights, measures
 
 # A convolution on the waveform, one over time, a dense layer; batch normalisation; 16 kHz.
 SMALL = {
@@ -79,7 +84,7 @@ class StopAfter(logging.Handler):
 # --- what comes of it ---
 
 
-def test_network_trained_from_nothing_knows_clips_it_never_heard(trained, corpora):
+def test_network_trained_from_scratch_knows_clips_it_was_not_trained_on(trained, corpora):
     held_out = corpora[2]
     right = [trained.model.tag(clip.path, top=1).to_dict().keys() for clip in held_out.clips]
     found = sum(clip.tags[0] in tags for clip, tags in zip(held_out.clips, right, strict=True))
@@ -87,10 +92,32 @@ def test_network_trained_from_nothing_knows_clips_it_never_heard(trained, corpor
 
 
 def test_model_has_the_weights_of_the_best_epoch(trained, corpora):
-    assert trained.best["val_loss"] == min(row["val_loss"] for row in trained.history)
+    highest = max(row["val_accuracy"] for row in trained.history)
+    equals = [row for row in trained.history if row["val_accuracy"] == highest]
+    assert trained.best is min(equals, key=lambda row: row["val_loss"])
     probabilities = np.array([trained.model.tag(c.path).scores for c in corpora[1].clips])
-    found = measures(probabilities, corpora[1].targets, True, "softmax", None)
+    found = judging.measures(probabilities, corpora[1].targets, True, "softmax", None)
     assert found["val_loss"] == pytest.approx(trained.best["val_loss"], rel=1e-4)
+
+
+def test_model_has_the_weights_of_the_lowest_loss_on_request(corpora):
+    found = zoo.train("zhu2016", *corpora[:2], **{**QUICK, "epochs": 8}, monitor="loss")
+    assert found.monitor == "loss"
+    assert found.best["val_loss"] == min(row["val_loss"] for row in found.history)
+    assert found.model.card.trained.endswith("8 epochs, the best by loss on 8 other clips was kept")
+
+
+def test_a_training_opens_its_cache_once(corpora, tmp_path, monkeypatch):
+    opened: list[str] = []
+    original = shards.Shards.__init__
+
+    def opening(self, corpus, *arguments):
+        opened.append(corpus.name)
+        original(self, corpus, *arguments)
+
+    monkeypatch.setattr(shards.Shards, "__init__", opening)
+    zoo.train("zhu2016", *corpora[:2], **QUICK, cache=tmp_path / "cache")
+    assert sorted(opened) == ["train", "validation"]
 
 
 def test_folder_holds_model_history_and_settings_and_nothing_else(trained):
@@ -98,6 +125,7 @@ def test_folder_holds_model_history_and_settings_and_nothing_else(trained):
     assert names == {"model.keras", "history.csv", "history.png", "settings.json"}
     settings = json.loads((trained.folder / "settings.json").read_text())
     assert settings["best"] == trained.best
+    assert settings["monitor"] == trained.monitor == "score"
     assert settings["recipe"]["optimizer"] == recipe.of("zhu2016").optimizer
     assert settings["train"]["clips"] == 16
     assert [float(row["val_loss"]) for row in rows(trained.folder)] == pytest.approx(
@@ -110,7 +138,7 @@ def test_folder_loads_as_a_model_whose_card_says_what_it_learned(trained, corpor
     model = zoo.load("out")
     clip = corpora[2].clips[0].path
     np.testing.assert_allclose(model.tag(clip).scores, trained.model.tag(clip).scores, atol=1e-6)
-    assert model.card.trained.startswith("trained from nothing on train: 16 clips, 2 labels")
+    assert model.card.trained.startswith("trained from scratch on train: 16 clips, 2 labels")
     assert model.card.checkpoints == {}
 
 
@@ -205,12 +233,76 @@ def test_damaged_settings_are_named(interrupted, corpora, tmp_path):
 
 
 def test_a_run_that_had_no_epoch_yet_begins_anew(tmp_path):
-    run = run_folder.Run(tmp_path / "out", {"seed": 0})
-    run.once("embeddings", lambda: {"x": np.zeros(1)})
-    run_folder.Run(tmp_path / "out", {"seed": 0})
-    assert (tmp_path / "out" / "embeddings.npz").exists()
-    again = run_folder.Run(tmp_path / "out", {"seed": 1})
-    assert again.once("embeddings", lambda: {"x": np.ones(1)})["x"] == 1
+    with run_folder.Run(tmp_path / "out", {"seed": 0}) as run:
+        run.once("embeddings", lambda: {"x": np.zeros(1)})
+    with run_folder.Run(tmp_path / "out", {"seed": 0}):
+        assert (tmp_path / "out" / "embeddings.npz").exists()
+    with run_folder.Run(tmp_path / "out", {"seed": 1}) as again:
+        assert again.once("embeddings", lambda: {"x": np.ones(1)})["x"] == 1
+
+
+def test_run_that_was_killed_while_it_wrote_its_result_goes_on(interrupted, corpora, tmp_path):
+    """As version 0.1.0 left it: "best" in the settings, a model that is cut off, a part file."""
+    out = tmp_path / "out"
+    shutil.copytree(interrupted, out)
+    settings = json.loads((out / "settings.json").read_text())
+    (out / "settings.json").write_text(json.dumps({**settings, "best": {"epoch": 3}}))
+    (out / "part.model.keras").write_bytes(b"half")
+    (out / f".{'0a' * 16}.part").write_bytes(b"half")
+    found = zoo.train("zhu2016", *corpora[:2], folder=out, **QUICK)
+    assert len(found.history) == 3
+    assert {path.name for path in out.iterdir()} == {
+        "model.keras", "history.csv", "history.png", "settings.json",
+    }  # fmt: skip
+
+
+def test_half_finished_run_without_a_monitor_goes_on_by_loss_only(interrupted, corpora, tmp_path):
+    shutil.copytree(interrupted, tmp_path / "out")
+    file = tmp_path / "out" / "settings.json"
+    settings = json.loads(file.read_text())
+    del settings["monitor"]
+    file.write_text(json.dumps(settings))
+    with pytest.raises(zoo.ConfigError, match=r'monitor was "loss" and is "score"'):
+        zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK)
+    found = zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK, monitor="loss")
+    assert found.best["val_loss"] == min(row["val_loss"] for row in found.history)
+
+
+def test_folder_is_free_after_a_kill_before_its_first_settings(tmp_path):
+    """The process dies by SIGKILL when the first file is to take its place."""
+    out = tmp_path / "out"
+    program = (
+        "import os, signal, sys\n"
+        "from zoo import runs\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "runs.Run(sys.argv[1], {'seed': 0}).__enter__()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(out)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (part,) = out.glob("*.part")
+    run_folder.check_free(out)
+    with run_folder.Run(out, {"seed": 0}):
+        assert not part.exists()
+    assert [path.name for path in out.iterdir()] == ["settings.json"]
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    out = tmp_path / "out"
+    message = r"another training writes to .*out now"
+    with run_folder.Run(out, {"seed": 0}), pytest.raises(zoo.ConfigError, match=message):
+        run_folder.Run(out, {"seed": 0}).__enter__()
+    with run_folder.Run(out, {"seed": 1}):
+        pass
+    assert [path.name for path in out.iterdir()] == ["settings.json"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no archive", None])
+def test_damaged_state_is_named(interrupted, corpora, tmp_path, damage):
+    shutil.copytree(interrupted, tmp_path / "out")
+    state = tmp_path / "out" / "state.npz"
+    state.write_bytes(state.read_bytes()[:-500] if damage is None else damage)
+    with pytest.raises(zoo.ConfigError, match=r"state.npz is damaged.*Delete the folder"):
+        zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK)
 
 
 def test_finished_run_is_not_written_over(trained, corpora):
@@ -284,13 +376,16 @@ def test_sigmoid_on_classes_and_shared_files_are_warned_of(corpora, caplog):
     [
         ({"epochs": 0}, "epochs is 0"),
         ({"learning_rate": -1.0}, r"the recipe: Expected `float` > 0.*learning_rate"),
+        ({"monitor": "accuracy"}, "monitor is 'accuracy'; it is one of score, loss"),
+        ({"segments": 0}, "segments is 0; expected a whole number"),
         ({"class_weight": "fair"}, "class_weight is 'fair'; it is 'balanced' or None"),
         ({"options": {"width": 3}}, "zhu2016 has no option width"),
     ],
 )
-def test_bad_argument_is_named(corpora, arguments, message):
+def test_bad_argument_is_named_and_nothing_written(corpora, tmp_path, arguments, message):
     with pytest.raises(zoo.ConfigError, match=message):
-        zoo.train("zhu2016", *corpora[:2], **{**QUICK, **arguments})
+        zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **{**QUICK, **arguments})
+    assert not (tmp_path / "out").exists()
 
 
 def test_options_are_for_names(corpora):
@@ -308,10 +403,10 @@ def split_corpus(corpus, **splits) -> Corpus:
 
 def test_splits_of_a_corpus_are_used_and_its_test_split_never(corpora):
     corpus = split_corpus(corpora[0], train=range(8), validation=range(8, 12), test=range(12, 16))
-    train, validation = preparation.parted(corpus, None, 0)
+    train, validation = preparation.split(corpus, None, 0)
     assert [len(train), len(validation)] == [8, 4]
     corpus = split_corpus(corpora[0], test=range(2, 8))
-    train, validation = preparation.parted(corpus, None, 0)
+    train, validation = preparation.split(corpus, None, 0)
     taken = {clip.path for clip in (*train.clips, *validation.clips)}
     assert taken.isdisjoint(clip.path for clip in corpus.split("test").clips)
     assert len(taken) == 10
@@ -319,7 +414,7 @@ def test_splits_of_a_corpus_are_used_and_its_test_split_never(corpora):
 
 def test_validation_is_divided_off_by_groups(corpora):
     clips = [c._replace(group=str(i % 4)) for i, c in enumerate(corpora[0].clips)]
-    train, validation = preparation.parted(replace(corpora[0], clips=tuple(clips)), None, 0)
+    train, validation = preparation.split(replace(corpora[0], clips=tuple(clips)), None, 0)
     groups = [{clip.group for clip in part.clips} for part in (train, validation)]
     assert len(groups[1]) == 1
     assert groups[0].isdisjoint(groups[1])
@@ -328,7 +423,7 @@ def test_validation_is_divided_off_by_groups(corpora):
 def test_too_few_groups_to_divide_are_an_error_that_says_what_to_do(corpora):
     corpus = corpora[0].take([0])
     with pytest.raises(zoo.ConfigError, match=r"cannot be divided.*Give a corpus as validation"):
-        preparation.parted(corpus, None, 0)
+        preparation.split(corpus, None, 0)
 
 
 # --- recipes ---
@@ -395,6 +490,54 @@ def test_every_optimizer_is_keras_own(name):
     assert getattr(made, "momentum", 0) == momentum.get("momentum", 0)
 
 
+# --- the best epoch ---
+
+
+def epochs(name: str, *values: tuple[float, float]) -> list[history.Row]:
+    """Rows with so many scores and losses."""
+    return [{"epoch": i, name: score, "val_loss": loss} for i, (score, loss) in enumerate(values)]
+
+
+def test_best_epoch_is_the_one_with_the_best_score_that_is_reported():
+    rows = epochs("val_accuracy", (0.4, 1.2), (0.6, 1.5), (0.6, 1.4), (0.5, 1.0), (0.6, 1.4))
+    assert history.best_of(rows, "score")["epoch"] == 2  # of equals the lower loss, then the first
+    assert history.best_of(rows, "loss")["epoch"] == 3
+    assert history.monitored(rows[0], "score") == "accuracy"
+    assert history.monitored(rows[0], "loss") == "loss"
+
+
+def test_score_that_is_not_a_number_never_wins():
+    nan = float("nan")
+    rows = epochs("val_roc_auc", (nan, 0.1), (0.3, 0.5), (nan, 0.2), (0.2, 0.4))
+    assert history.best_of(rows, "score")["epoch"] == 1
+    rows = epochs("val_roc_auc", (nan, 0.3), (nan, 0.1), (nan, nan))
+    assert history.best_of(rows, "score")["epoch"] == 1  # then the loss decides
+
+
+def test_patience_waits_for_the_score_that_chooses():
+    rows = epochs("val_accuracy", (0.6, 1.5), (0.5, 1.4), (0.5, 1.3))
+    ending = Recipe(epochs=9, patience=2)
+    assert ending.ends([history.rank(row, "score") for row in rows])
+    assert not ending.ends([history.rank(row, "loss") for row in rows])
+
+
+def test_patience_and_weights_follow_the_monitor(monkeypatch, corpora):
+    """The score falls while the loss falls, too."""
+    scores = iter([0.9, 0.8, 0.7, 0.6, 0.9, 0.8, 0.7, 0.6])
+    losses = iter([1.0, 0.9, 0.8, 0.7, 1.0, 0.9, 0.8, 0.7])
+
+    def measures(*_):
+        return {"val_loss": next(losses), "val_accuracy": next(scores)}
+
+    monkeypatch.setattr(judging, "measures", measures)
+    quick = {**QUICK, "epochs": 4, "patience": 2}
+    found = zoo.train("zhu2016", *corpora[:2], **quick)
+    assert (found.best["epoch"], len(found.history)) == (1, 3)
+    next(scores), next(losses)
+    found = zoo.train("zhu2016", *corpora[:2], **quick, monitor="loss")
+    assert (found.best["epoch"], len(found.history)) == (4, 4)
+
+
 # --- scores and weights ---
 
 
@@ -405,27 +548,27 @@ def test_validation_loss_is_the_one_that_is_trained(activation):
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 8)]
     loss = keras.losses.BinaryCrossentropy if activation == "sigmoid" else None
     loss = loss or keras.losses.CategoricalCrossentropy
-    found = measures(p, y, True, activation, None)
+    found = judging.measures(p, y, True, activation, None)
     assert found["val_loss"] == pytest.approx(float(loss()(y, p)), rel=1e-5)
     assert found["val_accuracy"] == (p.argmax(1) == y.argmax(1)).mean()
 
 
-def test_clips_that_could_not_be_heard_do_not_count():
+def test_clips_that_could_not_be_decoded_do_not_count():
     p = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]])
     y = np.array([[1, 0], [1, 0], [0, 1]], "float32")
-    assert measures(p, y, True, "softmax", None)["val_accuracy"] == 1
+    assert judging.measures(p, y, True, "softmax", None)["val_accuracy"] == 1
     with pytest.raises(zoo.AudioError, match="not one clip of the validation"):
-        measures(p[1:2], y[1:2], True, "softmax", None)
+        judging.measures(p[1:2], y[1:2], True, "softmax", None)
 
 
 def test_rare_classes_count_more_up_to_a_limit(corpora):
     clips = corpora[0].clips
     uneven = replace(corpora[0], clips=clips[:8] + clips[-2:])  # 8 of noise, 2 tones
-    assert class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
-    assert class_weights(uneven, None) is None
-    assert class_weights(replace(uneven, single_label=False), "balanced") is None
+    assert judging.class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
+    assert judging.class_weights(uneven, None) is None
+    assert judging.class_weights(replace(uneven, single_label=False), "balanced") is None
     rare = replace(uneven, clips=clips[:8] * 10 + clips[-1:])
-    assert class_weights(rare, "balanced")[1] == HIGHEST_WEIGHT
+    assert judging.class_weights(rare, "balanced")[1] == judging.HIGHEST_WEIGHT
 
 
 def test_clips_are_the_mean_of_their_segments_by_fresh_seconds():

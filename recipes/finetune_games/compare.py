@@ -7,8 +7,9 @@ Three classifiers learn from which of eight games a piece of music is, from the 
 tracks, and are chosen on the same 72 clips of 24 others:
 
     fine-tuned       zoo finetune pons2017 --data FOLDER/clips.csv -o FOLDER/finetuned
+                     --monitor loss
     from nothing     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_nothing
-                     --batch-size 16 --epochs 60 --patience 20
+                     --monitor loss --batch-size 16 --epochs 60 --patience 20
     MFCC             20 MFCCs and their differences, mean and standard deviation over each clip
                      (librosa's defaults), standardised; logistic regression, its C chosen by the
                      validation loss
@@ -72,7 +73,7 @@ ROUNDS = 1000
 
 def command(kind: str, output: str, options: Sequence[str], folder: Path) -> list[str]:
     """Return the command line that trains a network."""
-    places = ["--data", folder / "clips.csv", "-o", folder / output]
+    places = ["--data", folder / "clips.csv", "-o", folder / output, "--monitor", "loss"]
     return ["zoo", kind, "pons2017", *map(str, places), *options]
 
 

@@ -57,6 +57,7 @@ def learn(
         folder=given.output,
         epochs=given.epochs,
         segments=segments,
+        monitor="loss",
         seed=given.seed,
         cache=given.cache,
     )

@@ -48,6 +48,14 @@ OPTIONS = (
     click.option("--learning-rate", type=float, help="At the start."),
     click.option("--patience", type=click.IntRange(0), help="Epochs without improvement."),
     click.option(
+        "--monitor",
+        type=click.Choice(["score", "loss"]),
+        default="score",
+        show_default=True,
+        help="Keep the epoch with the best score on the validation (accuracy where each clip has "
+        "one label, else ROC-AUC), or the one with the lowest loss. --patience waits for the same.",
+    ),
+    click.option(
         "--segments",
         type=click.IntRange(1),
         default=1,
@@ -179,11 +187,14 @@ def told() -> Iterator[None]:
 
 def summary(trained: "Trained", output: Path) -> str:
     """Return what is printed in the end."""
+    from zoo.history import monitored
+
     score = next(name for name in trained.best if name in ("val_accuracy", "val_roc_auc"))
     what = {"val_accuracy": "accuracy", "val_roc_auc": "macro ROC-AUC"}[score]
     best = trained.best
     lines = [
-        f"best of {len(trained.history)} epochs: {best['phase']} {best['epoch']}; on the "
+        f"best of {len(trained.history)} epochs by {monitored(best, trained.monitor)}: "
+        f"{best['phase']} {best['epoch']}; on the "
         f"validation {what} {best[score]:.4f}, loss {best['val_loss']:.4f}"
     ]
     if getattr(trained, "head_only", False) and trained.history[-1]["phase"] != "head":

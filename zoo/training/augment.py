@@ -71,7 +71,7 @@ Layers = Sequence[keras.layers.Layer]
 
 
 def augmented(model: AudioModel, chosen: Layers) -> keras.Model:
-    """Return a network that shares the model's weights and changes what it hears in training.
+    """Return a network that shares the model's weights and changes its input in training.
 
     Without layers, or with none but mixup, which works on the data, it is the model's own.
     """

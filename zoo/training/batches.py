@@ -1,7 +1,7 @@
-"""How sounds get to a network in training and validation, and the phase that trains all of it."""
+"""The batches of a training and of its validation, and the phase that trains all of a network."""
 
-import logging
-import re
+import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,24 +11,25 @@ import keras
 import numpy as np
 
 from zoo.data.corpus import Corpus
-from zoo.errors import AudioError, ZooError
+from zoo.errors import ZooError
 from zoo.inference import prediction
 from zoo.inference.audio_model import AudioModel
 from zoo.training import loop
 from zoo.training.augment import Layers, augmented, is_mixup
 from zoo.training.loop import Phase
 from zoo.training.recipe import Recipe
-from zoo.training.validation import class_weights, measures
+from zoo.training.validation import class_weights, measures, predict_batches
 from zoo.utils.files import PathLike
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
-    """What both kinds of training take of their arguments. See `zoo.train`."""
+class TrainingOptions:
+    """The arguments that `zoo.train` and `zoo.finetune` share; see there."""
 
     batch_size: int
     segments: int
     class_weight: str | None
+    monitor: str
     augment: Layers | None
     seed: int
     jit_compile: bool | None
@@ -36,139 +37,139 @@ class Way:
     drop_remainder: bool
     progress: bool
 
-    def seed_of(self, epoch: int) -> int:
-        """Return a seed that epochs do not share."""
-        (seed,) = np.random.SeedSequence((self.seed, epoch)).generate_state(1)
-        return int(seed >> 1)  # what fits in a signed integer
-
-    def epoch(self, corpus: Corpus, model: AudioModel, epoch: int):
-        """Return the data set of an epoch: random segments with their targets."""
-        from zoo.data.pipeline import dataset
-
-        data = dataset.dataset(
-            corpus,
-            model,
-            training=True,
-            batch_size=self.batch_size,
-            segments=self.segments,
-            seed=self.seed_of(epoch),
-            cache=self.cache,
-            drop_remainder=self.drop_remainder,
-        )
-        for layer in self.augment or ():
-            if is_mixup(layer):
-                again = {**layer.get_config(), "seed": self.seed_of(epoch)}
-                data = data.map(type(layer).from_config(again))
-        return data
-
-    def some(self, corpus: Corpus, model: AudioModel, segments: int):
-        """Return random segments of each clip, with the number of the clip."""
-        from zoo.data.pipeline import dataset
-
-        return dataset.segments(
-            corpus,
-            model,
-            training=True,
-            batch_size=self.batch_size,
-            segments=segments,
-            seed=self.seed_of(0),
-            cache=self.cache,
-        )
-
-    def all(self, corpus: Corpus, model: AudioModel):
-        """Return all segments, with the number of the clip."""
-        from zoo.data.pipeline import dataset
-
-        return dataset.segments(corpus, model, batch_size=self.batch_size, cache=self.cache)
-
-    def frames(self, corpus: Corpus, model: AudioModel):
-        """Return all segments with the targets of their frames."""
-        from zoo.data.pipeline import dataset
-
-        return dataset.dataset(corpus, model, batch_size=self.batch_size, cache=self.cache)
-
     def compiled(self, network: keras.Model, activation: str, recipe: Recipe) -> keras.Model:
         """Return the network, compiled."""
         optimizer = loop.make_optimizer(recipe)
         return loop.compiled(network, activation, optimizer, self.jit_compile)
 
 
-def whole(
-    name: str, model: AudioModel, train: Corpus, validation: Corpus, recipe: Recipe, way: Way
-) -> Phase:
-    """Return the phase that trains all of a network that is trainable."""
-    network = augmented(model, way.augment or ())
-    network.supports_jit = model.supports_jit
-    way.compiled(network, model.activation, recipe)
-    generators = [v for v in network.variables if "seed_generator" in v.path]
-    for i, generator in enumerate(generators):  # dropout repeats itself for the same seed
-        generator.assign(np.array([way.seed, i], generator.dtype))
-    weights = class_weights(train, way.class_weight)
+class Batches:
+    """Where a training's batches come from: one source for each corpus, opened once.
 
-    def feed(epoch: int) -> dict[str, Any]:
-        return {"x": way.epoch(train, model, epoch), "class_weight": weights}
+    Args:
+        model: to be trained.
+        train: the clips to train on.
+        validation: the clips to validate on.
+        options: of the training.
 
-    judge = frame_judge if model.frame_wise else clip_judge
-    steps = -(-len(train) * way.segments // way.batch_size)
-    return Phase(name, network, feed, judge(model, validation, weights, way), recipe, steps)
+    Attributes:
+        train: source of the training segments; its `corpus` holds the clips.
+        validation: source of the validation segments.
+        weights: of the classes in the loss; None for equal ones.
 
+    Raises:
+        ConfigError: an option that does not fit.
+    """
 
-Judge = Callable[[], dict[str, float]]
-
-
-def clip_judge(
-    model: AudioModel, validation: Corpus, weights: dict[int, float] | None, way: Way
-) -> Judge:
-    """Return what scores whole clips with the model as it is."""
-    network, data = model.stage("probabilities"), way.all(validation, model)
-
-    def judge() -> dict[str, float]:
-        values, clips, seconds = prediction.predict_batches(network, data, way.batch_size)
-        means = prediction.clip_means(values, clips, seconds, len(validation))
-        return measures(
-            means, validation.targets, validation.single_label, model.activation, weights
+    def __init__(
+        self, model: AudioModel, train: Corpus, validation: Corpus, options: TrainingOptions
+    ):
+        from zoo.data.pipeline import (
+            dataset,  # TensorFlow, which is loaded only if a training starts
         )
 
-    return judge
+        self.model, self.options = model, options
+        self.random = dataset.PipelineOptions(
+            training=True,
+            batch_size=options.batch_size,
+            segments=options.segments,
+            seed=options.seed,
+            drop_remainder=options.drop_remainder,
+        )
+        self.every = dataset.PipelineOptions(batch_size=options.batch_size)
+        self.train = dataset.Segments(train, model, options.cache)
+        self.validation = dataset.Segments(validation, model, options.cache)
+        self.weights = class_weights(train, options.class_weight)
+
+    @functools.cached_property
+    def _epochs(self):
+        return self.train.labelled(self.random, by_epoch=True)
+
+    def epoch(self, number: int):
+        """Return the dataset of an epoch, from 0 on: random segments with their targets."""
+        self.train.epoch = number
+        data = self._epochs
+        for layer in self.options.augment or ():
+            if is_mixup(layer):
+                (seed,) = np.random.SeedSequence((self.options.seed, number)).generate_state(1)
+                again = {**layer.get_config(), "seed": int(seed >> 1)}  # fits a signed integer
+                data = data.map(type(layer).from_config(again))
+        return data
+
+    def random_segments(self, each: int):
+        """Return as many random segments of each training clip, with the number of the clip."""
+        self.train.epoch = 0
+        options = dataclasses.replace(self.random, segments=each, drop_remainder=False)
+        return self.train.numbered(options, by_epoch=True)
+
+    @functools.cached_property
+    def validation_segments(self):
+        """All segments of the validation clips, with the number of the clip."""
+        return self.validation.numbered(self.every)
+
+    @functools.cached_property
+    def validation_frames(self):
+        """All segments of the validation clips, with the targets of their frames."""
+        return self.validation.labelled(self.every)
+
+    @contextmanager
+    def plain_errors(self) -> Iterator[None]:
+        """Raise AudioError where TensorFlow stops since no clip of a corpus could be decoded."""
+        try:
+            yield
+        except ZooError:
+            raise
+        except Exception:
+            for source in (self.train, self.validation):
+                source.check_any_left()
+            raise
 
 
-def frame_judge(
-    model: AudioModel, validation: Corpus, weights: dict[int, float] | None, way: Way
-) -> Judge:
+def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
+    """Return the phase that trains all of a network that is trainable."""
+    model, options = batches.model, batches.options
+    network = augmented(model, options.augment or ())
+    network.supports_jit = model.supports_jit
+    options.compiled(network, model.activation, recipe)
+    generators = [v for v in network.variables if "seed_generator" in v.path]
+    for i, generator in enumerate(generators):  # dropout repeats itself for the same seed
+        generator.assign(np.array([options.seed, i], generator.dtype))
+
+    def feed(epoch: int) -> dict[str, Any]:
+        return {"x": batches.epoch(epoch), "class_weight": batches.weights}
+
+    validate = frame_validation(batches) if model.frame_wise else clip_validation(batches)
+    steps = -(-len(batches.train.corpus) * options.segments // options.batch_size)
+    return Phase(name, network, feed, validate, recipe, steps)
+
+
+def clip_validation(batches: Batches) -> Callable[[], dict[str, float]]:
+    """Return what scores whole clips with the model as it is."""
+    model, validation = batches.model, batches.validation.corpus
+    network = model.stage("probabilities")
+
+    def validate() -> dict[str, float]:
+        values, clips, seconds = predict_batches(
+            network, batches.validation_segments, batches.options.batch_size
+        )
+        means = prediction.clip_means(values, clips, seconds, len(validation))
+        return measures(
+            means, validation.targets, validation.single_label, model.activation, batches.weights
+        )
+
+    return validate
+
+
+def frame_validation(batches: Batches) -> Callable[[], dict[str, float]]:
     """Return what scores frames, each by itself, with the model as it is."""
-    network, data = model.stage("probabilities"), way.frames(validation, model)
+    model = batches.model
+    network = model.stage("probabilities")
 
-    def judge() -> dict[str, float]:
-        values, targets = prediction.predict_batches(network, data, way.batch_size)
+    def validate() -> dict[str, float]:
+        values, targets = predict_batches(
+            network, batches.validation_frames, batches.options.batch_size
+        )
         flat = (values.reshape(-1, values.shape[-1]), targets.reshape(-1, values.shape[-1]))
         return measures(*flat, False, model.activation, None)
 
-    return judge
-
-
-# --- what the data have to say ---
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Log the same words about the data once, and raise what tf.data wraps in its own errors.
-
-    Each epoch has a data set of its own, which would name a broken file again.
-    """
-    logger, said = logging.getLogger("zoo.data.pipeline.dataset"), set[str]()
-
-    def fresh(record: logging.LogRecord) -> bool:
-        before = len(said)
-        said.add(record.getMessage())
-        return len(said) > before
-
-    logger.addFilter(fresh)
-    try:
-        yield
-    except Exception as error:
-        wrapped = re.search(r"zoo\.errors\.AudioError: (.+)", str(error))
-        if wrapped is None or isinstance(error, ZooError):
-            raise
-        raise AudioError(wrapped[1]) from error
-    finally:
-        logger.removeFilter(fresh)
+    return validate

@@ -6,16 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from zoo.training.history import Row
+from zoo.history import SCORES, Row
 from zoo.utils import figures
 from zoo.utils.files import PathLike
 
-NAMES = {
-    "loss": "training",
-    "val_loss": "validation",
-    "val_accuracy": "accuracy",
-    "val_roc_auc": "ROC-AUC",
-}
+NAMES = {"loss": "training", "val_loss": "validation", **SCORES}
 
 
 def history(rows: Sequence[Row], best: Row, model: str, path: PathLike | None = None) -> Figure:
@@ -34,7 +29,7 @@ def history(rows: Sequence[Row], best: Row, model: str, path: PathLike | None = 
     figure = figures.Picture(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = range(1, len(rows) + 1)
-    (score,) = (name for name in rows[0] if name in ("val_accuracy", "val_roc_auc"))
+    (score,) = (name for name in rows[0] if name in SCORES)
     for axes, names in ((left, ("loss", "val_loss")), (right, (score,))):
         for name in names:
             colour = figures.ACCENT if name == "loss" else figures.COLOUR

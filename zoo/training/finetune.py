@@ -1,4 +1,4 @@
-"""Teaching a trained network other tags.
+"""Training a trained network further, for other tags.
 
 For instance:
 
@@ -14,14 +14,14 @@ from typing import Any
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
+from zoo.history import Row, check_monitor
 from zoo.inference.audio_model import AudioModel
-from zoo.training import batches, loop, preparation
-from zoo.training.augment import Layers
-from zoo.training.batches import Way
-from zoo.training.history import Row
+from zoo.training import loop, preparation
+from zoo.training.augment import Layers, augmented
+from zoo.training.batches import Batches, TrainingOptions, whole
 from zoo.training.phases import HEAD_ONLY, WHOLE, norms_at_rest, train_head
 from zoo.training.recipe import Recipe, read
-from zoo.training.result import Trained, finished, sizes
+from zoo.training.result import Trained, finished
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
 from zoo.weights import loading
@@ -29,6 +29,7 @@ from zoo.weights import loading
 HEAD_RATE = 1e-3  # Adam's default
 HEAD_PATIENCE = 20
 HEAD_BATCH = 4  # times the batch size: embeddings are cheap, and several devices can share it
+HEAD_SECONDS = 24.0  # of a clip, about, that the head is trained on
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +56,7 @@ def finetune(
     patience: int = 6,
     segments: int = 1,
     class_weight: str | None = "balanced",
+    monitor: str = "score",
     augment: Layers | None = None,
     seed: int = 0,
     dtype: Any = None,
@@ -65,22 +67,21 @@ def finetune(
 ) -> Finetuned:
     """Train a network further, on other clips and usually for other tags.
 
-    First the head alone, on what the network below says of random segments of each clip (about 24 s
-    of it), which is computed once. Then the whole network at a lower rate, by Adam. There batch
-    normalisations stay as in inference: neither their moving averages nor their scales and offsets
-    change, for a few clips would spoil what they learned of many. After each epoch whole clips of
-    the validation are scored. The model gets the weights with the lowest validation loss: those of
-    the head phase too are in the running.
+    First the head alone, on embeddings of random segments of each clip (about 24 s of it), computed
+    once. Then the whole network at a lower rate, by Adam. There batch normalisations stay as in
+    inference: neither their moving averages nor their scales and offsets change, for a few clips
+    would spoil what they learned of many. After each epoch whole clips of the validation are
+    scored. The model gets the weights of the best epoch of both phases, see `monitor`.
 
     Killed, the same call with the same `folder` goes on where it was.
 
     Args:
         model: from `zoo.load(name, labels=[...])`, trained in place; or a name or file, which is
             loaded with a fresh head for the labels of `train`.
-        train: the clips to learn from; its labels must be the model's. Of a corpus with splits only
+        train: the clips to train on; its labels must be the model's. Of a corpus with splits only
             "train" is used.
         validation: the clips that decide when to stop and what is best. None: the split
-            "validation" of `train`, or else a fifth of its groups, drawn by `seed`.
+            "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
             None writes nothing.
         epochs: of the whole network, at most; 0 trains the head alone.
@@ -88,12 +89,16 @@ def finetune(
         learning_rate: of the whole network.
         head_learning_rate: of the head alone.
         batch_size: segments a step.
-        patience: epochs of the whole network without a better validation loss before the end.
+        patience: epochs of the whole network without a better one, see `monitor`, before the end.
         segments: random ones of each clip an epoch, for the whole network.
         class_weight: "balanced": all classes count the same in the loss, where each clip has
             exactly one; None: all clips do. See `zoo.training.validation.class_weights`.
+        monitor: what the best epoch is chosen by, and what `patience` waits for. "score": the
+            score that is reported, accuracy where each clip has exactly one label, else ROC-AUC;
+            of equal ones the epoch with the lower validation loss. "loss": the lowest validation
+            loss.
         augment: layers of `zoo.augmentation`, which work in training the whole network only.
-        seed: of the fresh head (if `model` is a name), of what is drawn, of the division.
+        seed: of the fresh head (if `model` is a name), of the random segments, of the split.
         dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16" for devices that
             are faster with it.
         jit_compile: whether to compile with XLA; None leaves it to Keras.
@@ -109,11 +114,12 @@ def finetune(
         ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
             the training diverged.
         UnknownName: no such model; labels that the model or the corpus has not.
-        AudioError: not one clip could be heard.
+        AudioError: not one clip could be decoded.
     """
     if not epochs and not head_epochs:
         raise ConfigError("epochs and head_epochs are both 0; there is nothing to do.")
-    train, validation = preparation.parted(train, validation, seed)
+    check_monitor(monitor)
+    train, validation = preparation.split(train, validation, seed)
     head = recipe(head_learning_rate, HEAD_BATCH * batch_size, head_epochs, HEAD_PATIENCE)
     tune = recipe(learning_rate, batch_size, epochs, patience)
     with devices.scope(distribute) as count:
@@ -124,10 +130,11 @@ def finetune(
         elif dtype is not None:
             raise ConfigError("dtype is for a model that is given by its name.")
         train, validation = preparation.checked(model, train, validation)
-        way = Way(
+        options = TrainingOptions(
             batch_size=batch_size,
             segments=segments,
             class_weight=class_weight,
+            monitor=monitor,
             augment=augment,
             seed=seed,
             jit_compile=jit_compile,
@@ -137,19 +144,21 @@ def finetune(
         )
         if model.frame_wise:
             head = head.with_(epochs=0)  # its labels are the same, and so is its head
-        asked = preparation.asked(model, train, validation, way, origin=True)
+        batches = Batches(model, train, validation, options)
+        if tune.epochs:
+            augmented(model, augment or ())  # refuses layers that do not fit
+        settings = {"made_by": "zoo.finetune", **preparation.requested(batches, origin=True)}
         recipes = {HEAD_ONLY: head.to_dict(), WHOLE: tune.to_dict()}
-        run = Run(folder, {"made_by": "zoo.finetune", **asked, "recipes": recipes})
-        rows: list[Row] = []
-        with batches.plainly():
+        start = before(model)
+        with Run(folder, {**settings, "recipes": recipes}) as run, batches.plain_errors():
+            rows: list[Row] = []
             if head.epochs and loop.phase_of(run.state()) != WHOLE:
-                rows = train_head(model, train, validation, head, way, run)
+                rows = train_head(batches, head, run)
             if tune.epochs:
                 with norms_at_rest(model):
-                    phase = batches.whole(WHOLE, model, train, validation, tune, way)
-                    rows = loop.fit(phase, run, rows, progress=progress)
-    lesson = f"{before(model)} on {sizes(train, validation)}"
-    return finished(Finetuned, model, lesson, rows, run)
+                    phase = whole(WHOLE, batches, tune)
+                    rows = loop.fit(phase, run, rows, monitor, progress=progress)
+            return finished(Finetuned, model, start, batches, rows, run)
 
 
 def recipe(rate: float, batch_size: int, epochs: int, patience: int) -> Recipe:

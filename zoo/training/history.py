@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.history import Row
 from zoo.utils.files import PathLike, write_csv
-
-Row = dict[str, Any]
 
 
 def write_history(rows: Sequence[Row], path: PathLike | None = None) -> str:
@@ -17,8 +16,3 @@ def write_history(rows: Sequence[Row], path: PathLike | None = None) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def best_of(rows: Sequence[Row]) -> Row:
-    """Return the first row with the lowest validation loss."""
-    return min(rows, key=lambda row: row["val_loss"])

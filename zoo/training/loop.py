@@ -1,8 +1,8 @@
-"""The loop that `zoo.train` and `zoo.finetune` share: epochs, validation, what was best, going on.
+"""The loop of `zoo.train` and `zoo.finetune`: epochs, validation, the best epoch, going on.
 
 Keras's `fit` is called once an epoch. The data of an epoch depend on nothing but its number and the
-seed, the learning rate and the end of training on nothing but the validation losses so far. So a
-run that was killed goes on from its variables and its history as if nothing had happened.
+seed, the learning rate and the end of training on nothing but the history so far. So a run that was
+killed goes on from its variables and its history as if nothing had happened.
 """
 
 import json
@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from zoo.errors import AudioError, ConfigError
+from zoo.history import Row, best_of, rank
 from zoo.inference.variables import assign_values, values_of
-from zoo.training.history import Row, best_of
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run
 from zoo.utils.progress import bars
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Phase:
-    """A network, what it is fed, and how it is judged.
+    """A network, its batches, and its validation.
 
     Attributes:
         name: as the history calls it.
         network: compiled; (batch, samples) or (batch, units) -> probabilities.
         feed: number of an epoch, from 0 on -> arguments of `network.fit`.
-        judge: returns "val_loss" and a score of the network as it is.
+        validate: returns "val_loss" and a score of the network as it is.
         recipe: how long, and at what rate.
         steps: in an epoch, about; for the progress bar.
     """
@@ -42,19 +42,22 @@ class Phase:
     name: str
     network: keras.Model
     feed: Callable[[int], dict[str, Any]]
-    judge: Callable[[], dict[str, float]]
+    validate: Callable[[], dict[str, float]]
     recipe: Recipe
     steps: int
 
 
-def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> list[Row]:
+def fit(
+    phase: Phase, run: Run, rows: list[Row], monitor: str, *, progress: bool = True
+) -> list[Row]:
     """Train a network until its recipe says so; in the end it has its best weights.
 
     Args:
         phase: what to train. If the run's state is of this phase, training goes on from it.
         run: where the state is kept.
         rows: the history of earlier phases. If the last of them left the network as it is now, and
-            no epoch of this phase has a lower validation loss, it stays as it is.
+            no epoch of this phase is better, it stays as it is.
+        monitor: what the best epoch is chosen by; see `zoo.history.rank`.
         progress: show it, if standard error is a terminal.
 
     Returns:
@@ -62,7 +65,7 @@ def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> li
 
     Raises:
         ConfigError: the loss is no longer a number; the kept state is of another network.
-        AudioError: not one clip could be heard.
+        AudioError: not one clip could be decoded.
     """
     network, recipe = phase.network, phase.recipe
     network.optimizer.build(network.trainable_variables)
@@ -71,16 +74,19 @@ def fit(phase: Phase, run: Run, rows: list[Row], *, progress: bool = True) -> li
     if phase_of(state) == phase.name:
         rows, best = json.loads(str(state["rows"])), _restore(network, state)
     with _bar(phase, progress) as bar:
-        while not recipe.ends(losses := [r["val_loss"] for r in rows if r["phase"] == phase.name]):
-            rate = recipe.rate(losses)
+        while True:
+            done = [row for row in rows if row["phase"] == phase.name]
+            if recipe.ends([rank(row, monitor) for row in done]):
+                break
+            rate = recipe.rate([row["val_loss"] for row in done])
             network.optimizer.learning_rate = rate
-            bar.begin(len(losses))
-            fed = {"verbose": 0, "shuffle": False, **phase.feed(len(losses))}
+            bar.begin(len(done))
+            fed = {"verbose": 0, "shuffle": False, **phase.feed(len(done))}
             loss = network.fit(**fed, callbacks=[bar]).history.get("loss", [None])[0]
-            row = {"phase": phase.name, "epoch": len(losses) + 1, "learning_rate": rate}
-            row |= {"loss": _checked(loss, row), **phase.judge()}
+            row = {"phase": phase.name, "epoch": len(done) + 1, "learning_rate": rate}
+            row |= {"loss": _checked(loss, row), **phase.validate()}
             rows.append(row)
-            if best_of(rows) is row:
+            if best_of(rows, monitor) is row:
                 best = values_of(network.variables)
             run.keep(_state(phase.name, network, best, rows), rows)
             bar.end(row)
@@ -155,7 +161,7 @@ def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> list[np.ndar
 
 def _checked(loss: float | None, row: Row) -> float:
     if loss is None:
-        raise AudioError("not one clip of the training set could be heard; the log says why.")
+        raise AudioError("not one clip of the training set could be decoded; the log says why.")
     if not math.isfinite(loss):
         raise ConfigError(
             f"training diverged: the loss is {loss} in epoch {row['epoch']}, at a learning rate of "

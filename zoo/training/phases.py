@@ -8,21 +8,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.data.corpus import Corpus
+from zoo.history import Row
 from zoo.inference import prediction
-from zoo.inference.audio_model import HEAD, AudioModel
+from zoo.inference.audio_model import HEAD
 from zoo.training import loop
-from zoo.training.batches import Way
-from zoo.training.history import Row
+from zoo.training.batches import Batches
+from zoo.training.finetune import HEAD_SECONDS
 from zoo.training.loop import Phase
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run
-from zoo.training.validation import class_weights, measures
+from zoo.training.validation import measures, predict_batches
 
 logger = logging.getLogger(__name__)
 
 HEAD_ONLY, WHOLE = "head", "whole"
-HEARD = 24.0  # seconds of a clip, about, that the head learns from
 
 Arrays = dict[str, np.ndarray]
 
@@ -30,46 +29,47 @@ Arrays = dict[str, np.ndarray]
 # --- the head ---
 
 
-def train_head(
-    model: AudioModel, train: Corpus, validation: Corpus, head: Recipe, way: Way, run: Run
-) -> list[Row]:
+def train_head(batches: Batches, head: Recipe, run: Run) -> list[Row]:
     """Train the head alone, in place; return the history.
 
     It sees embeddings whose units have zero mean and a variance near one, so that one learning
     rate suits all architectures. It starts as the model's own, or from zero if that was never
     trained, and in the end the scaling goes into its weights.
     """
-    heard = run.once("embeddings", lambda: embeddings(model, train, validation, way))
-    x, y = heard["x"], train.targets[heard["x_clips"]]
+    model, options = batches.model, batches.options
+    validation, weights = batches.validation.corpus, batches.weights
+    embedded = run.once("embeddings", lambda: embeddings(batches))
+    x, y = embedded["x"], batches.train.corpus.targets[embedded["x_clips"]]
     mean, scale = x.mean(axis=0), scale_of(x)
-    x, held = (x - mean) / scale, (heard["held"] - mean) / scale
-    weights = class_weights(train, way.class_weight)
+    x, held_out = (x - mean) / scale, (embedded["held"] - mean) / scale
     (ours,) = (model.get_layer(name) for name in HEAD)
     network = keras.Sequential([keras.Input(x.shape[1:]), like(ours, model.activation)])
     network.supports_jit = model.supports_jit
-    way.compiled(network, model.activation, head)
+    options.compiled(network, model.activation, head)
     kernel, bias = ours.get_weights()
-    if not bias.any():  # fresh: chance would have its say for long, and in some directions for ever
+    if not bias.any():  # fresh: random weights would matter for long, in some directions for ever
         kernel = np.zeros_like(kernel)
     network.set_weights([kernel * scale[:, None], bias + mean @ kernel])
-    size = head.batch_size if len(x) > head.batch_size else way.batch_size
+    size = head.batch_size if len(x) > head.batch_size else options.batch_size
 
     def feed(epoch: int) -> dict[str, Any]:
-        order = np.random.default_rng((way.seed, epoch)).permutation(len(x))
-        if way.drop_remainder:
+        order = np.random.default_rng((options.seed, epoch)).permutation(len(x))
+        if options.drop_remainder:
             order = order[: len(x) // size * size]
         return {"x": x[order], "y": y[order], "class_weight": weights, "batch_size": size}
 
-    def judge() -> dict[str, float]:
+    def validate() -> dict[str, float]:
         kernel, bias = network.get_weights()
-        values = probabilities(held, kernel, bias, model.activation)
-        means = prediction.clip_means(values, heard["clips"], heard["seconds"], len(validation))
+        values = probabilities(held_out, kernel, bias, model.activation)
+        means = prediction.clip_means(
+            values, embedded["clips"], embedded["seconds"], len(validation)
+        )
         return measures(
             means, validation.targets, validation.single_label, model.activation, weights
         )
 
-    phase = Phase(HEAD_ONLY, network, feed, judge, head, steps=-(-len(x) // size))
-    rows = loop.fit(phase, run, [], progress=way.progress)
+    phase = Phase(HEAD_ONLY, network, feed, validate, head, steps=-(-len(x) // size))
+    rows = loop.fit(phase, run, [], options.monitor, progress=options.progress)
     kernel, bias = network.get_weights()
     kernel = kernel / scale[:, None]
     ours.set_weights([kernel, bias - mean @ kernel])
@@ -95,7 +95,7 @@ def like(head: keras.layers.Dense, activation: str) -> keras.layers.Dense:
 def probabilities(
     x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, activation: str
 ) -> np.ndarray:
-    """Return what a head says: (segments, units) -> (segments, labels)."""
+    """Return what a head predicts: (segments, units) -> (segments, labels)."""
     logits = (x @ kernel + bias).astype("float64")
     if activation == "sigmoid":
         return 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
@@ -103,21 +103,20 @@ def probabilities(
     return odds / odds.sum(axis=1, keepdims=True)
 
 
-def embeddings(model: AudioModel, train: Corpus, validation: Corpus, way: Way) -> Arrays:
-    """Return what the network below the head says of both corpora.
+def embeddings(batches: Batches) -> Arrays:
+    """Return the output of the network below the head for both corpora.
 
     Returns:
         Of random segments of the training clips "x" (segments, units) and "x_clips" (segments,),
         the number of the clip; of all segments of the validation clips "held" (segments, units),
         "clips" (segments,) and "seconds" (segments,), how much sound each adds.
     """
+    model, size = batches.model, batches.options.batch_size
     below = model.stage(model.stages[model.stages.index(HEAD[0]) - 1])
-    each = max(1, round(HEARD * model.sample_rate / model.segmentation.segment))
-    logger.info("hearing %d segments each of %d clips", each, len(train))
-    x, x_clips, _ = prediction.predict_batches(below, way.some(train, model, each), way.batch_size)
-    held, clips, seconds = prediction.predict_batches(
-        below, way.all(validation, model), way.batch_size
-    )
+    each = max(1, round(HEAD_SECONDS * model.sample_rate / model.segmentation.segment))
+    logger.info("embedding %d segments each of %d clips", each, len(batches.train.corpus))
+    x, x_clips, _ = predict_batches(below, batches.random_segments(each), size)
+    held, clips, seconds = predict_batches(below, batches.validation_segments, size)
     return {"x": x, "x_clips": x_clips, "held": held, "clips": clips, "seconds": seconds}
 
 

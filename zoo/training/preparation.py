@@ -1,4 +1,4 @@
-"""From a model and corpora to what can be trained: checks, divisions, and what was asked for."""
+"""From a model and corpora to what can be trained: checks, the split, and the settings."""
 
 import dataclasses
 import logging
@@ -12,7 +12,7 @@ from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError, UnknownName
 from zoo.inference import variables
 from zoo.inference.audio_model import HEAD, AudioModel
-from zoo.training.batches import Way
+from zoo.training.batches import Batches
 from zoo.training.run_folder import describe
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ def seeded(seed: int) -> Iterator[None]:
         random.setstate(before)
 
 
-def parted(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, Corpus]:
-    """Return what to learn from and what to validate on.
+def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, Corpus]:
+    """Return the clips to train on and those to validate on.
 
     Args:
         train: of one with splits, "train" is taken; of one with none of that name, all clips that
@@ -46,10 +46,10 @@ def parted(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus,
     if validation is not None:
         if "validation" in validation.splits:
             validation = validation.split("validation")
-        return _learned_from(train), validation
+        return _training_part(train), validation
     if "validation" in train.splits:
-        return _learned_from(train), train.split("validation")
-    rest = _learned_from(train)
+        return _training_part(train), train.split("validation")
+    rest = _training_part(train)
     try:
         divided = rest.divide({"train": 1 - HELD_BACK, "validation": HELD_BACK}, seed)
     except ConfigError as error:
@@ -64,7 +64,7 @@ def parted(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus,
     return train, validation
 
 
-def _learned_from(corpus: Corpus) -> Corpus:
+def _training_part(corpus: Corpus) -> Corpus:
     if "train" in corpus.splits:
         return corpus.split("train")
     taken = {i for indices in corpus.splits.values() for i in indices}
@@ -75,13 +75,13 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
     """Return the corpora in the model's order of labels.
 
     Raises:
-        ConfigError: the model's activation is not for such clips; it judges frames, and there are
-            clips without onsets; a corpus is empty.
+        ConfigError: the model's activation is not for such clips; it predicts frames, and there
+            are clips without onsets; a corpus is empty.
         UnknownName: the labels of `train` are not the model's, or `validation` has others.
     """
     for corpus in (train, validation):
         if not len(corpus):
-            raise ConfigError(f"{corpus.name} has no clips to learn from or to validate on.")
+            raise ConfigError(f"{corpus.name} has no clips to train or to validate on.")
     if model.frame_wise:
         return framed(model, train), framed(model, validation)
     missing = [label for label in model.labels if label not in train.labels]
@@ -100,7 +100,7 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
                 )
     elif train.single_label:
         logger.warning(
-            "%s: each clip has one label, and %s judges each label by itself (sigmoid); "
+            "%s: each clip has one label, and %s takes each label by itself (sigmoid); "
             "activation='softmax' is for that.",
             train.name,
             model.name,
@@ -108,7 +108,8 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
     shared = {clip.path for clip in train.clips} & {clip.path for clip in validation.clips}
     if shared:
         logger.warning(
-            "%d files, such as %s, are both learned from and validated on: that flatters.",
+            "%d files, such as %s, are both trained and validated on: scores will be too "
+            "optimistic.",
             len(shared),
             min(shared),
         )
@@ -116,7 +117,7 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
 
 
 def framed(model: AudioModel, corpus: Corpus) -> Corpus:
-    """Return a corpus for a model that judges frames.
+    """Return a corpus for a model that predicts frames.
 
     Raises:
         ConfigError: there are clips whose onsets are not known.
@@ -124,7 +125,7 @@ def framed(model: AudioModel, corpus: Corpus) -> Corpus:
     silent = [clip.name for clip in corpus.clips if clip.onsets is None]
     if silent:
         raise ConfigError(
-            f"{model.name} judges frames: it learns from clips with onsets, and {len(silent)} of "
+            f"{model.name} predicts frames: it learns from clips with onsets, and {len(silent)} of "
             f"{corpus.name} have none, such as {silent[0]}. zoo.data.from_onsets reads them."
         )
     return dataclasses.replace(corpus, labels=model.labels, single_label=False)
@@ -146,30 +147,27 @@ def whole_batches(model: AudioModel, train: Corpus, batch_size: int, count: int)
     return drop
 
 
-def asked(
-    model: AudioModel, train: Corpus, validation: Corpus, way: Way, origin: bool
-) -> dict[str, Any]:
+def requested(batches: Batches, origin: bool) -> dict[str, Any]:
     """Return what the outcome of a run depends on, as JSON can hold it.
 
     Args:
-        model: to be trained.
-        train: to learn from.
-        validation: to validate on.
-        way: how.
+        batches: model, clips and options.
         origin: whether the weights below the head matter: they do where training starts from them.
     """
+    model, options = batches.model, batches.options
     network = {k: v for k, v in model.get_config().items() if k != "card"}
     return {
         "model": network | ({"sha256": variables.checksum(model, without=HEAD)} if origin else {}),
-        "train": describe(train),
-        "validation": describe(validation),
-        "batch_size": way.batch_size,
-        "segments": way.segments,
-        "class_weight": way.class_weight,
+        "train": describe(batches.train.corpus),
+        "validation": describe(batches.validation.corpus),
+        "batch_size": options.batch_size,
+        "segments": options.segments,
+        "class_weight": options.class_weight,
+        "monitor": options.monitor,
         "augment": [
             # Keras counts names up within a process
             {"class": type(layer).__name__, **layer.get_config(), "name": None}
-            for layer in way.augment or ()
+            for layer in options.augment or ()
         ],
-        "seed": way.seed,
+        "seed": options.seed,
     }

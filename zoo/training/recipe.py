@@ -37,7 +37,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             epochs.
         plateau_factor: see `schedule`.
         plateau_patience: see `schedule`.
-        patience: epochs without a better validation loss after which training ends; 0 for never.
+        patience: epochs without a better one (see `monitor` of `zoo.train`) after which training
+            ends; 0 for never.
         chosen: names of the fields that we chose, since the paper is silent or we are not sure.
     """
 
@@ -81,11 +82,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 rate, wait = rate * self.plateau_factor, 0
         return rate
 
-    def ends(self, losses: Sequence[float]) -> bool:
-        """Say whether training ends after these validation losses, one an epoch."""
-        if len(losses) >= self.epochs:
+    def ends(self, ranks: Sequence[Any]) -> bool:
+        """Say whether training ends after these epochs.
+
+        Args:
+            ranks: of each, such as its validation loss or `zoo.history.rank`: lower is better.
+        """
+        if len(ranks) >= self.epochs:
             return True
-        waited = len(losses) - losses.index(min(losses)) - 1 if losses else 0
+        waited = len(ranks) - ranks.index(min(ranks)) - 1 if ranks else 0
         return 0 < self.patience <= waited
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from zoo.data.corpus import Corpus
+from zoo.history import Row, best_of, monitored
 from zoo.inference.audio_model import AudioModel
-from zoo.training.history import Row, best_of
+from zoo.training.batches import Batches
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
 
@@ -20,14 +20,16 @@ class Trained:
         history: a row for each epoch: "phase", "epoch" (from 1 on), "learning_rate", "loss" (of
             the training, with dropout and class weights), "val_loss" (of whole clips: the mean over
             their segments), and "val_accuracy" or "val_roc_auc" (macro).
-        best: the row whose weights the model has, the one with the lowest "val_loss".
+        best: the row whose weights the model has.
         folder: where it was written; None for nowhere.
+        monitor: what it was chosen by: "score", or "loss" for the lowest "val_loss".
     """
 
     model: AudioModel
     history: list[Row]
     best: Row
     folder: Path | None
+    monitor: str
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name} {self.best[name]:.4f}" for name in [*self.best][4:])
@@ -53,26 +55,31 @@ class Trained:
 Kind = TypeVar("Kind", bound=Trained)
 
 
-def finished(kind: type[Kind], model: AudioModel, lesson: str, rows: list[Row], run: Run) -> Kind:
-    """Write down what a model has learned, in its card and in the run's folder.
+def finished(
+    kind: type[Kind], model: AudioModel, start: str, batches: Batches, rows: list[Row], run: Run
+) -> Kind:
+    """Write the result of a training into the model's card and the run's folder.
 
     Args:
         kind: of the result.
         model: trained.
-        lesson: what it has learned, for its card.
+        start: of the training note for its card: "trained from scratch", "fine-tuned from ...".
+        batches: what it was trained and validated on.
         rows: the history.
         run: its folder.
     """
     from zoo.weights import origin
 
-    licence = origin.licence_text(origin.origin(model))
-    best = best_of(rows)
-    model.record(lesson)
+    # The weights have changed, so they need not be compared with the checkpoint's, which would
+    # have to be loaded for that.
+    licence = origin.licence_text(origin.origin(model, trained=True))
+    monitor = batches.options.monitor
+    best = best_of(rows, monitor)
+    train, validation = batches.train.corpus, batches.validation.corpus
+    model.record(
+        f"{start} on {train.name}: {len(train):,} clips, {len(train.labels)} labels; of "
+        f"{len(rows):,} epochs, the best by {monitored(best, monitor)} on {len(validation):,} "
+        "other clips was kept"
+    )
     run.finish(model, rows, best, licence)
-    return kind(model, rows, best, run.folder)
-
-
-def sizes(train: Corpus, validation: Corpus) -> str:
-    """Return what was learned from, in words."""
-    learned = f"{train.name}: {len(train):,} clips, {len(train.labels)} labels"
-    return f"{learned}; the best epoch was chosen on {len(validation):,} others"
+    return kind(model, rows, best, run.folder, monitor)

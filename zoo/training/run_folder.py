@@ -1,19 +1,26 @@
-"""The folder of a training run: what was asked for, how far it came, and what came of it.
+"""The folder of a training run: its settings, its state and its result.
 
 In the folder lie:
 
-    settings.json   what was asked for; a run goes on only where it is the same
-    state.npz       after every epoch: all that is needed to go on; gone in the end
+    settings.json   what the result depends on; a run goes on only where it is the same
+    state.npz       after every epoch: all that is needed to go on; removed last of all
     history.csv     a row an epoch
     history.png     the same as a figure
-    model.keras     the best network; there only if the run is over
+    model.keras     the best network; written last
     LICENSE         that of the weights that it started from, where they came with one
+
+Each file is written under another name and takes its place at once. So a run that is killed at any
+time goes on: it is over when there is a model and no state.
 """
 
 import hashlib
 import json
 import os
+import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +28,72 @@ import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
-from zoo.training.history import Row, write_history
+from zoo.history import Row
+from zoo.training.history import write_history
 from zoo.utils.files import PathLike, replacing
 from zoo.utils.version import __version__
 
 MODEL, SETTINGS, STATE = "model.keras", "settings.json", "state.npz"
 HISTORY, PICTURE, LICENCE = "history.csv", "history.png", "LICENSE"
-"""An epoch: "phase", "epoch" from 1 on, "learning_rate", "loss", "val_loss" and a score."""
+LOCK, PART = ".lock", f"part.{MODEL}"
+LEFT_BEHIND = re.compile(rf"\.[0-9a-f]{{32}}\.part|{re.escape(PART)}|{re.escape(LOCK)}")
+"""Names of files that a killed run leaves: those that were being written, and its lock."""
 
 
 class Run:
-    """A folder, or, without one, nothing: then all stays in memory.
+    """A folder that one training at a time writes to; used in a `with` statement.
 
     Args:
-        folder: made if need be; None for none.
+        folder: made if need be; None keeps everything in memory.
         settings: all that the outcome depends on, as JSON can hold it.
 
     Raises:
-        ConfigError: the folder holds a finished run, one with other settings, or something else.
+        ConfigError: on entering: the folder holds a finished run, one with other settings, or
+            something else; or another training writes to it.
     """
 
     def __init__(self, folder: PathLike | None, settings: Mapping[str, Any]):
         self.folder = None if folder is None else Path(folder)
         self.settings = json.loads(json.dumps({"zoo": __version__, **settings}))
-        if self.folder is not None:
-            check_free(self.folder)
-            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> "Run":
+        if self.folder is None:
+            return self
+        from filelock import FileLock, Timeout
+
+        check_free(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(
+                f"another training writes to {self.folder} now. Wait until it ends, or name "
+                "another folder."
+            ) from None
+        try:
+            check_free(self.folder)  # another training may have finished it meanwhile
+            for path in self.folder.iterdir():
+                if LEFT_BEHIND.fullmatch(path.name) and path.name != LOCK:
+                    path.unlink()
             self._go_on_or_begin()
             self._write(self.settings)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder is not None:
+            with suppress(OSError):  # Windows removes it on release, and not before
+                (self.folder / LOCK).unlink()
+            self._lock.release()
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what `keep` was last given; nothing if there is nothing to go on from."""
         if self.folder is None or not (self.folder / STATE).is_file():
             return {}
-        with np.load(self.folder / STATE) as kept:
-            return dict(kept)
+        return _arrays(self.folder / STATE)
 
     def keep(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Write the state, then the history, each so that a half-written one is never seen."""
@@ -77,11 +115,17 @@ class Run:
             with replacing(path) as file:
                 np.savez(file, **dict(arrays))  # type: ignore[arg-type]
             return arrays
-        with np.load(path) as kept:
-            return dict(kept)
+        return _arrays(path)
 
     def finish(self, model, rows: Sequence[Row], best: Row, licence: bytes | None) -> None:
-        """Write what the run was for, the model last, and remove what was needed on the way."""
+        """Write the results, the model last; then remove what is needed to go on, the state last.
+
+        Args:
+            model: the best network.
+            rows: the history.
+            best: the row that the model is of.
+            licence: of the weights that it started from, if it must go with the model.
+        """
         if self.folder is None:
             return
         from zoo.training import curves
@@ -89,13 +133,19 @@ class Run:
         write_history(rows, self.folder / HISTORY)
         curves.history(rows, best, model.name, self.folder / PICTURE)
         if licence is not None:
-            (self.folder / LICENCE).write_bytes(licence)
+            with replacing(self.folder / LICENCE) as file:
+                file.write(licence)
         self._write({**self.settings, "best": best})
-        part = self.folder / f"part.{MODEL}"
-        model.save(part)
-        os.replace(part, self.folder / MODEL)
+        part = self.folder / PART
+        try:
+            model.save(part)
+            os.replace(part, self.folder / MODEL)
+        finally:
+            part.unlink(missing_ok=True)
         for path in self.folder.glob("*.npz"):
-            path.unlink()
+            if path.name != STATE:
+                path.unlink()
+        (self.folder / STATE).unlink(missing_ok=True)
 
     def _go_on_or_begin(self) -> None:
         """Raise ConfigError if the folder holds epochs of a run with other settings."""
@@ -106,12 +156,15 @@ class Run:
             before = json.loads((self.folder / SETTINGS).read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
+        before.pop("best", None)  # of a run that was killed while it wrote its result
+        if "monitor" in self.settings:
+            before.setdefault("monitor", "loss")  # what all runs did before there was a choice
         changes = list(_changes(before, self.settings))
         if changes and (self.folder / STATE).is_file():
             raise ConfigError(
                 f"{self.folder} holds an interrupted run with other settings, which cannot go on "
-                f"with these: {'; '.join(changes)}. Ask for what it was begun with, or name "
-                "another folder."
+                f"with these: {'; '.join(changes)}. Give the settings that it was begun with, or "
+                "name another folder."
             )
         for path in self.folder.glob("*.npz") if changes else ():
             path.unlink()  # of a run that had not come to its first epoch
@@ -144,15 +197,32 @@ def check_free(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ConfigError(f"{folder} is a file; the results need a folder. Name another.")
-    if (folder / MODEL).exists():
+    if (folder / MODEL).exists() and not (folder / STATE).exists():
         raise ConfigError(
             f"{folder} holds a finished run: {MODEL}. Name another folder, or delete this one."
         )
-    if not (folder / SETTINGS).is_file() and any(folder.iterdir()):
+    others = (path for path in folder.iterdir() if not LEFT_BEHIND.fullmatch(path.name))
+    if not (folder / SETTINGS).is_file() and any(others):
         raise ConfigError(
             f"{folder} is not empty, and what is in it is no run of training: it has no "
             f"{SETTINGS}. Name another folder."
         )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read what a run kept.
+
+    Raises:
+        ConfigError: it is damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return dict(kept)
+    except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigError(
+            f"{path} is damaged, so the run cannot go on from it: {error}. Delete the folder "
+            f"{path.parent} to begin again, or name another one."
+        ) from error
 
 
 def _changes(before: Any, after: Any, name: str = "") -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Training a network from nothing.
+"""Training a network from scratch.
 
 For instance:
 
@@ -13,14 +13,15 @@ from typing import Any
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
+from zoo.history import check_monitor
 from zoo.inference.audio_model import AudioModel
 from zoo.registry import lookup
-from zoo.training import batches, loop, preparation
+from zoo.training import loop, preparation
 from zoo.training import recipe as recipes
-from zoo.training.augment import Layers
-from zoo.training.batches import Way
+from zoo.training.augment import Layers, augmented
+from zoo.training.batches import Batches, TrainingOptions, whole
 from zoo.training.recipe import Recipe
-from zoo.training.result import Trained, finished, sizes
+from zoo.training.result import Trained, finished
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
 from zoo.weights import loading
@@ -41,6 +42,7 @@ def train(
     patience: int | None = None,
     segments: int = 1,
     class_weight: str | None = "balanced",
+    monitor: str = "score",
     augment: Layers | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
@@ -50,29 +52,33 @@ def train(
     cache: PathLike | None = None,
     progress: bool = True,
 ) -> Trained:
-    """Train a network from nothing, as its paper says where it says so.
+    """Train a network from scratch, as its paper says where it says so.
 
-    After each epoch whole clips of the validation are scored. The model gets the weights with the
-    lowest validation loss. Killed, the same call with the same `folder` goes on where it was.
+    After each epoch whole clips of the validation are scored. The model gets the weights of the
+    best epoch, see `monitor`. Killed, the same call with the same `folder` goes on where it was.
 
     Args:
         model: an architecture of `zoo.list_models(trained=False)`, which is built with the labels
             of `train`; or a model from `zoo.build`, which is trained in place.
-        train: the clips to learn from. Of a corpus with splits only "train" is used.
+        train: the clips to train on. Of a corpus with splits only "train" is used.
         validation: the clips that decide when to stop and what is best. None: the split
-            "validation" of `train`, or else a fifth of its groups, drawn by `seed`.
+            "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
             None writes nothing.
         recipe: None for the paper's, TRAINING in the model file.
         epochs: at most, in place of the recipe's; so are the next three.
         batch_size: segments a step.
         learning_rate: at the start.
-        patience: epochs without a better validation loss before the end; 0 for no such end.
+        patience: epochs without a better one, see `monitor`, before the end; 0 for no such end.
         segments: random ones of each clip an epoch.
         class_weight: "balanced": all classes count the same in the loss, where each clip has
             exactly one; None: all clips do. See `zoo.training.validation.class_weights`.
+        monitor: what the best epoch is chosen by, and what `patience` waits for. "score": the
+            score that is reported, accuracy where each clip has exactly one label, else ROC-AUC;
+            of equal ones the epoch with the lower validation loss. "loss": the lowest validation
+            loss.
         augment: layers of `zoo.augmentation`, which work in training only.
-        seed: of the first weights (if `model` is a name), of what is drawn, of the division.
+        seed: of the first weights (if `model` is a name), of the random segments, of the split.
         options: for `zoo.build` if `model` is a name, such as {"backend": "attention"}.
         dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16" for devices that
             are faster with it.
@@ -89,9 +95,10 @@ def train(
         ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
             the training diverged.
         UnknownName: no such architecture; labels that the model or the corpus has not.
-        AudioError: not one clip could be heard.
+        AudioError: not one clip could be decoded.
     """
-    train, validation = preparation.parted(train, validation, seed)
+    check_monitor(monitor)
+    train, validation = preparation.split(train, validation, seed)
     with devices.scope(distribute) as count:
         if isinstance(model, str):
             activation = "softmax" if train.single_label else "sigmoid"
@@ -107,10 +114,11 @@ def train(
         )
         if not recipe.epochs:
             raise ConfigError("epochs is 0; training needs at least 1.")
-        way = Way(
+        training_options = TrainingOptions(
             batch_size=recipe.batch_size,
             segments=segments,
             class_weight=class_weight,
+            monitor=monitor,
             augment=augment,
             seed=seed,
             jit_compile=jit_compile,
@@ -118,10 +126,13 @@ def train(
             drop_remainder=preparation.whole_batches(model, train, recipe.batch_size, count),
             progress=progress,
         )
-        settings = preparation.asked(model, train, validation, way, origin=False)
-        run = Run(folder, {"made_by": "zoo.train", **settings, "recipe": recipe.to_dict()})
-        phase = batches.whole("train", model, train, validation, recipe, way)
-        with batches.plainly():
-            rows = loop.fit(phase, run, [], progress=progress)
-    lesson = f"trained from nothing on {sizes(train, validation)}"
-    return finished(Trained, model, lesson, rows, run)
+        batches = Batches(model, train, validation, training_options)
+        augmented(model, augment or ())  # refuses layers that do not fit
+        settings = {"made_by": "zoo.train", **preparation.requested(batches, origin=False)}
+        with (
+            Run(folder, {**settings, "recipe": recipe.to_dict()}) as run,
+            batches.plain_errors(),
+        ):
+            phase = whole("train", batches, recipe)
+            rows = loop.fit(phase, run, [], monitor, progress=progress)
+            return finished(Trained, model, "trained from scratch", batches, rows, run)

@@ -1,5 +1,8 @@
-"""What a network says of whole clips while it is trained, and how good that is."""
+"""Validation: what a network predicts of whole clips while it is trained, and its scores."""
 
+from collections.abc import Iterable
+
+import keras
 import numpy as np
 
 from zoo.data.corpus import Corpus
@@ -48,20 +51,20 @@ def measures(
     """Score clips: the loss as in training, and accuracy or macro ROC-AUC.
 
     Args:
-        probabilities: (clips, labels); NaN for clips that could not be heard, which do not count.
+        probabilities: (clips, labels); NaN for clips that could not be decoded, which do not count.
         targets: (clips, labels), 0 or 1.
         single_label: whether each clip has exactly one label: then accuracy is the score.
         activation: of the model.
         weights: of the classes, as in training.
 
     Raises:
-        AudioError: not one clip could be heard.
+        AudioError: not one clip could be decoded.
     """
-    heard = np.isfinite(probabilities).all(axis=1)
-    if not heard.any():
-        raise AudioError("not one clip of the validation could be heard; the log says why.")
-    p = np.clip(probabilities[heard].astype("float64"), TINY, 1 - TINY)
-    y = targets[heard]
+    predicted = np.isfinite(probabilities).all(axis=1)
+    if not predicted.any():
+        raise AudioError("not one clip of the validation could be decoded; the log says why.")
+    p = np.clip(probabilities[predicted].astype("float64"), TINY, 1 - TINY)
+    y = targets[predicted]
     if activation == "softmax":
         losses = -(y * np.log(p)).sum(axis=1)
     else:
@@ -74,3 +77,32 @@ def measures(
         areas, _ = auc_rounds(y, p, np.ones((len(y), 1), "float32"))
         score = {"val_roc_auc": float(mean_of_tags(areas)[0])}
     return {"val_loss": float(losses.mean()), **score}
+
+
+def predict_batches(
+    network: keras.Model, batches: Iterable[tuple], batch_size: int
+) -> tuple[np.ndarray, ...]:
+    """Predict every segment.
+
+    Args:
+        network: (batch, samples) -> (batch, ...).
+        batches: of (waveform (batch, samples), anything (batch, ...), ...).
+        batch_size: the last batch is filled up to it: one shape for all means one compilation, and
+            several devices can share it.
+
+    Returns:
+        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
+
+    Raises:
+        AudioError: there are no segments.
+    """
+    parts: list[tuple[np.ndarray, ...]] = []
+    for waveform, *others in batches:
+        waveform = np.asarray(waveform)
+        rest = max(batch_size - len(waveform), 0)
+        values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
+        values = np.asarray(values, "float32")[: len(waveform)]
+        parts.append((values, *map(np.asarray, others)))
+    if not parts:
+        raise AudioError("not one clip could be decoded; the log says why.")
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))

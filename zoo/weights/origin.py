@@ -28,8 +28,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     hub: str = ""
 
 
-def origin(model: AudioModel) -> Origin:
-    """Find out where a model's weights come from, and whether they were trained further."""
+def origin(model: AudioModel, trained: bool = False) -> Origin:
+    """Find out where a model's weights come from, and whether they were trained further.
+
+    Args:
+        model: loaded or trained.
+        trained: it is known that they were; else they are compared with the checkpoint's, which is
+            fetched for that if need be.
+    """
     content = model.get_config()["card"]
     if content is None:
         return Origin()
@@ -40,7 +46,7 @@ def origin(model: AudioModel) -> Origin:
     return Origin(
         checkpoint=name,
         record=manifest.load().checkpoints.get(name, record),
-        unchanged=is_checkpoint(model, name),
+        unchanged=not trained and is_checkpoint(model, name),
         hub=card.origin,
     )
 

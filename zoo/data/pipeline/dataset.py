@@ -262,6 +262,7 @@ class Segments:
     ) -> tf.data.Dataset:
         """Return batches of what `finish` makes of each piece."""
         cut = _cut(self.model, options.hop)
+        size: int | None
         if options.training:
             keys = self._epoch_keys(options.seed) if by_epoch else _keys(options.seed)
             pieces, size = self._sampled(options.segments, keys, cut)
@@ -269,9 +270,8 @@ class Segments:
             pieces, size = self._in_order(cut)
         batches = pieces.map(graph(finish)).batch(options.batch_size, options.drop_remainder)
         settings = tf.data.Options()
-        settings.autotune.enabled = (
-            False  # nothing to tune here; its thread holds up an epoch's end
-        )
+        # nothing to tune here; its thread holds up an epoch's end
+        settings.autotune.enabled = False
         batches = batches.prefetch(2).with_options(settings)
         batches._zoo_segments = self
         if size is not None and batches.cardinality() < 0:
@@ -319,7 +319,7 @@ class Segments:
         if source.sure is not None:  # without flat_map, so that the tf.data service can share it
             return once(keys), size
         # Again from the start, in another order, if clips failed: the number of steps stays.
-        return keys.flat_map(again).take(size), size
+        return _endless(keys.flat_map(again)).take(size), size
 
     def _in_order(self, cut: Segmentation) -> tuple[tf.data.Dataset, int | None]:
         """Every segment of every clip, clip by clip; how many, if headers tell."""
@@ -362,9 +362,16 @@ class Segments:
         start = tf.data.Dataset.from_tensors(0).map(
             graph(lambda _: tf.ensure_shape(tf.numpy_function(of_epoch, (), tf.int64), (1,))[0])
         )
-        return start.flat_map(
-            graph(lambda own: tf.data.Dataset.counter().map(graph(lambda n: key(n, own))))
+        return _endless(
+            start.flat_map(
+                graph(lambda own: tf.data.Dataset.counter().map(graph(lambda n: key(n, own))))
+            )
         )
+
+
+def _endless(data: tf.data.Dataset) -> tf.data.Dataset:
+    """Tell TensorFlow that a dataset has no end, so that it knows the size of what is taken."""
+    return data.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
 def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
