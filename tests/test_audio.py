@@ -696,7 +696,7 @@ def test_a_pattern_that_fits_nothing_is_an_error(shelf):
 
 def test_a_folder_without_sounds_names_the_suffixes_looked_for(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(AudioError, match=r"no sound in it. Files ending in .aac, .*\.mp3,.*\.wav"):
+    with pytest.raises(AudioError, match=r"no sound in it. Files ending in .3gp, .*\.mp3,.*\.wav"):
         audio.find([tmp_path])
 
 

@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def result(models, corpus):
-    return zoo.compare(models, replace(corpus, name="kinds/test"), bootstrap=60)
+    return zoo.compare(models, replace(corpus, name="kinds/test", split_name="test"), bootstrap=60)
 
 
 # --- what is compared ---
@@ -180,7 +180,8 @@ def scored(name, clips, labels=None):
 
 
 def published(name, data, clips, labels=None):
-    return compare.published(name, Corpus(data, (), ()), scored(name, clips, labels))
+    corpus = Corpus(data, (), (), split_name=data.partition("/")[2])
+    return compare.published(name, corpus, scored(name, clips, labels))
 
 
 @pytest.mark.parametrize(

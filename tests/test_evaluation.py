@@ -357,7 +357,7 @@ def clicks(tmp_path_factory):
             sound[start : start + 2000] += np.random.default_rng(9).normal(0, 0.3, 2000)
         soundfile.write(folder / f"{i}.wav", sound, 44100)
         clips.append(Clip(folder / f"{i}.wav", onsets=times))
-    return Corpus("clicks/test", tuple(clips), ("onset",))
+    return Corpus("clicks/test", tuple(clips), ("onset",), split_name="test")
 
 
 @pytest.fixture(scope="module")

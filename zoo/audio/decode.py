@@ -17,7 +17,7 @@ import soundfile
 
 from zoo.audio import mpeg
 from zoo.audio.arrays import BLOCK, check_rate, mix_down
-from zoo.audio.paths import SNDFILE_SUFFIXES, missing
+from zoo.audio.paths import SNDFILE_SUFFIXES, is_loop, missing
 from zoo.errors import AudioError, AudioWarning
 
 # The first bytes of what libsndfile recognises by itself, and of what only FFmpeg reads: MP4,
@@ -151,6 +151,8 @@ def _head(path: Path) -> tuple[bytes, int, int]:
     except FileNotFoundError:
         raise missing(path) from None
     except OSError as error:
+        if is_loop(path):
+            raise missing(path) from None
         raise AudioError(
             f"{path}: this file cannot be read ({error.strerror}). Check its permissions."
         ) from error

@@ -1,8 +1,10 @@
 """From names to sound files: folders, patterns, and what was probably meant."""
 
 import difflib
+import errno
 import glob
 import os
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +15,11 @@ SNDFILE_SUFFIXES = (
     ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp2", ".mp3", ".oga", ".ogg", ".opus",
     ".rf64", ".snd", ".w64", ".wav", ".wave",
 )  # fmt: skip
-FFMPEG_SUFFIXES = (".aac", ".ac3", ".ape", ".m4a", ".m4b", ".mka", ".wma", ".wv")
+FFMPEG_SUFFIXES = (
+    ".3gp", ".aac", ".ac3", ".amr", ".ape", ".asf", ".avi", ".dts", ".eac3", ".flv", ".m4a", ".m4b",
+    ".m4v", ".mka", ".mkv", ".mov", ".mp4", ".mpc", ".mpeg", ".mpg", ".spx", ".tta", ".webm",
+    ".wma", ".wmv", ".wv",
+)  # fmt: skip
 
 AUDIO_SUFFIXES = tuple(sorted(SNDFILE_SUFFIXES + FFMPEG_SUFFIXES))
 """What is taken for a sound when a folder is searched; a file named by itself may have any."""
@@ -57,7 +63,11 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
     """Make the error for a path that does not exist, with the nearest names in its folder."""
+    if is_address(os.fspath(path)):
+        return FileNotFoundError(f"{os.fspath(path)}: {ADDRESS}")
     path = Path(path)
+    if is_loop(path):
+        return FileNotFoundError(f"{path}: a link that leads back to itself, and to no file.")
     if path.is_symlink():
         return FileNotFoundError(f"{path}: a link to {os.readlink(path)}, which does not exist.")
     if not path.parent.is_dir():
@@ -70,17 +80,45 @@ def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
     return FileNotFoundError(f"{path}: no such file or folder.{hint}")
 
 
+ADDRESS = "an address, where a file or folder is expected. Download it first, and name the file."
+
+
+def is_address(name: str) -> bool:
+    """Say whether a name is an address, such as https://example.com/song.mp3, and not a path."""
+    return re.match(r"(https?|ftp|s3|gs|hf|file):/", name) is not None  # Path leaves one slash
+
+
+def is_loop(path: Path) -> bool:
+    """Say whether a path is a link that leads back to itself."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
 def _inside(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the sounds in a folder and its folders, sorted, without hidden ones."""
+    """List the sounds in a folder and its folders, sorted, without hidden ones.
+
+    Links to folders are followed; each folder is searched once.
+    """
 
     def skip(error: OSError) -> None:
         text = f"{error.filename}: left out, for this folder cannot be read ({error.strerror})."
         warnings.warn(text, AudioWarning, stacklevel=2)
 
-    sounds = []
-    for here, folders, names in os.walk(folder, onerror=skip):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        sounds += [Path(here, n) for n in names if _is_sound(n) and not n.startswith(".")]
+    sounds, searched = [], set()
+    waiting = [os.fspath(folder)]
+    while waiting:  # links come last, so that a folder keeps its own name
+        for here, folders, names in os.walk(waiting.pop(0), onerror=skip):
+            real = os.path.realpath(here)
+            if real in searched:
+                folders.clear()
+                continue
+            searched.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [link for n in folders if os.path.islink(link := os.path.join(here, n))]
+            sounds += [Path(here, n) for n in names if _is_sound(n) and not n.startswith(".")]
     return sorted(sounds)
 
 

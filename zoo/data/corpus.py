@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zoo.data import copies, doubts
 from zoo.data.division import divide
 from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
@@ -53,6 +54,7 @@ class Corpus:
         splits: name of a split -> indices of its clips; splits may overlap.
         single_label: each clip has exactly one tag (classes), and not any number (tags).
         skipped: what was left out, and why.
+        split_name: the split that these clips are, such as "test"; "" for none.
     """
 
     name: str
@@ -61,8 +63,11 @@ class Corpus:
     splits: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     single_label: bool = False
     skipped: tuple[Skipped, ...] = ()
+    split_name: str = ""
 
     def __post_init__(self) -> None:
+        if bad := [x for x in self.labels if not isinstance(x, str) or not x.strip()]:
+            raise ConfigError(f"{self.name}: the label {bad[0]!r}, where a word is expected.")
         foreign = Counter(tag for clip in self.clips for tag in clip.tags)
         for label in self.labels:
             foreign.pop(label, None)
@@ -89,6 +94,11 @@ class Corpus:
         )
 
     @property
+    def data(self) -> str:
+        """The name of the data that this is, or is a split of: "mtat" of "mtat/test"."""
+        return self.name.removesuffix(f"/{self.split_name}") if self.split_name else self.name
+
+    @property
     def targets(self) -> np.ndarray:
         """(clips, labels) float32: 1 where a clip has a tag, else 0."""
         column = {label: i for i, label in enumerate(self.labels)}
@@ -113,7 +123,9 @@ class Corpus:
                 f"{self.name} has no split named {name!r}; it has "
                 f"{', '.join(self.splits) or 'none: see Corpus.divide'}."
             )
-        return self.take(self.splits[name], f"{self.name}/{name}")
+        taken = self.take(self.splits[name], f"{self.name}/{name}")
+        within = f"{self.split_name}/{name}" if self.split_name else name
+        return replace(taken, split_name=within)
 
     def take(self, indices: Iterable[int], name: str | None = None) -> "Corpus":
         """Return some of the clips, in the order given, without splits."""
@@ -158,9 +170,9 @@ class Corpus:
     def divide(self, fractions: Mapping[str, float], seed: int = 0) -> "Corpus":
         """Return the same clips with new splits.
 
-        Clips of one group, or excerpts of one file, stay together. The clips, and those of each
-        label, are spread in these proportions as evenly as the groups allow; the same seed gives
-        the same splits.
+        Clips of one group, excerpts of one file, and copies of it stay together. The clips, and
+        those of each label, are spread in these proportions as evenly as the groups allow; the same
+        seed gives the same splits.
 
         Args:
             fractions: such as {"train": 0.8, "validation": 0.1, "test": 0.1}; they sum to 1.
@@ -170,7 +182,8 @@ class Corpus:
             ConfigError: the fractions do not sum to 1; there are fewer groups than splits; or a
                 label that clips have would be missing from "train".
         """
-        splits = divide(self.name, self.targets, self.groups, fractions, self.labels, seed)
+        groups = copies.joined(self.groups, [clip.path for clip in self.clips])
+        splits = divide(self.name, self.targets, groups, fractions, self.labels, seed)
         return replace(self, splits=splits)
 
     def check(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
@@ -187,10 +200,12 @@ class Corpus:
 
         Warns:
             AudioWarning: once, with the number and the first few of the clips that moved to
-                `skipped`, and of those that repeat the same part of the same file (these stay).
+                `skipped`, and of those that stay and are in doubt: they repeat the same part of the
+                same file, their file is a copy of another, or their onsets lie beyond its end.
         """
         checked = self.probed(minimum, progress)
-        checked.announce(checked.skipped[len(self.skipped) :])
+        found = doubts.of_files(checked.clips)
+        checked.announce(checked.skipped[len(self.skipped) :], doubted=tuple(found))
         return checked
 
     def probed(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
@@ -210,8 +225,16 @@ class Corpus:
             + tuple(Skipped(self.clips[i].name, r) for i, r in enumerate(reasons) if r),
         )
 
-    def announce(self, skipped: Sequence[Skipped], stacklevel: int = 3) -> None:
-        """Warn once of what was left out and of repeated clips; raise if nothing is left."""
+    def announce(
+        self, skipped: Sequence[Skipped], stacklevel: int = 3, doubted: Sequence[str] = ()
+    ) -> None:
+        """Warn once of what was left out and of what is in doubt; raise if nothing is left.
+
+        Args:
+            skipped: what was left out.
+            stacklevel: of the warning.
+            doubted: what else to warn of.
+        """
         parts = []
         if skipped:
             named = few((f"{s.name} ({s.reason})" for s in skipped), len(skipped))
@@ -226,6 +249,7 @@ class Corpus:
         if repeated:
             named = few((clip.name for clip in repeated), len(repeated))
             parts.append(f"{len(repeated)} clips occur more than once and stay: {named}")
+        parts += [*doubted, *doubts.of_onsets(self.clips), *doubts.of_labels(self.labels)]
         if parts:
             where = " All that is left out is in `corpus.skipped`." if skipped else ""
             warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel)

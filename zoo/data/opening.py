@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.audio.paths import missing
+from zoo.audio.paths import ADDRESS, is_address, missing
+from zoo.data import doubts
 from zoo.data.corpus import Corpus
 from zoo.data.readers import folder, onsets, table
 from zoo.errors import ConfigError, UnknownName
@@ -75,7 +76,7 @@ def load(
             )
     if not Path(root).is_dir():
         raise missing(root)
-    return _finished(read(Path(root), **options), split, check)
+    return _finished(read(Path(root), **options), split, check, published=True)
 
 
 def from_folder(
@@ -164,10 +165,13 @@ def open_corpus(text: str, *, check: bool = True) -> Corpus:
     Raises:
         UnknownName: no such dataset, or split.
         FileNotFoundError: no such file or folder.
+        ConfigError: an address.
     """
     rest, split = text, None
     if not Path(text).exists() and "#" in text:
         rest, _, split = text.rpartition("#")
+    if is_address(rest):
+        raise ConfigError(f"{rest}: {ADDRESS}")
     kind, colon, root = rest.partition(":")
     if colon and not Path(rest).exists() and len(kind) > 1:  # one letter is a drive
         if kind == "onsets":
@@ -182,11 +186,15 @@ def open_corpus(text: str, *, check: bool = True) -> Corpus:
     return from_table(path, split, check=check)
 
 
-def _finished(corpus: Corpus, split: str | None, check: bool) -> Corpus:
-    """Take one split, look at the files, and say in one warning what is left out."""
+def _finished(corpus: Corpus, split: str | None, check: bool, published: bool = False) -> Corpus:
+    """Take one split, look at the files, and say in one warning what is left out or in doubt.
+
+    The copies in a published dataset are known, and are part of its scores.
+    """
     if split is not None:
         corpus = corpus.split(split)
     if check:
         corpus = corpus.probed()
-    corpus.announce(corpus.skipped, stacklevel=4)
+    found = tuple(doubts.of_files(corpus.clips)) if check and not published else ()
+    corpus.announce(corpus.skipped, stacklevel=4, doubted=found)
     return corpus

@@ -7,7 +7,7 @@ result.to_csv("models.csv"); result.to_markdown("models.md"); result.plot("model
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from zoo.inference.audio_model import AudioModel
 
 
-# Corpus -> what the manifest calls the same data and split: the data's name, its clips if they tell
-# the split, else words that do.
-PUBLISHED: dict[str, tuple[str, str, int | None]] = {
-    "mtat/test": ("MagnaTagATune", "", 5329),
-    "mtat/test_cleaned": ("MagnaTagATune", "", 4332),
-    "mtg-jamendo/test": ("MTG-Jamendo, top 50 tags", "autotagging_top50tags-test", None),
+# Data and split -> what the manifest calls the same: the data's name, its clips if they tell the
+# split, else words that do.
+PUBLISHED: dict[tuple[str, str], tuple[str, str, int | None]] = {
+    ("mtat", "test"): ("MagnaTagATune", "", 5329),
+    ("mtat", "test_cleaned"): ("MagnaTagATune", "", 4332),
+    ("mtg-jamendo", "test"): ("MTG-Jamendo, top 50 tags", "autotagging_top50tags-test", None),
 }
 
 
@@ -122,8 +122,9 @@ def compare(
 
 def _loaded(names: Any) -> "dict[str, AudioModel]":
     """Return what tables call each model -> the model."""
-    if isinstance(names, str | Path) or not names:
-        raise ConfigError(f"names is {names!r}; give a list of models, such as ['pons2017'].")
+    if isinstance(names, str | Path) or not isinstance(names, Iterable) or not names:
+        given = names if isinstance(names, str | Path | list | tuple) else type(names).__name__
+        raise ConfigError(f"names is {given!r}; give a list of models, such as ['pons2017'].")
     if isinstance(names, Mapping):
         models = {name: scores.load_model(model) for name, model in names.items()}
     else:
@@ -263,9 +264,10 @@ def published(source: Any, corpus: Corpus, evaluation: Evaluation) -> dict[str, 
     read, and all of the checkpoint's tags were compared, none merged.
     """
     checkpoint = manifest.load().checkpoints.get(source) if isinstance(source, str) else None
-    if checkpoint is None or corpus.name not in PUBLISHED:
+    measured = (corpus.data, corpus.split_name)
+    if checkpoint is None or measured not in PUBLISHED:
         return {}
-    data, words, clips = PUBLISHED[corpus.name]
+    data, words, clips = PUBLISHED[measured]
     if {(t.tag,) for t in evaluation.tags} != {(label,) for label in checkpoint.labels}:
         return {}
     if clips and not 0.99 * clips <= evaluation.clips <= clips:

@@ -123,7 +123,6 @@ def record(
     seed: int,
 ) -> dict[str, Any]:
     """Return the fields of every evaluation that say where its numbers come from."""
-    data, _, split = corpus.name.rpartition("/") if "/" in corpus.name else (corpus.name, "", "")
     from zoo.inference import variables
 
     unit = "groups" if any(clip.group for clip in corpus.clips) else "files"
@@ -131,8 +130,8 @@ def record(
     return {
         "model": model.name,
         "weights": variables.checksum(model),
-        "data": data,
-        "split": split,
+        "data": corpus.data,
+        "split": corpus.split_name,
         "clips": len(groups),
         "groups": number,
         "drawn": "clips" if number == len(groups) else unit,

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from zoo.data import devices
-from zoo.data.corpus import Corpus
+from zoo.data.copies import copies
+from zoo.data.corpus import Corpus, few
 from zoo.errors import ConfigError, UnknownName
 from zoo.inference import variables
 from zoo.inference.audio_model import HEAD, AudioModel
@@ -41,8 +42,10 @@ def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, 
         seed: of that division.
 
     Raises:
-        ConfigError: there are too few groups to divide; says what to do.
+        ConfigError: all clips are of one class; there are too few groups to divide; says what to
+            do.
     """
+    check_classes(_learned_from(train))
     if validation is not None:
         if "validation" in validation.splits:
             validation = validation.split("validation")
@@ -62,6 +65,30 @@ def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, 
         "no validation was given: %d of %d clips are held back.", len(validation), len(rest)
     )
     return train, validation
+
+
+def check_classes(corpus: Corpus) -> None:
+    """Raise ConfigError if all clips are of one class: any network would be right on them all."""
+    classes = {tag for clip in corpus.clips for tag in clip.tags}
+    frames = all(clip.onsets is not None for clip in corpus.clips)
+    if not corpus.single_label or len(classes) != 1 or frames:
+        return
+    (only,) = classes
+    raise ConfigError(
+        f"{corpus.name}: all {len(corpus):,} clips are of one class, {only!r}, where two or more "
+        f"are expected.{_below(corpus, only)}"
+    )
+
+
+def _below(corpus: Corpus, only: str) -> str:
+    """Return a hint where the folder of the only class holds folders, which may be the classes."""
+    for parent in corpus.clips[0].path.parents:
+        inside = [c.path.relative_to(parent) for c in corpus.clips if c.path.is_relative_to(parent)]
+        folders = sorted({path.parts[0] for path in inside if len(path.parts) > 1})
+        if parent.name == only and len(inside) == len(corpus) and folders:
+            named = few(folders, len(folders))
+            return f" In {parent} there are the folders {named}: if these are the classes, give it."
+    return ""
 
 
 def _training_part(corpus: Corpus) -> Corpus:
@@ -105,11 +132,13 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
             train.name,
             model.name,
         )
-    shared = {clip.path for clip in train.clips} & {clip.path for clip in validation.clips}
+    learned, validated = ({clip.path for clip in c.clips} for c in (train, validation))
+    same = copies(sorted(learned) + sorted(validated - learned))
+    shared = {path for path in validated if same.get(path, path) in learned}
     if shared:
         logger.warning(
-            "%d files, such as %s, are both trained and validated on: scores will be too "
-            "optimistic.",
+            "%d files, such as %s, or copies of them are both trained and validated on: scores will "
+            "be too optimistic.",
             len(shared),
             min(shared),
         )

@@ -175,14 +175,16 @@ class Run:
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:
-    """Return what tells a corpus from another: its clips, their tags, the sizes of their files."""
+    """Return what tells a corpus from another: clips, tags, onsets, the files' sizes."""
     digest = hashlib.sha256()
     for clip in corpus.clips:
         try:
             size = os.stat(clip.path).st_size
         except OSError:
             size = -1
-        digest.update(f"{clip.name}\t{size}\t{clip.tags}\n".encode("utf-8", "surrogateescape"))
+        onsets = "" if clip.onsets is None else f"\t{clip.onsets}"
+        text = f"{clip.name}\t{size}\t{clip.tags}{onsets}\n"
+        digest.update(text.encode("utf-8", "surrogateescape"))
     return {
         "name": corpus.name,
         "clips": len(corpus),

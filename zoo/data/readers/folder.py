@@ -20,9 +20,10 @@ SPLITS = {
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
     "test": "test",
 }
-"""Folder's name -> split."""
+"""Name in small letters, of a folder or in a table -> split."""
 
 
 def read(
@@ -33,8 +34,8 @@ def read(
     """List the sounds of a folder with a class in each subfolder; no file is opened.
 
     Args:
-        root: the folder. If its subfolders are named after splits (train, validation or valid or
-            val, test) and nothing else, the classes are one level below.
+        root: the folder. If its subfolders are named after splits (train, validation or valid,
+            val or dev, test) and nothing else, the classes are one level below.
         group: "subfolder": clips in the same subfolder of a class form a group of its name (over
             all classes), those right in the class's folder stand each for themselves. "none": each
             file for itself. Or a function from a path to the group's name.

@@ -6,6 +6,7 @@ annotations/**/x.onsets, a time in seconds in each line. Both may also lie in on
 
 import math
 import os
+import re
 from pathlib import Path
 
 from zoo.audio.paths import find, missing
@@ -59,10 +60,15 @@ def times(path: Path) -> tuple[float, ...]:
     """Read the first number of each line, in seconds; ascending. `#` begins a comment.
 
     Raises:
-        ConfigError: with the line that is not a time.
+        ConfigError: with the line that is not a time, or has a decimal comma as all lines have.
     """
     onsets = []
     text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and all(re.fullmatch(r"\d+,\d+", line) for line in lines):
+        raise ConfigError(
+            f"{path.name}: {lines[0]!r}, a decimal comma; write {lines[0].replace(',', '.')}"
+        )
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].replace(",", " ").split()
         if not words:

@@ -4,22 +4,26 @@
     a.wav,rock|guitar,train,The Beats      {"path": "b.wav", "tags": [], "start": 10, "end": 20}
 
 Columns: `path`, and `tags` or `onsets` or both; where wanted also `start` and `end` (seconds),
-`split` (train, validation, test) and `group`. Others are left alone.
+`split` (train, validation, test, or as folders may be called too) and `group`. Others are left
+alone.
 """
 
+import ast
 import csv
 import json
 import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from zoo.audio.paths import missing
 from zoo.data.corpus import Clip, Corpus, Skipped, few
-from zoo.errors import ConfigError
+from zoo.data.readers.folder import SPLITS as SPLIT_NAMES
+from zoo.errors import AudioWarning, ConfigError
 
 COLUMNS = ("path", "tags", "start", "end", "split", "group", "onsets")
 SPLITS = ("train", "validation", "test")
@@ -44,7 +48,9 @@ def read(
 
     Args:
         path: the table, in UTF-8, ending in .csv, .tsv or .jsonl. Several tags or onsets in a cell
-            are separated by "|" or ";"; in JSON they are lists.
+            are separated by "|" or ";", or are a list such as ["rock", "pop"]; in JSON they are
+            lists. A .csv may be separated by semicolons or tabs, as spreadsheets save it; with
+            semicolons, numbers may have a decimal comma.
         root: what relative paths in it are relative to; by default the table's folder.
         labels: the labels in the order wanted; by default all tags of the table, sorted. A row
             with another tag is a bad row.
@@ -54,6 +60,9 @@ def read(
 
     Returns:
         The corpus. Bad rows are in `skipped`, with their line and what is wrong with it.
+
+    Warns:
+        AudioWarning: tags with a comma, which are taken for one each.
 
     Raises:
         FileNotFoundError: there is no such table, or no folder `root`.
@@ -86,6 +95,8 @@ def read(
         rows = [row for row in rows if len(row[1].tags) == 1]
     if not rows:
         raise ConfigError(_no_row(path, skipped))
+    if path.suffix.lower() in DELIMITERS:
+        _warn_of_commas(path, [clip for _, clip, _ in rows])
     splits: dict[str, list[int]] = {split: [] for split in SPLITS}
     for i, (_, _, split) in enumerate(rows):
         if split:
@@ -132,6 +143,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
 
 def _cell_rows(file: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Row | _BadRow]]:
     """Yield the rows of a CSV or TSV file."""
+    delimiter = _delimiter(file) if delimiter == "," else delimiter
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     header = [cell.strip().lower() for cell in next(reader, [])]
     _check_columns(path, header)
@@ -145,13 +157,27 @@ def _cell_rows(file: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Row
             )
             continue
         row: Row = {k: cell.strip() for k, cell in zip(header, cells, strict=True)}
+        if delimiter == ";":
+            row |= {k: row[k].replace(",", ".") for k in ("start", "end", "onsets") if k in row}
         row["tags"] = _listed(row.get("tags", ""))
         row["onsets"] = _listed(row["onsets"]) if row.get("onsets") else None
         yield reader.line_num, row
 
 
-def _listed(cell: str) -> list[str]:
-    """Return the parts of a cell."""
+def _delimiter(file: Any) -> str:
+    """Return what separates the columns of a .csv: what its first line has."""
+    header = file.readline()
+    file.seek(0)
+    return next((delimiter for delimiter in ",;\t" if delimiter in header), ",")
+
+
+def _listed(cell: str) -> Any:
+    """Return the parts of a cell: a list as JSON or Python writes it, or separated words."""
+    if cell.startswith("[") and cell.endswith("]"):
+        try:
+            return ast.literal_eval(cell)
+        except (SyntaxError, ValueError):
+            return cell  # which is no list, and so is refused
     return [value.strip() for value in re.split(r"[|;]", cell) if value.strip()]
 
 
@@ -196,7 +222,7 @@ def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
     if not isinstance(path, str) or not path:
         raise _BadRow("no path")
     tags = row.get("tags") or []
-    if not isinstance(tags, list) or not all(isinstance(t, str) and t for t in tags):
+    if not isinstance(tags, list) or not all(isinstance(t, str) and t.strip() for t in tags):
         raise _BadRow(f'tags {tags!r}: expected a list of words, such as ["rock", "guitar"]')
     for tag in tags:
         if labels is not None and tag not in labels:
@@ -206,13 +232,21 @@ def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
     if end is not None and end <= start:
         raise _BadRow(f"end {end:g}: not after its start, {start:g}")
     return Clip(
-        path=folder / path,
+        path=_path(folder, path),
         tags=tuple(sys.intern(tag) for tag in dict.fromkeys(tags)),
         start=start,
         end=end,
         group=sys.intern(str(row.get("group") or "")),
         onsets=_onsets(row.get("onsets")),
     )
+
+
+def _path(folder: Path, name: str) -> Path:
+    """Return a sound's path; of two readings of a name with backslashes, the one that exists."""
+    path = folder / name
+    if "\\" in name and os.sep == "/" and not path.exists():
+        return folder / PureWindowsPath(name).as_posix()
+    return path
 
 
 def _number(row: Row, column: str) -> float | None:
@@ -248,9 +282,22 @@ def _seconds(value: Any) -> float | None:
 def _split(row: Row) -> str:
     """Return the split that a row names; "" for none."""
     split = row.get("split") or ""
-    if split not in ("", *SPLITS):
+    if str(split).lower() not in ("", *SPLIT_NAMES):
         raise _BadRow(f"split {split!r}: expected one of {', '.join(SPLITS)}, or nothing")
-    return str(split)
+    return SPLIT_NAMES.get(str(split).lower(), "")
+
+
+def _warn_of_commas(path: Path, clips: Sequence[Clip]) -> None:
+    """Warn if tags have commas, which may have been meant to separate them."""
+    commas = sorted({tag for clip in clips for tag in clip.tags if "," in tag})
+    if commas:
+        named = few(map(repr, commas), len(commas))
+        warnings.warn(
+            f"{path}: {len(commas)} tags with a comma, each taken for one tag: {named}. Where they "
+            'are several, separate them by "|" or ";".',
+            AudioWarning,
+            stacklevel=4,
+        )
 
 
 def _not_one(tags: Sequence[str]) -> str:
