@@ -5,33 +5,34 @@ import pytest
 
 import zoo
 from zoo.audio import Segmentation
-from zoo.inference import prediction
+from zoo.inference.prediction import ahead, batches, stream
 
 CUT = Segmentation(1000, 1000)
 
 
-def hear(sources, tail=True):
-    return list(prediction.predict_sounds(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail))
+def predictions(sources, tail=True):
+    found = stream(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail)
+    return [prediction for _, prediction in found]
 
 
 @pytest.mark.parametrize("segments", [1, 5, 8, 13, 16])
 def test_every_segment_is_heard_once_and_in_order(segments):
     sound = np.repeat(np.arange(segments) / 100, 1000).astype("float32")
-    (heard,) = hear([(sound + 0.001, 100)])
-    np.testing.assert_allclose(heard.values, np.arange(segments) * 10 + 1, atol=1e-2)
-    np.testing.assert_allclose(heard.times, np.arange(segments) * 10.0)
-    np.testing.assert_allclose(heard.seconds, 10.0)
+    (found,) = predictions([(sound + 0.001, 100)])
+    np.testing.assert_allclose(found.values, np.arange(segments) * 10 + 1, atol=1e-2)
+    np.testing.assert_allclose(found.times, np.arange(segments) * 10.0)
+    np.testing.assert_allclose(found.seconds, 10.0)
 
 
 def test_batches_are_powers_of_two():
-    sizes = [len(batch) for batch, _ in prediction.batches(range(23))]
+    sizes = [len(batch) for batch, _ in batches(range(23))]
     assert sizes == [8, 8, 4, 2, 1]
-    assert [last for _, last in prediction.batches(range(23))] == [False] * 4 + [True]
+    assert [last for _, last in batches(range(23))] == [False] * 4 + [True]
 
 
 def test_a_bad_sound_does_not_stop_the_next():
     good = (np.full(1500, 0.1, "float32"), 100)
-    first, bad, last = hear([good, "missing.wav", good])
+    first, bad, last = predictions([good, "missing.wav", good])
     assert isinstance(bad, FileNotFoundError)
     np.testing.assert_array_equal(first.values, last.values)
 
@@ -41,14 +42,14 @@ def test_an_error_in_the_thread_is_raised_where_items_are_taken():
         yield 1
         raise ZeroDivisionError
 
-    taken = prediction.ahead(items(), 2)
+    taken = ahead(items(), 2)
     assert next(taken) == 1
     with pytest.raises(ZeroDivisionError):
         next(taken)
 
 
 def test_the_thread_ends_when_the_taker_stops():
-    endless = prediction.ahead(iter(int, 1), 2)
+    endless = ahead(iter(int, 1), 2)
     next(endless)
     endless.close()
     assert not [t for t in threading.enumerate() if t.name == "zoo-decode"]
@@ -62,7 +63,7 @@ def test_no_more_than_a_few_batches_wait():
             made.append(i)
             yield i
 
-    taken = prediction.ahead(items(), 3)
+    taken = ahead(items(), 3)
     next(taken)
     threading.Event().wait(0.3)
     assert len(made) <= 3 + 2
@@ -70,5 +71,5 @@ def test_no_more_than_a_few_batches_wait():
 
 
 def test_bare_array_is_refused():
-    (error,) = hear([np.zeros(100, "float32")])
+    (error,) = predictions([np.zeros(100, "float32")])
     assert isinstance(error, zoo.AudioError)

@@ -70,6 +70,27 @@ def test_a_list_of_sounds_gives_a_list(pons, tone, example):
     assert both[1].to_dict() == pons.tag(example).to_dict()
 
 
+def test_stream_gives_each_sound_its_result_or_its_exception(pons, tone, example):
+    sounds = iter([tone, "missing.wav", example])  # any iterable, also one without a length
+    first, missing, last = pons.stream(sounds)
+    assert first == pons.taggram(tone)
+    assert isinstance(missing, FileNotFoundError)
+    assert last == pons.taggram(example)
+    embedding, missing = pons.stream([example, "missing.wav"], "cnn1", hop=2.0)
+    assert embedding == pons.embed(example, "cnn1", hop=2.0)
+    assert isinstance(missing, FileNotFoundError)
+
+
+def test_stream_refuses_what_does_not_fit_before_the_first_sound(pons, tone):
+    for one in ("song.wav", tone):
+        with pytest.raises(zoo.ConfigError, match=r"many sounds, given was one.*Give a list"):
+            pons.stream(one)
+    with pytest.raises(zoo.UnknownName, match="no stage named"):
+        pons.stream([tone], "nowhere")
+    with pytest.raises(zoo.ConfigError, match="hop is 10 s"):
+        pons.stream([tone], hop=10)
+
+
 def test_example_is_recognised_as_what_it_is(pons, example):
     assert "classical" in list(pons.tag(example, top=3).to_dict())
 
@@ -81,8 +102,10 @@ def test_hop_sets_the_distance_of_segments(pons, tone):
 
 
 def test_hop_beyond_a_segment_is_refused(pons, tone):
-    with pytest.raises(zoo.ConfigError, match=r"hop is 10 s; .* hears 3\.01 s"):
+    with pytest.raises(zoo.ConfigError, match=r"hop is 10 s; a segment .* has 3\.01 s"):
         pons.taggram(tone, hop=10)
+    with pytest.raises(zoo.ConfigError, match="hop is nan"):
+        pons.taggram(tone, hop=float("nan"))
 
 
 def test_tail_can_be_dropped_as_in_the_original(pons, tone):

@@ -43,7 +43,7 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
 
 def heard(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
     """Yield the (labels,) scores of each file; raise what went wrong with one."""
-    for answer in model.hear(paths):
-        if isinstance(answer, Exception):
-            raise answer
-        yield np.average(answer.values, axis=0, weights=answer.seconds).astype("float32")
+    for gram in model.stream(paths):
+        if isinstance(gram, Exception):
+            raise gram
+        yield gram.mean()

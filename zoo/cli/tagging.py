@@ -35,8 +35,8 @@ def tag_command(
     writer = csv.writer(sys.stdout)
     if as_csv:
         writer.writerow(["file", *session.model.labels])
-    for path, heard in session.hear("probabilities", hop):
-        tags = session.taggram(path, heard).tags(top or None)
+    for path, gram in session.stream(None, hop):
+        tags = gram.tags(top or None)
         if as_csv:
             writer.writerow([path, *(f"{score:.6f}" for score in tags.scores)])
         elif as_json:
@@ -69,8 +69,7 @@ def taggram_command(file: str, model: str, hop: float | None, output: Path, top:
     """Score every segment of FILE over time: a picture, or a table."""
     check_output(output, (".png", ".pdf", ".svg", ".csv"))
     session = Session((file,), model)
-    for path, heard in session.hear("probabilities", hop):
-        gram = session.taggram(path, heard)
+    for path, gram in session.stream(None, hop):
         if output.suffix == ".csv":
             gram.to_csv(output)
         else:
@@ -106,8 +105,7 @@ def embed_command(
     targets = {path: output if single else output / f"{path.name}.npz" for path in session.paths}
     if len(set(targets.values())) < len(targets):
         raise click.UsageError("two of the files have the same name; embed them one by one.")
-    for path, heard in session.hear(stage, hop):
-        embedding = session.embedding(path, heard, stage)
+    for path, embedding in session.stream(stage, hop):
         embedding.save(targets[path])
         click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
     session.finish()
@@ -191,23 +189,23 @@ class Session:
             for name, checkpoint in self.model.card.checkpoints.items():
                 click.echo(fetch.about(name, checkpoint), err=True)
 
-    def hear(self, stage: str, hop: float | None) -> Iterator[tuple[Path, Any]]:
-        """Yield each file with what the model heard; say on stderr which files failed."""
+    def stream(self, stage: str | None, hop: float | None) -> Iterator[tuple[Path, Any]]:
+        """Yield each file with its result; say on stderr which files failed."""
         from rich.console import Console
         from rich.progress import track
 
         console = Console(stderr=True)
-        pairs = zip(self.paths, self.model.hear(self.paths, stage, hop=hop), strict=True)
+        pairs = zip(self.paths, self.model.stream(self.paths, stage, hop=hop), strict=True)
         many = len(self.paths) > 1 and console.is_terminal
         shown = track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
-        for path, heard in shown:
-            if isinstance(heard, (ZooError, OSError)):
+        for path, result in shown:
+            if isinstance(result, (ZooError, OSError)):
                 self.failed += 1
-                click.echo(f"Error: {heard}", err=True)
-            elif isinstance(heard, Exception):
-                raise heard
+                click.echo(f"Error: {result}", err=True)
+            elif isinstance(result, Exception):
+                raise result
             else:
-                yield path, heard
+                yield path, result
 
     def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
         """Yield each file with its onsets; say on stderr which files failed."""
@@ -220,19 +218,6 @@ class Session:
                 click.echo(f"Error: {error}", err=True)
             else:
                 yield path, found
-
-    def taggram(self, path: Path, heard: Any) -> "zoo.Taggram":
-        """Return what was heard as a taggram."""
-        labels = self.model.labels
-        return zoo.Taggram(
-            heard.values, heard.times, heard.seconds, labels, str(path), self.model.name
-        )
-
-    def embedding(self, path: Path, heard: Any, stage: str) -> "zoo.Embedding":
-        """Return what was heard as an embedding."""
-        return zoo.Embedding(
-            heard.values, heard.times, heard.seconds, stage, str(path), self.model.name
-        )
 
     def finish(self) -> None:
         """Exit with status 1 if a file failed."""

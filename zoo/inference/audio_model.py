@@ -3,8 +3,11 @@
 `zoo.weights.loading` makes it; `tag`, `taggram`, `embed` and `onsets` are what people come for.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, overload
 
 import keras
@@ -228,58 +231,109 @@ class AudioModel(keras.Model):
                 (samples, channels), or a list of these.
             top: how many tags the result shows; None for all. It holds all in any case.
             hop: seconds from one segment to the next; None for one segment after the other.
-            tail: hear what is left after the last whole segment too. musicnn 0.1.0 drops it.
+            tail: whether what is left after the last whole segment counts too. musicnn 0.1.0 drops
+                it.
 
         Returns:
-            `Tags`, or a list of them for a list.
+            `Tags` with scores (labels,); for a list, a list of them.
 
         Raises:
-            AudioError: with what is wrong with the sound.
+            AudioError: with what is wrong with the sound. Of a list, the first that fails ends the
+                call: `stream` goes on.
             FileNotFoundError: no such file.
+            ConfigError: `hop` does not fit; or the model scores frames, not clips.
         """
         grams = self.taggram(audio, hop=hop, tail=tail)
         if isinstance(grams, list):
             return [gram.tags(top) for gram in grams]
         return grams.tags(top)
 
+    @overload
+    def taggram(self, audio: Source, *, hop: float | None = None, tail: bool = True) -> Taggram: ...
+    @overload
+    def taggram(
+        self, audio: list[Source], *, hop: float | None = None, tail: bool = True
+    ) -> list[Taggram]: ...
     def taggram(self, audio, *, hop=None, tail=True):
-        """Score every segment of a clip. Arguments and errors as in `tag`.
+        """Score every segment of a clip.
+
+        Args:
+            audio: as in `tag`.
+            hop: as in `tag`, in seconds.
+            tail: as in `tag`.
 
         Returns:
-            `Taggram` with values (segments, labels) and times in seconds; a list for a list.
+            `Taggram` with values (segments, labels), and times and seconds (segments,) in seconds;
+            for a list, a list of them.
+
+        Raises:
+            AudioError, FileNotFoundError, ConfigError: as in `tag`.
         """
+        return self._results(audio, None, hop, tail)
 
-        def result(source: Source, heard: prediction.Heard) -> Taggram:
-            return Taggram(*heard, self.labels, name_of(source), self.name)
-
-        return self._results(audio, "probabilities", result, hop, tail)
-
+    @overload
+    def embed(
+        self,
+        audio: Source,
+        stage: str = "penultimate",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Embedding: ...
+    @overload
+    def embed(
+        self,
+        audio: list[Source],
+        stage: str = "penultimate",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> list[Embedding]: ...
     def embed(self, audio, stage="penultimate", *, hop=None, tail=True):
-        """Return what a stage of the network says of every segment. Errors as in `tag`.
+        """Return the output of a stage of the network for every segment of a clip.
 
         Args:
             audio: as in `tag`.
             stage: one of `stages`.
-            hop: as in `tag`.
+            hop: as in `tag`, in seconds.
             tail: as in `tag`.
 
         Returns:
             `Embedding` with values (segments, units), or (segments, frames, channels) where the
-            stage still has a time axis; a list for a list.
+            stage still has a time axis, and times and seconds (segments,) in seconds; for a list, a
+            list of them.
+
+        Raises:
+            UnknownName: with the stages that there are.
+            AudioError, FileNotFoundError, ConfigError: as in `tag`.
         """
+        return self._results(audio, stage, hop, tail)
 
-        def result(source: Source, heard: prediction.Heard) -> Embedding:
-            return Embedding(*heard, stage, name_of(source), self.name)
-
-        return self._results(audio, stage, result, hop, tail)
-
+    @overload
     def onsets(
         self,
-        audio,
+        audio: Source,
         threshold: float = THRESHOLD,
         *,
         smooth: float = SMOOTH,
         combine: float = COMBINE,
+    ) -> Onsets: ...
+    @overload
+    def onsets(
+        self,
+        audio: list[Source],
+        threshold: float = THRESHOLD,
+        *,
+        smooth: float = SMOOTH,
+        combine: float = COMBINE,
+    ) -> list[Onsets]: ...
+    def onsets(
+        self,
+        audio,
+        threshold=THRESHOLD,
+        *,
+        smooth=SMOOTH,
+        combine=COMBINE,
     ):
         """Find where notes begin; for models whose task is onset detection.
 
@@ -290,11 +344,11 @@ class AudioModel(keras.Model):
             combine: of onsets that follow each other within so many seconds, the first stays.
 
         Returns:
-            `Onsets` with times in seconds and the activation; a list for a list. The defaults give
-            what madmom's CNNOnsetDetector gives.
+            `Onsets` with times (onsets,) in seconds and the activation (frames,); for a list, a
+            list of them. The defaults give what madmom's CNNOnsetDetector gives.
 
         Raises:
-            ConfigError: the model does not judge frames; use `tag`.
+            ConfigError: the model does not score frames; use `tag`. Or a setting is out of range.
             AudioError, FileNotFoundError: as in `tag`.
         """
         frames = getattr(import_architecture(self.architecture), "FRAMES", None)
@@ -324,53 +378,77 @@ class AudioModel(keras.Model):
         """Whether the output is one row a frame, (batch, frames, labels), and not one a clip."""
         return len(self.output_shape) == 3
 
-    def hear(
+    @overload
+    def stream(
         self,
-        sources: Sequence[Source],
-        stage: str = "probabilities",
+        sources: Iterable[Source],
+        stage: None = None,
         *,
         hop: float | None = None,
         tail: bool = True,
-    ) -> Iterator[prediction.Heard | Exception]:
-        """Run many sounds through the network; one that fails does not stop the others.
+    ) -> Iterator[Taggram | Exception]: ...
+    @overload
+    def stream(
+        self, sources: Iterable[Source], stage: str, *, hop: float | None = None, tail: bool = True
+    ) -> Iterator[Embedding | Exception]: ...
+    def stream(self, sources, stage=None, *, hop=None, tail=True):
+        """Yield the result of each of many sounds; one that fails does not stop the others.
+
+        Sounds are decoded in a thread, a little ahead of the network, and only few are in memory.
 
         Args:
-            sources: files or (array, sample_rate) pairs.
-            stage: one of `stages`.
-            hop: as in `tag`.
+            sources: files or (array, sample_rate) pairs, also from a generator.
+            stage: one of `stages`, for embeddings; None for taggrams.
+            hop: as in `tag`, in seconds.
             tail: as in `tag`.
 
         Yields:
-            For each sound its values, times and seconds, or the exception that it caused.
+            For each sound, in order, its `Taggram` (whose `tags` are those of the clip) or its
+            `Embedding`, or the exception that it caused.
+
+        Raises:
+            ConfigError, UnknownName: `hop` or `stage` does not fit, or `sources` is a single sound;
+                before the first result.
         """
-        if stage == "probabilities" and self.frame_wise:
-            raise ConfigError(f"{self.name} judges frames, not clips: call its onsets, not tag.")
-        network = self if stage == "probabilities" else self.stage(stage)
-        return prediction.predict_sounds(
+        if isinstance(sources, str | os.PathLike) or is_pair(sources):
+            raise ConfigError(
+                f"stream takes many sounds, given was one: {audio.name_of(sources)}. Give a list."
+            )
+        if stage in (None, "probabilities") and self.frame_wise:
+            raise ConfigError(f"{self.name} scores frames, not clips: call its onsets, not tag.")
+        network = self if stage in (None, "probabilities") else self.stage(stage)
+        predictions = prediction.stream(
             sources, predict_function(network), self.sample_rate, self._cut(hop), tail
         )
+        return (self._result(stage, source, found) for source, found in predictions)
+
+    def _result(self, stage: str | None, source: Source, found: prediction.Prediction | Exception):
+        if isinstance(found, Exception):
+            return found
+        if stage is None:
+            return Taggram(*found, self.labels, audio.name_of(source), self.name)
+        return Embedding(*found, stage, audio.name_of(source), self.name)
 
     def _cut(self, hop: float | None) -> Segmentation:
         cut = self.segmentation
         if hop is None:
             return cut
-        samples = round(hop * self.sample_rate)
+        samples = round(hop * self.sample_rate) if math.isfinite(hop) else 0
         if not 0 < samples <= cut.segment:
             raise ConfigError(
-                f"hop is {hop} s; {self.name} hears {cut.segment / self.sample_rate:.2f} s at "
-                "once, and hop must be more than 0 and at most that."
+                f"hop is {hop} s; a segment of {self.name} has {cut.segment / self.sample_rate:.2f}"
+                " s, and hop must be more than 0 and at most that."
             )
         return Segmentation(cut.segment, samples, cut.pad)
 
-    def _results(self, sound, stage: str, result: Callable, hop: float | None, tail: bool):
-        sources = sound if isinstance(sound, list) else [sound]
+    def _results(self, sound, stage: str | None, hop: float | None, tail: bool):
         results = []
-        for source, heard in zip(
-            sources, self.hear(sources, stage, hop=hop, tail=tail), strict=True
+        for result in self.stream(
+            sound if isinstance(sound, list) else [sound], stage, hop=hop, tail=tail
         ):
-            if isinstance(heard, Exception):
-                raise heard
-            results.append(result(source, heard))
+            if isinstance(result, Exception):
+                raise result
+            results.append(result)
         return results if isinstance(sound, list) else results[0]
 
 
@@ -383,7 +461,9 @@ class _Untracked:
     stage_models: dict[str, keras.Model] = field(default_factory=dict)
 
 
-name_of = audio.name_of
+def is_pair(sources: Any) -> bool:
+    """Say whether this is one (array, sample_rate) pair, and not several sounds."""
+    return isinstance(sources, tuple) and len(sources) == 2 and isinstance(sources[1], Real)
 
 
 def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

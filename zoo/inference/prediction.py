@@ -14,8 +14,8 @@ BATCH = 8
 WAITING = 4  # batches that may lie decoded before the network takes them
 
 
-class Heard(NamedTuple):
-    """What a model made of one sound."""
+class Prediction(NamedTuple):
+    """What a stage of a network gives for one sound, segment by segment."""
 
     values: np.ndarray  # (segments, ...)
     times: np.ndarray  # (segments,) start in seconds
@@ -23,7 +23,7 @@ class Heard(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    source: int
+    source: audio.Source
     samples: np.ndarray  # (batch, segment)
     times: list[float]
     seconds: list[float]
@@ -31,17 +31,17 @@ class _Batch(NamedTuple):
 
 
 class _Failure(NamedTuple):
-    source: int
+    source: audio.Source
     error: Exception
 
 
-def predict_sounds(
+def stream(
     sources: Iterable[audio.Source],
     predict: Callable[[np.ndarray], np.ndarray],
     sample_rate: int,
     segmentation: audio.Segmentation,
     tail: bool = True,
-) -> Iterator[Heard | Exception]:
+) -> Iterator[tuple[audio.Source, Prediction | Exception]]:
     """Run every sound through a network, in order.
 
     Args:
@@ -52,19 +52,20 @@ def predict_sounds(
         tail: whether what is left after the last whole segment is heard too.
 
     Yields:
-        For each sound its result, or the exception that it caused.
+        Each sound with its prediction, or with the exception that it caused.
     """
     parts: list[tuple[np.ndarray, list[float], list[float]]] = []
     for item in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
         if isinstance(item, _Failure):
             parts = []
-            yield item.error
+            yield item.source, item.error
             continue
         parts.append((predict(item.samples), item.times, item.seconds))
         if item.last:
             values, times, seconds = zip(*parts, strict=True)
             parts = []
-            yield Heard(np.concatenate(values), np.concatenate(times), np.concatenate(seconds))
+            joined = Prediction(*map(np.concatenate, (values, times, seconds)))
+            yield item.source, joined
 
 
 def _decode(
@@ -73,19 +74,19 @@ def _decode(
     segmentation: audio.Segmentation,
     tail: bool,
 ) -> Iterator[_Batch | _Failure]:
-    for i, source in enumerate(sources):
+    for source in sources:
         try:
             segments = batches(audio.segments(source, sample_rate, segmentation, tail=tail))
             for batch, last in segments:
                 yield _Batch(
-                    i,
+                    source,
                     np.stack([s.samples for s in batch]),
                     [s.start for s in batch],
                     [s.fresh for s in batch],
                     last,
                 )
         except Exception as error:  # whatever a sound does, the next one gets its turn
-            yield _Failure(i, error)
+            yield _Failure(source, error)
 
 
 def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:
