@@ -97,9 +97,15 @@ def test_cell_trains_and_comes_back_from_its_file(cell, backend, tmp_path):
 
 
 @pytest.mark.parametrize("backend", backends.FIXED_LENGTH)
-def test_a_fixed_length_must_be_given(backend):
-    with pytest.raises(zoo.ConfigError, match=f"{backend} back-end hears one length.*segment="):
-        zoo.build("pons2017", ["a"], backend=backend)
+def test_a_fixed_length_is_the_architectures_own_where_none_is_given(backend):
+    model = zoo.build("pons2017", ["a"], backend=backend, variant="spectrogram", n=1)
+    assert model.input_shape == (None, model.segmentation.segment) == (None, 48000)
+    assert zoo.build("choi2016", ["a"], backend=backend, width=0.05).input_shape == (None, 349440)
+
+
+def test_a_fixed_length_back_end_refuses_features_of_any_length():
+    with pytest.raises(zoo.ConfigError, match="mlp back-end takes one length only; its input is"):
+        backends.mlp(keras.Input((None, 3)))
 
 
 def test_a_fixed_length_is_the_input_shape_and_survives_new_labels():

@@ -201,11 +201,30 @@ def test_unknown_name_suggests_the_nearest():
         ("jazz", "give a list of strings"),
         ([1, 2], "give a list of strings"),
         (["jazz", "rock", "jazz"], "given twice: jazz"),
+        ({"jazz", "rock"}, "is the set .* order may change"),
+        ({"jazz": 0, "rock": 1}, "give a list of strings"),
+        (np.array([1, 2]), "give a list of strings"),
+        (np.array([]), "labels is empty"),
+        (7, "labels is 7; give a list of strings"),
     ],
 )
 def test_bad_labels_are_refused(labels, message):
     with pytest.raises(zoo.ConfigError, match=message):
         zoo.build("pons2017", labels)
+    with pytest.raises(zoo.ConfigError, match=message):
+        zoo.load("nowhere.keras", labels)  # refused before anything is loaded
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array(["jazz", "rock"]), np.array(["jazz", "rock"], dtype=object), iter(["jazz", "rock"])],
+    ids=["NumPy strings", "NumPy objects", "generator"],
+)
+def test_labels_may_be_any_iterable_with_an_order(labels, small):
+    model = small.with_labels(labels)
+    assert model.labels == ("jazz", "rock")
+    assert {type(label) for label in model.labels} == {str}
+    assert model.output_shape == (None, 2)
 
 
 def test_unknown_option_lists_the_options():

@@ -59,7 +59,7 @@ FUZZY = 0.25  # weight of the frames beside an onset (paper)
 SHIFTS = np.arange(-6, 6.1, 0.25)
 THRESHOLDS = np.concatenate([np.arange(0.02, 0.2, 0.02), np.arange(0.2, 0.96, 0.04)])
 TRAINED = ("standardise", "conv1", "pool1", "conv2", "frontend", "bands_joined", "dense_dropout",
-           "dense", "penultimate", "logits", "probabilities")  # fmt: skip
+           "dense_layer", "penultimate", "logits", "probabilities")  # fmt: skip
 
 
 # --- data ---

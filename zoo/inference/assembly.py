@@ -2,7 +2,8 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -54,16 +55,33 @@ def call(function: Callable, options: dict[str, Any], *args):
     return function(*args, **{k: v for k, v in options.items() if k in options_of(function)})
 
 
-def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels as a tuple; raise ConfigError if they are not distinct strings."""
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+def checked_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels as a tuple.
+
+    Args:
+        labels: a list, a tuple, a NumPy array or another iterable with an order.
+
+    Raises:
+        ConfigError: they are not distinct strings, there are none, or they have no order (a set).
+    """
+    if isinstance(labels, Set):
+        raise ConfigError(
+            f"labels is the set {labels!r}, whose order may change from run to run; give a list, "
+            "such as sorted(labels)."
+        )
+    if isinstance(labels, str | Mapping) or not isinstance(labels, Iterable):
         raise ConfigError(f"labels is {labels!r}; give a list of strings.")
-    if not labels:
+    names = list(labels)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"labels is {names!r}; give a list of strings.")
+    if not names:
         raise ConfigError("labels is empty; give at least one.")
-    twice = sorted({label for label in labels if list(labels).count(label) > 1})
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ConfigError(f"labels must differ from each other; given twice: {', '.join(twice)}.")
-    return tuple(labels)
+        raise ConfigError(
+            f"labels must differ from each other; given twice: {', '.join(sorted(twice))}."
+        )
+    return tuple(map(str, names))  # NumPy has strings of its own
 
 
 def xla_is_slow() -> bool:
@@ -71,6 +89,17 @@ def xla_is_slow() -> bool:
     if keras.config.backend() != "tensorflow":
         return False
     return not keras.distribution.list_devices("gpu")
+
+
+@contextmanager
+def channels_last() -> Iterator[None]:
+    """Build layers with the channels on the last axis, whatever the user's keras.json says."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
 
 
 @contextmanager

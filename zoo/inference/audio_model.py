@@ -5,7 +5,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, overload
@@ -21,6 +21,7 @@ from zoo.errors import ConfigError, UnknownName
 from zoo.inference import prediction
 from zoo.inference.assembly import (
     call,
+    channels_last,
     check_options,
     check_segment,
     checked_labels,
@@ -69,7 +70,7 @@ class AudioModel(keras.Model):
     def __init__(
         self,
         architecture: str,
-        labels: Sequence[str],
+        labels: Iterable[str],
         segment: float | None = None,
         activation: str = "sigmoid",
         backend: str | None = None,
@@ -93,9 +94,9 @@ class AudioModel(keras.Model):
             samples = round(segment * sample_rate)
             cut = Segmentation(samples, samples - 2 * cut.pad, cut.pad)
         if backend is not None:
-            fixed = backend in backends.FIXED_LENGTH and segment is not None
+            fixed = backend in backends.FIXED_LENGTH
         waveform = keras.Input((cut.segment if fixed else None,), dtype="float32", name="waveform")
-        with dtype_policy(dtype) as policy:
+        with channels_last(), dtype_policy(dtype) as policy:
             stages = call(module.frontend, options, waveform)
             stages |= call(summarise, options, stages if backend is None else stages["frontend"])
             last = list(stages.values())[-1]
@@ -192,7 +193,7 @@ class AudioModel(keras.Model):
             models[name].supports_jit = not xla_is_slow()
         return models[name]
 
-    def with_labels(self, labels: Sequence[str], activation: str | None = None) -> "AudioModel":
+    def with_labels(self, labels: Iterable[str], activation: str | None = None) -> "AudioModel":
         """Return a copy with a fresh head for other labels; everything below keeps its weights.
 
         Args:

@@ -8,11 +8,20 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ConfigError, WeightsError
+from zoo.weights.loading import LAYER
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return what a weight file holds, by path; the state of random generators is not of it."""
-    return {v.path: v for v in model.variables if not v.path.startswith("seed_generator")}
+    """Return what a weight file holds, by path; the state of random generators is not of it.
+
+    Layers that Keras could give the same name, such as "dense", end in `LAYER`, so that a user can
+    put layers of their own on a stage. Weight files leave that out.
+    """
+    return {
+        v.path.replace(f"{LAYER}/", "/", 1): v
+        for v in model.variables
+        if not v.path.startswith("seed_generator")
+    }
 
 
 def checksum(model: keras.Model, without: Collection[str] = ()) -> str:

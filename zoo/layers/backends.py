@@ -73,7 +73,7 @@ def temporal_pooling(
     x = sequence(x)
     stages = {}
     if pooling in ("max", "both"):
-        stages["max_pool"] = layers.GlobalMaxPooling1D(name="max_pool")(x)
+        stages["max_pool"] = layers.GlobalMaxPooling1D(name="max_pool_layer")(x)
     if pooling in ("mean", "both"):
         stages["mean_pool"] = layers.GlobalAveragePooling1D(name="mean_pool")(x)
     if pooling == "autopool":
@@ -120,7 +120,7 @@ def attention(
     else:
         hidden = layers.Dense(attention_units or channels, "tanh", name="attention_hidden")(x)
         energy = layers.Dense(1, use_bias=False, name="attention_energy")(hidden)
-    weights = layers.Softmax(axis=1, dtype="float32", name="attention")(energy)
+    weights = layers.Softmax(axis=1, dtype="float32", name="attention_layer")(energy)
     weighted = layers.Multiply(name="weighted")([weights, x])  # (batch, frames, channels)
     pooled = ops.sum(weighted, axis=1)  # (batch, channels)
     stages = {"attention": weights, "pooled": pooled}
@@ -240,7 +240,7 @@ def sequence(x):
 def dense_end(x, units: int, dropout: float) -> dict:
     """Dropout, dense, batch normalisation, dropout: (batch, any) -> "penultimate": (.., units)."""
     x = layers.Dropout(dropout, name="dense_dropout")(x)
-    x = layers.Dense(units, activation="relu", name="dense")(x)
+    x = layers.Dense(units, activation="relu", name="dense_layer")(x)
     x = layers.BatchNormalization(name="dense_norm")(x)
     return {"penultimate": layers.Dropout(dropout, name="penultimate")(x)}
 
@@ -249,8 +249,8 @@ def fixed_shape(x, backend: str) -> tuple[int, ...]:
     """Return the shape without the batch; raise ConfigError where the length is not fixed."""
     if None in x.shape[1:]:
         raise ConfigError(
-            f"the {backend} back-end hears one length only, and none was given: "
-            "zoo.build(..., segment=seconds) sets it."
+            f"the {backend} back-end takes one length only; its input is {tuple(x.shape)}, "
+            "without a fixed length."
         )
     return tuple(x.shape[1:])
 

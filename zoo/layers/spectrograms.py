@@ -103,7 +103,10 @@ class LogMelSpectrogram(keras.layers.Layer):
         n_blocks = ops.shape(x)[1] // self.block
         x = x[:, : n_blocks * self.block]
         x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
-        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        # (batch, frames, 2 bins)
+        x = ops.conv(
+            x, self.dft, strides=self.hop_length // self.block, data_format="channels_last"
+        )
         x = ops.square(x)
         real, imaginary = ops.split(x, 2, axis=-1)
         x = real + imaginary  # (batch, frames, bins)
@@ -172,7 +175,10 @@ class LogSpectrogram(keras.layers.Layer):
         n_blocks = ops.shape(waveform)[1] // self.block
         x = waveform[:, : n_blocks * self.block]
         x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
-        x = ops.conv(x, self.dft, strides=self.hop_length // self.block)  # (batch, frames, 2 bins)
+        # (batch, frames, 2 bins)
+        x = ops.conv(
+            x, self.dft, strides=self.hop_length // self.block, data_format="channels_last"
+        )
         real, imaginary = ops.split(ops.square(x), 2, axis=-1)
         return ops.log1p(ops.sqrt(real + imaginary) / self.floor)
 

@@ -176,7 +176,8 @@ class ConvolutionalRBM(layers.Layer):
 
     def response(self, visible):
         """What the filters answer, plus bias, in whole blocks: (batch, hidden, filters)."""
-        x = ops.conv(visible, self.kernel, padding="valid") + self.hidden_bias
+        x = ops.conv(visible, self.kernel, padding="valid", data_format="channels_last")
+        x = x + self.hidden_bias
         return x[:, : ops.shape(x)[1] // self.pool * self.pool]
 
     def probabilities(self, response):
@@ -190,7 +191,7 @@ class ConvolutionalRBM(layers.Layer):
 
     def reconstruct(self, hidden):
         """Mean of the visible units: (batch, hidden, filters) -> (batch, frames, channels)."""
-        return ops.conv_transpose(hidden, self.kernel, padding="valid")
+        return ops.conv_transpose(hidden, self.kernel, padding="valid", data_format="channels_last")
 
     def call(self, visible):
         return self.probabilities(self.response(visible))

@@ -121,7 +121,7 @@ def frontend(waveform, *, variant: str = "time_frequency") -> dict:
     x = layers.Reshape((-1, 40, 1), name="one_channel")(x)
     stages = {"features": features}
     if variant == "black_box":
-        x = filters(x, (8, 12), "square")  # (batch, 73, 29, 32)
+        x = filters(x, (8, 12), "square_layer")  # (batch, 73, 29, 32)
         return stages | {"frontend": layers.MaxPooling2D((1, 4), name="frontend")(x)}
     if "time" in variant:
         x_time = filters(x, (LONG, 1), "long")  # (batch, 21, 40, 32)
@@ -165,7 +165,7 @@ def backend(stages: dict, *, variant: str = "time_frequency") -> dict:
     x = pooled
     if variant in ("black_box", "time_frequency"):
         x = layers.Dropout(0.5, name="dense_dropout")(x)
-        x = layers.Dense(200, activation="relu", name="dense")(x)
+        x = layers.Dense(200, activation="relu", name="dense_layer")(x)
     return {"pooled": pooled, "penultimate": layers.Dropout(0.5, name="penultimate")(x)}
 
 

@@ -141,16 +141,19 @@ class PooledFilters(layers.Layer):
         still_scale, still_offset = ops.stop_gradient(scale), ops.stop_gradient(offset)
         ratio = 1 + (scale - still_scale) / still_scale  # 1
         ones = self._padded(ops.ones((1, frames, self.kernel_size[1]), self.compute_dtype))
-        of_ones = ops.conv(ones, kernel)  # (1, frames, 1, filters)
+        of_ones = ops.conv(ones, kernel, data_format="channels_last")  # (1, frames, 1, filters)
         bias = ops.cast(self.conv.bias, self.compute_dtype)
         bias = bias + (offset - still_offset * ratio) * of_ones  # (1, frames, 1, filters)
-        return ops.conv(x, kernel * ratio) + bias  # (batch, frames, positions, filters)
+        # (batch, frames, positions, filters)
+        return ops.conv(x, kernel * ratio, data_format="channels_last") + bias
 
     def _maximum_first(self, x):
         sign = ops.cast(ops.where(self.norm.gamma < 0, -1.0, 1.0), self.compute_dtype)
-        x = ops.conv(x, self.conv.kernel * sign)  # (batch, frames, positions, filters)
+        # (batch, frames, positions, filters)
+        x = ops.conv(x, self.conv.kernel * sign, data_format="channels_last")
         if keras.config.backend() == "tensorflow":
-            x = ops.max_pool(x, (1, self.positions))  # on a CPU 5 to 10 % faster than ops.max
+            # On a CPU 5 to 10 % faster than ops.max.
+            x = ops.max_pool(x, (1, self.positions), data_format="channels_last")
         else:
             x = ops.max(x, axis=2, keepdims=True)  # (batch, frames, 1, filters)
         x = self.norm(ops.relu(x * sign + self.conv.bias), training=False)
@@ -335,12 +338,12 @@ def musicnn_backend(x) -> dict:
     cnn2 = layers.Add(name="cnn2")([conv_norm(cnn1, 64, 7, "cnn2_conv"), cnn1])
     cnn3 = layers.Add(name="cnn3")([conv_norm(cnn2, 64, 7, "cnn3_conv"), cnn2])
     x = layers.Concatenate(name="dense_connection")([x, cnn1, cnn2, cnn3])  # (batch, 187, 753)
-    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, 753)
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool_layer")(x)  # (batch, 753)
     mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(x)  # (batch, 753)
     pooled = interleave(max_pool, mean_pool, 753, "pooled")  # (batch, 1506)
     x = layers.BatchNormalization(**NORM, name="pooled_norm")(pooled)
     x = layers.Dropout(0.5, name="pooled_dropout")(x)
-    x = layers.Dense(200, activation="relu", name="dense")(x)  # (batch, 200)
+    x = layers.Dense(200, activation="relu", name="dense_layer")(x)  # (batch, 200)
     x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
     summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}
@@ -355,11 +358,11 @@ def paper_backend(x, shared_norm: bool) -> dict:
     x = layers.MaxPooling1D(2, name="halved")(cnn2)  # (batch, (frames - 6) / 2, 512)
     y = conv_norm(x, 512, 7, "cnn3_conv", initializer=HE, shared_norm=shared_norm)
     cnn3 = layers.Add(name="cnn3")([y, x])
-    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(cnn3)  # (batch, 512)
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool_layer")(cnn3)  # (batch, 512)
     mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(cnn3)  # (batch, 512)
     pooled = interleave(max_pool, mean_pool, 512, "pooled")  # (batch, 1024)
     x = layers.Dropout(0.5, name="pooled_dropout")(pooled)
-    x = layers.Dense(500, activation="relu", name="dense")(x)  # (batch, 500)
+    x = layers.Dense(500, activation="relu", name="dense_layer")(x)  # (batch, 500)
     x = layers.BatchNormalization(**NORM, name="dense_norm")(x)
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
     summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}
@@ -413,10 +416,10 @@ def won2020_backend(x) -> dict:
     cnn2 = layers.Add(name="cnn2")([conv(cnn1, "cnn2"), cnn1])
     cnn3 = layers.Add(name="cnn3")([conv(cnn2, "cnn3"), cnn2])
     x = layers.Concatenate(name="dense_connection")([x, cnn1, cnn2, cnn3])  # (batch, 188, 753)
-    max_pool = layers.GlobalMaxPooling1D(name="max_pool")(x)  # (batch, 753)
+    max_pool = layers.GlobalMaxPooling1D(name="max_pool_layer")(x)  # (batch, 753)
     mean_pool = layers.GlobalAveragePooling1D(name="mean_pool")(x)  # (batch, 753)
     pooled = layers.Concatenate(name="pooled")([max_pool, mean_pool])  # (batch, 1506)
-    x = layers.Dense(200, name="dense")(pooled)  # (batch, 200)
+    x = layers.Dense(200, name="dense_layer")(pooled)  # (batch, 200)
     x = norm_relu(x, "dense")
     penultimate = layers.Dropout(0.5, name="penultimate")(x)
     summary = {"max_pool": max_pool, "mean_pool": mean_pool, "pooled": pooled}

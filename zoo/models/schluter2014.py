@@ -157,7 +157,7 @@ def backend(stages: dict) -> dict:
     """
     x = layers.Reshape((-1, 8 * 20), name="bands_joined")(stages["frontend"])
     x = layers.Dropout(0.5, name="dense_dropout")(x)
-    x = layers.Conv1D(256, 7, activation="sigmoid", name="dense")(x)  # (batch, frames, 256)
+    x = layers.Conv1D(256, 7, activation="sigmoid", name="dense_layer")(x)  # (batch, frames, 256)
     return {"penultimate": layers.Dropout(0.5, name="penultimate")(x)}
 
 

@@ -89,7 +89,7 @@ def branch(
     centred on them. So the frames of all branches begin together and are equally many.
     """
     around = length - stride
-    x = layers.ZeroPadding1D((around // 2, around - around // 2), name=f"pad_{length}")(x)
+    x = layers.ZeroPadding1D((around // 2, around - around // 2), name=f"padded_{length}")(x)
     x = conv_norm(x, filters, length, f"conv1_{length}", strides=stride)
     x = layers.MaxPooling1D(hop_length // stride, name=f"pool_{length}")(x)
     return conv_norm(x, second, second_length, f"conv2_{length}", padding="same")

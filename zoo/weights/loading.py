@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from zoo.errors import ConfigError
+from zoo.inference.assembly import checked_labels
 from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign
 from zoo.registry import lookup, manifest
@@ -16,10 +17,12 @@ from zoo.weights import fetch, hub
 
 logger = logging.getLogger(__name__)
 
+LAYER = "_layer"  # ends the names of layers that Keras could give too; see `variables`
+
 
 def load(
     name: str | os.PathLike[str],
-    labels: Sequence[str] | None = None,
+    labels: Iterable[str] | None = None,
     *,
     dtype: Any = None,
     activation: str | None = None,
@@ -31,7 +34,8 @@ def load(
             file that `model.save` wrote ("mine.keras"), a folder that `zoo.train` or
             `zoo.finetune` wrote, or a repository on the Hugging Face Hub ("hf://user/repo",
             "hf://user/repo@revision").
-        labels: your own tags: everything but the head keeps its weights, the head is fresh.
+        labels: your own tags, in the order of the output: everything but the head keeps its
+            weights, the head is fresh.
         dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
         activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
 
@@ -50,6 +54,7 @@ def load(
     """
     if activation is not None and labels is None:
         raise ConfigError("activation is for a fresh head: give labels too.")
+    labels = None if labels is None else checked_labels(labels)
     if str(name).startswith("hf://"):
         model = hub.load(str(name), dtype)
     elif is_file_name(name):
@@ -117,7 +122,7 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
 
 def build(
     name: str,
-    labels: Sequence[str],
+    labels: Iterable[str],
     *,
     segment: float | None = None,
     activation: str = "sigmoid",
@@ -133,8 +138,8 @@ def build(
         segment: seconds that the network hears at once; None for the paper's.
         activation: "sigmoid" for tags, "softmax" for classes.
         backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
-            `zoo.layers.backends`; None for the paper's. The last two hear one length only and need
-            `segment`.
+            `zoo.layers.backends`; None for the paper's. The last two take one length
+            only: `segment`, or else the architecture's own.
         dtype: a Keras dtype policy.
         **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
             back-end, such as `cell="lstm"` for "rnn".
@@ -142,7 +147,7 @@ def build(
     Raises:
         UnknownName: with the nearest names.
         ConfigError: an option that neither the architecture nor the back-end has; lists those
-            that they have. Or a back-end of fixed length without `segment`.
+            that they have. Or labels that are not distinct strings in an order.
 
     >>> import zoo
     >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
