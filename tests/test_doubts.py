@@ -111,7 +111,7 @@ def test_copies_stay_on_one_side_of_a_division(tmp_path, seed):
         for copy in range(2)
     ]
     corpus = Corpus("songs", tuple(clips), ("jazz", "rock"), single_label=True)
-    train, validation = preparation.parted(corpus, None, seed)
+    train, validation = preparation.split(corpus, None, seed)
     sides = [
         {clip.path.name.partition("-")[0] for clip in side.clips} for side in (train, validation)
     ]

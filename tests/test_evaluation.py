@@ -23,7 +23,7 @@ import zoo
 from zoo.data import Clip, Corpus
 from zoo.evaluation import onsets as onset_scores
 from zoo.evaluation import records
-from zoo.evaluation.scores import Scores, predict, matched
+from zoo.evaluation.scores import Scores, matched, predict
 from zoo.evaluation.tags import of_tags
 from zoo.inference import variables
 
@@ -224,7 +224,9 @@ def test_groups_are_resampled_where_there_are_any(evaluated, corpus):
 # --- what fails ---
 
 
-def test_a_clip_that_cannot_be_decoded_is_named_and_the_others_count(model, corpus, result, tmp_path):
+def test_a_clip_that_cannot_be_decoded_is_named_and_the_others_count(
+    model, corpus, result, tmp_path
+):
     (tmp_path / "bad.wav").write_bytes(b"RIFF and no more")
     clips = (Clip(tmp_path / "bad.wav", ("tone",)), *corpus.clips)
     found = zoo.evaluate(model, replace(corpus, clips=clips), bootstrap=0)

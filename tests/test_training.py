@@ -13,12 +13,11 @@ import pytest
 import songs
 
 import zoo
-from zoo import history
 from zoo.data import Clip, Corpus
 from zoo.data.pipeline import shards
 from zoo.inference import prediction, variables
 from zoo.registry import lookup
-from zoo.training import loop, preparation, recipe, run_folder
+from zoo.training import history, loop, preparation, recipe, run_folder
 from zoo.training import validation as judging
 from zoo.training.recipe import Recipe
 

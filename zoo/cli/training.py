@@ -187,7 +187,7 @@ def told() -> Iterator[None]:
 
 def summary(trained: "Trained", output: Path) -> str:
     """Return what is printed in the end."""
-    from zoo.history import monitored
+    from zoo.training.history import monitored
 
     score = next(name for name in trained.best if name in ("val_accuracy", "val_roc_auc"))
     what = {"val_accuracy": "accuracy", "val_roc_auc": "macro ROC-AUC"}[score]

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from zoo.history import SCORES, Row
+from zoo.training.history import SCORES, Row
 from zoo.utils import figures
 from zoo.utils.files import PathLike
 

@@ -14,11 +14,11 @@ from typing import Any
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
-from zoo.history import Row, check_monitor
 from zoo.inference.audio_model import AudioModel
 from zoo.training import loop, preparation
 from zoo.training.augment import Layers, augmented
 from zoo.training.batches import Batches, TrainingOptions, whole
+from zoo.training.history import Row, check_monitor
 from zoo.training.phases import HEAD_ONLY, WHOLE, norms_at_rest, train_head
 from zoo.training.recipe import Recipe, read
 from zoo.training.result import Trained, finished

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from zoo.errors import AudioError, ConfigError
-from zoo.history import Row, best_of, rank
 from zoo.inference.variables import assign_values, values_of
+from zoo.training.history import Row, best_of, rank
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run
 from zoo.utils.progress import bars
@@ -57,7 +57,7 @@ def fit(
         run: where the state is kept.
         rows: the history of earlier phases. If the last of them left the network as it is now, and
             no epoch of this phase is better, it stays as it is.
-        monitor: what the best epoch is chosen by; see `zoo.history.rank`.
+        monitor: what the best epoch is chosen by; see `zoo.training.history.rank`.
         progress: show it, if standard error is a terminal.
 
     Returns:

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.history import Row
 from zoo.inference import prediction
 from zoo.inference.audio_model import HEAD
 from zoo.training import loop
 from zoo.training.batches import Batches
 from zoo.training.finetune import HEAD_SECONDS
+from zoo.training.history import Row
 from zoo.training.loop import Phase
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run

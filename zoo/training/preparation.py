@@ -45,7 +45,7 @@ def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, 
         ConfigError: all clips are of one class; there are too few groups to divide; says what to
             do.
     """
-    check_classes(_learned_from(train))
+    check_classes(_training_part(train))
     if validation is not None:
         if "validation" in validation.splits:
             validation = validation.split("validation")
@@ -137,8 +137,8 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
     shared = {path for path in validated if same.get(path, path) in learned}
     if shared:
         logger.warning(
-            "%d files, such as %s, or copies of them are both trained and validated on: scores will "
-            "be too optimistic.",
+            "%d files, such as %s, or copies of them are both trained and validated on: scores "
+            "will be too optimistic.",
             len(shared),
             min(shared),
         )

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from zoo.history import Row, best_of, monitored
 from zoo.inference.audio_model import AudioModel
 from zoo.training.batches import Batches
+from zoo.training.history import Row, best_of, monitored
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
 

@@ -28,8 +28,7 @@ import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
-from zoo.history import Row
-from zoo.training.history import write_history
+from zoo.training.history import Row, write_history
 from zoo.utils.files import PathLike, replacing
 from zoo.utils.version import __version__
 

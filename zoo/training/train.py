@@ -13,13 +13,13 @@ from typing import Any
 from zoo.data import devices
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
-from zoo.history import check_monitor
 from zoo.inference.audio_model import AudioModel
 from zoo.registry import lookup
 from zoo.training import loop, preparation
 from zoo.training import recipe as recipes
 from zoo.training.augment import Layers, augmented
 from zoo.training.batches import Batches, TrainingOptions, whole
+from zoo.training.history import check_monitor
 from zoo.training.recipe import Recipe
 from zoo.training.result import Trained, finished
 from zoo.training.run_folder import Run
