@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from zoo.data.corpus import Clip, Corpus, few
+from zoo.data.corpus import Clip, Corpus
 from zoo.data.division import divide
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
+from zoo.utils.text import few
 
 THIRDS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 

@@ -4,43 +4,17 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from zoo.data import copies, doubts
+from zoo.data import checks, copies
+from zoo.data.clips import Clip, Skipped
 from zoo.data.division import divide
 from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
+from zoo.utils.text import few
 
 MINIMUM = 0.1  # seconds: what is shorter is a click, or a file that was cut off
-
-
-class Clip(NamedTuple):
-    """A file, or an excerpt of one, and what is known of it."""
-
-    path: Path
-    tags: tuple[str, ...] = ()
-    start: float = 0.0  # seconds into the file
-    end: float | None = None  # seconds into the file; None for its end
-    group: str = ""  # artist, album, soundfont: what a fair split does not tear apart
-    onsets: tuple[float, ...] | None = None  # seconds after `start` at which notes begin
-
-    @property
-    def name(self) -> str:
-        """The path, and the excerpt if it is one: what messages and results call the clip."""
-        if self.start == 0 and self.end is None:
-            return str(self.path)
-        return f"{self.path}[{self.start:g}:{'' if self.end is None else f'{self.end:g}'}]"
-
-
-class Skipped(NamedTuple):
-    """A row of a table, or a file, that the corpus leaves out."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -204,7 +178,7 @@ class Corpus:
                 same file, their file is a copy of another, or their onsets lie beyond its end.
         """
         checked = self.probed(minimum, progress)
-        found = doubts.of_files(checked.clips)
+        found = checks.of_files(checked.clips)
         checked.announce(checked.skipped[len(self.skipped) :], doubted=tuple(found))
         return checked
 
@@ -249,7 +223,7 @@ class Corpus:
         if repeated:
             named = few((clip.name for clip in repeated), len(repeated))
             parts.append(f"{len(repeated)} clips occur more than once and stay: {named}")
-        parts += [*doubted, *doubts.of_onsets(self.clips), *doubts.of_labels(self.labels)]
+        parts += [*doubted, *checks.of_onsets(self.clips), *checks.of_labels(self.labels)]
         if parts:
             where = " All that is left out is in `corpus.skipped`." if skipped else ""
             warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel)
@@ -262,13 +236,3 @@ def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> s
         f"are: {', '.join(labels)}. Give a model these tags with zoo.load(name, labels=[...]), or "
         "rename the tags."
     )
-
-
-def few(names: Iterable[str], total: int, most: int = 5) -> str:
-    """Join the first few of many names.
-
-    >>> few(["a", "b", "c"], 3, most=2)
-    'a, b and 1 more'
-    """
-    shown = ", ".join(islice(names, most))
-    return f"{shown} and {total - most:,} more" if total > most else shown

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.audio.paths import ADDRESS, is_address, missing
-from zoo.data import doubts
+from zoo.data import checks
 from zoo.data.corpus import Corpus
 from zoo.data.readers import folder, onsets, table
 from zoo.errors import ConfigError, UnknownName
@@ -195,6 +195,6 @@ def _finished(corpus: Corpus, split: str | None, check: bool, published: bool = 
         corpus = corpus.split(split)
     if check:
         corpus = corpus.probed()
-    found = tuple(doubts.of_files(corpus.clips)) if check and not published else ()
+    found = tuple(checks.of_files(corpus.clips)) if check and not published else ()
     corpus.announce(corpus.skipped, stacklevel=4, doubted=found)
     return corpus

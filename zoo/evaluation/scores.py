@@ -192,7 +192,6 @@ def predict(
     """
     from zoo.data.pipeline import dataset
     from zoo.inference import prediction
-    from zoo.training import validation
 
     values = np.full((len(corpus), len(model.labels)), np.nan)
     seconds = np.zeros(len(corpus))
@@ -200,7 +199,7 @@ def predict(
     try:
         with bar(f"{model.name} on {corpus.name}", len(corpus), progress) as advance:
             shown = advancing(batches.as_numpy_iterator(), advance)
-            answers, clips, fresh = validation.predict_batches(model, shown, batch_size)
+            answers, clips, fresh = prediction.predict_batches(model, shown, batch_size)
         values = prediction.clip_means(answers, clips, fresh, len(corpus))
         np.add.at(seconds, clips, fresh)
     except Exception:

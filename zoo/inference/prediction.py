@@ -5,9 +5,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from zoo import audio
+from zoo.errors import AudioError
 
 # Segments the network hears at once. Powers of two, so that a compiled backend meets few shapes.
 BATCH = 8
@@ -144,6 +146,35 @@ def ahead(items: Iterable, depth: int) -> Iterator:
     finally:
         stop.set()
         thread.join()
+
+
+def predict_batches(
+    network: keras.Model, batches: Iterable[tuple], batch_size: int
+) -> tuple[np.ndarray, ...]:
+    """Predict every segment.
+
+    Args:
+        network: (batch, samples) -> (batch, ...).
+        batches: of (waveform (batch, samples), anything (batch, ...), ...).
+        batch_size: the last batch is filled up to it: one shape for all means one compilation, and
+            several devices can share it.
+
+    Returns:
+        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
+
+    Raises:
+        AudioError: there are no segments.
+    """
+    parts: list[tuple[np.ndarray, ...]] = []
+    for waveform, *others in batches:
+        waveform = np.asarray(waveform)
+        rest = max(batch_size - len(waveform), 0)
+        values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
+        values = np.asarray(values, "float32")[: len(waveform)]
+        parts.append((values, *map(np.asarray, others)))
+    if not parts:
+        raise AudioError("not one clip could be decoded; the log says why.")
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
 def clip_means(

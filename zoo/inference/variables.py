@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ConfigError, WeightsError
-from zoo.weights.loading import LAYER
+
+LAYER = "_layer"  # ends the names of layers that Keras could give too; see `variables`
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:

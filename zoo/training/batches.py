@@ -18,7 +18,7 @@ from zoo.training import loop
 from zoo.training.augment import Layers, augmented, is_mixup
 from zoo.training.loop import Phase
 from zoo.training.recipe import Recipe
-from zoo.training.validation import class_weights, measures, predict_batches
+from zoo.training.validation import class_weights, measures
 from zoo.utils.files import PathLike
 
 
@@ -149,7 +149,7 @@ def clip_validation(batches: Batches) -> Callable[[], dict[str, float]]:
     network = model.stage("probabilities")
 
     def validate() -> dict[str, float]:
-        values, clips, seconds = predict_batches(
+        values, clips, seconds = prediction.predict_batches(
             network, batches.validation_segments, batches.options.batch_size
         )
         means = prediction.clip_means(values, clips, seconds, len(validation))
@@ -166,7 +166,7 @@ def frame_validation(batches: Batches) -> Callable[[], dict[str, float]]:
     network = model.stage("probabilities")
 
     def validate() -> dict[str, float]:
-        values, targets = predict_batches(
+        values, targets = prediction.predict_batches(
             network, batches.validation_frames, batches.options.batch_size
         )
         flat = (values.reshape(-1, values.shape[-1]), targets.reshape(-1, values.shape[-1]))

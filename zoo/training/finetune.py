@@ -29,7 +29,6 @@ from zoo.weights import loading
 HEAD_RATE = 1e-3  # Adam's default
 HEAD_PATIENCE = 20
 HEAD_BATCH = 4  # times the batch size: embeddings are cheap, and several devices can share it
-HEAD_SECONDS = 24.0  # of a clip, about, that the head is trained on
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,15 +12,15 @@ from zoo.inference import prediction
 from zoo.inference.audio_model import HEAD
 from zoo.training import loop
 from zoo.training.batches import Batches
-from zoo.training.finetune import HEAD_SECONDS
 from zoo.training.history import Row
 from zoo.training.loop import Phase
 from zoo.training.recipe import Recipe
 from zoo.training.run_folder import Run
-from zoo.training.validation import measures, predict_batches
+from zoo.training.validation import measures
 
 logger = logging.getLogger(__name__)
 
+HEAD_SECONDS = 24.0  # of a clip, about, that the head is trained on
 HEAD_ONLY, WHOLE = "head", "whole"
 
 Arrays = dict[str, np.ndarray]
@@ -115,8 +115,8 @@ def embeddings(batches: Batches) -> Arrays:
     below = model.stage(model.stages[model.stages.index(HEAD[0]) - 1])
     each = max(1, round(HEAD_SECONDS * model.sample_rate / model.segmentation.segment))
     logger.info("embedding %d segments each of %d clips", each, len(batches.train.corpus))
-    x, x_clips, _ = predict_batches(below, batches.random_segments(each), size)
-    held, clips, seconds = predict_batches(below, batches.validation_segments, size)
+    x, x_clips, _ = prediction.predict_batches(below, batches.random_segments(each), size)
+    held, clips, seconds = prediction.predict_batches(below, batches.validation_segments, size)
     return {"x": x, "x_clips": x_clips, "held": held, "clips": clips, "seconds": seconds}
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from zoo.data import devices
 from zoo.data.copies import copies
-from zoo.data.corpus import Corpus, few
+from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError, UnknownName
 from zoo.inference import variables
 from zoo.inference.audio_model import HEAD, AudioModel
 from zoo.training.batches import Batches
 from zoo.training.run_folder import describe
+from zoo.utils.text import few
 
 logger = logging.getLogger(__name__)
 

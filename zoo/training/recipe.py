@@ -86,7 +86,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Say whether training ends after these epochs.
 
         Args:
-            ranks: of each, such as its validation loss or `zoo.training.history.rank`: lower is better.
+            ranks: of each, such as its validation loss or `history.rank`: lower is better.
         """
         if len(ranks) >= self.epochs:
             return True

@@ -1,8 +1,5 @@
 """Validation: what a network predicts of whole clips while it is trained, and its scores."""
 
-from collections.abc import Iterable
-
-import keras
 import numpy as np
 
 from zoo.data.corpus import Corpus
@@ -77,32 +74,3 @@ def measures(
         areas, _ = auc_rounds(y, p, np.ones((len(y), 1), "float32"))
         score = {"val_roc_auc": float(mean_of_tags(areas)[0])}
     return {"val_loss": float(losses.mean()), **score}
-
-
-def predict_batches(
-    network: keras.Model, batches: Iterable[tuple], batch_size: int
-) -> tuple[np.ndarray, ...]:
-    """Predict every segment.
-
-    Args:
-        network: (batch, samples) -> (batch, ...).
-        batches: of (waveform (batch, samples), anything (batch, ...), ...).
-        batch_size: the last batch is filled up to it: one shape for all means one compilation, and
-            several devices can share it.
-
-    Returns:
-        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
-
-    Raises:
-        AudioError: there are no segments.
-    """
-    parts: list[tuple[np.ndarray, ...]] = []
-    for waveform, *others in batches:
-        waveform = np.asarray(waveform)
-        rest = max(batch_size - len(waveform), 0)
-        values = network.predict_on_batch(np.pad(waveform, [(0, rest), (0, 0)]))
-        values = np.asarray(values, "float32")[: len(waveform)]
-        parts.append((values, *map(np.asarray, others)))
-    if not parts:
-        raise AudioError("not one clip could be decoded; the log says why.")
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 WIDTH = 100
@@ -66,3 +67,13 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[s
     return [
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     ]
+
+
+def few(names: Iterable[str], total: int, most: int = 5) -> str:
+    """Join the first few of many names.
+
+    >>> few(["a", "b", "c"], 3, most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(islice(names, most))
+    return f"{shown} and {total - most:,} more" if total > most else shown

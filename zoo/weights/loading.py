@@ -17,8 +17,6 @@ from zoo.weights import fetch, hub
 
 logger = logging.getLogger(__name__)
 
-LAYER = "_layer"  # ends the names of layers that Keras could give too; see `variables`
-
 
 def load(
     name: str | os.PathLike[str],

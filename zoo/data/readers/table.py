@@ -21,9 +21,10 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from zoo.audio.paths import missing
-from zoo.data.corpus import Clip, Corpus, Skipped, few
+from zoo.data.corpus import Clip, Corpus, Skipped
 from zoo.data.readers.folder import SPLITS as SPLIT_NAMES
 from zoo.errors import AudioWarning, ConfigError
+from zoo.utils.text import few
 
 COLUMNS = ("path", "tags", "start", "end", "split", "group", "onsets")
 SPLITS = ("train", "validation", "test")

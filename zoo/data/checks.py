@@ -1,21 +1,17 @@
-"""What may be wrong with clips that can be used: copies, onsets in another unit, labels' case."""
+"""Warnings about clips that can be used: copies, onsets in another unit, labels' case."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from zoo.data import probing
+from zoo.data.clips import Clip
 from zoo.data.copies import copies
 from zoo.errors import AudioError
-
-if TYPE_CHECKING:
-    from zoo.data.corpus import Clip
+from zoo.utils.text import few
 
 
-def of_files(clips: "Sequence[Clip]") -> Iterator[str]:
+def of_files(clips: Sequence[Clip]) -> Iterator[str]:
     """Yield what a look at the files puts in doubt; each a clause of a warning."""
-    from zoo.data.corpus import few
-
     same = copies(clip.path for clip in clips)
     if same:
         named = few((f"{copy} is {first}" for copy, first in same.items()), len(same))
@@ -29,10 +25,8 @@ def of_files(clips: "Sequence[Clip]") -> Iterator[str]:
         )
 
 
-def of_onsets(clips: "Sequence[Clip]") -> Iterator[str]:
+def of_onsets(clips: Sequence[Clip]) -> Iterator[str]:
     """Yield whether times occur twice."""
-    from zoo.data.corpus import few
-
     doubled = [c for c in clips if c.onsets and len(set(c.onsets)) < len(c.onsets)]
     if doubled:
         named = few((clip.name for clip in doubled), len(doubled))
@@ -52,7 +46,7 @@ def of_labels(labels: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _beyond_its_end(clip: "Clip") -> bool:
+def _beyond_its_end(clip: Clip) -> bool:
     """Say whether a clip's last onset comes after its end, or its file's."""
     last = clip.start + max(clip.onsets or (0.0,))
     if clip.end is not None and last > clip.end + probing.SLACK:
