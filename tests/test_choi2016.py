@@ -158,6 +158,17 @@ def test_won2020_gives_pytorchs_probabilities(won2020, upstream, name):
     np.testing.assert_allclose(ours, reference[f"sota_fcn_{WON[name]}__noise"], atol=1e-4)
 
 
+@pytest.mark.parametrize("name", WON)
+def test_won2020_gives_the_originals_outputs_for_the_example_clip(checkpoint, example, name):
+    golden = np.load(example.parents[2] / "tests" / "golden" / "example_won2020.npz")
+    clip = audio.load(example, 16000)[None, :464000]
+    for stage in ("penultimate", "probabilities"):
+        ours = checkpoint(name).stage(stage).predict(clip, verbose=0)[0]
+        expected = golden[f"{name}/{stage}"]
+        assert np.linalg.norm(ours - expected) < 1e-4 * np.linalg.norm(expected), stage
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4)  # of the last: probabilities
+
+
 @pytest.mark.parametrize("data", WON.values())
 def test_spectrogram_stored_with_won2020_is_ours(upstream, data):
     stored = torch_reader.read(upstream / "choi2016" / f"sota_{data}_fcn.pth")

@@ -119,6 +119,17 @@ def test_network_is_pytorchs_within_1e_4(won2020, upstream, sound, name):
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4)  # of the last: probabilities
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_outputs_for_the_example_clip_are_the_originals(checkpoint, example, name):
+    golden = np.load(example.parents[2] / "tests" / "golden" / "example_won2020.npz")
+    clip = zoo.audio.load(example, 16000)[None, 160000:208000]
+    for stage in ("penultimate", "probabilities"):
+        ours = checkpoint(name).stage(stage).predict(clip, verbose=0)[0]
+        expected = golden[f"{name}/{stage}"]
+        assert np.linalg.norm(ours - expected) < 1e-4 * np.linalg.norm(expected), stage
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4)  # of the last: probabilities
+
+
 def test_both_hear_a_piano(won2020, example):
     tags = won2020("pons2017.mtt_won2020").tag(example)
     assert "piano" in list(tags.to_dict())[:2]

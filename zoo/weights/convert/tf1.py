@@ -44,6 +44,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder or archive")
+    where = f"{path}, checkpoint {member!r}"
     with tempfile.TemporaryDirectory() as folder:
         for suffix in FILES:
             content = _content(path, f"{member}{suffix}")
@@ -57,16 +58,14 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
                 command, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise WeightsError(
-                f"{path}, checkpoint {member!r}: cannot be read ({error})"
-            ) from error
+            raise WeightsError(f"{where}: cannot be read ({error})") from error
         if reading.returncode != 0:
             reason = reading.stdout.strip() or (
                 f"TensorFlow ended with code {reading.returncode} while it read the index"
             )
             raise WeightsError(
-                f"{path}, checkpoint {member!r}: not a TensorFlow 1 checkpoint, or damaged, or cut "
-                f"off: {reason.replace(f'{folder}/checkpoint', member)[:500]}"
+                f"{where}: not a TensorFlow 1 checkpoint, or damaged, or cut off: "
+                f"{reason.replace(f'{folder}/checkpoint', member)[:500]}"
             )
         found = safetensors.numpy.load_file(arrays)
         return {name: found[name] for name in sorted(found)}
