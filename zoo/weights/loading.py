@@ -2,10 +2,12 @@
 
 import logging
 import os
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from zoo.errors import ConfigError
@@ -16,6 +18,8 @@ from zoo.registry import lookup, manifest
 from zoo.weights import fetch, hub
 
 logger = logging.getLogger(__name__)
+
+MAX_GROWTH = 10  # of a saved model when it is loaded
 
 
 def load(
@@ -81,6 +85,7 @@ def load_file(path: Path, dtype: Any = None) -> AudioModel:
         path = path / "model.keras"
     if not path.is_file():
         raise FileNotFoundError(f"there is no saved model at {path}.")
+    check_size(path)
     model = keras.saving.load_model(path)
     if not isinstance(model, AudioModel):
         raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
@@ -89,6 +94,32 @@ def load_file(path: Path, dtype: Any = None) -> AudioModel:
     copy = AudioModel(**{**model.get_config(), "dtype": dtype})
     copy.set_weights(model.get_weights())
     return copy
+
+
+def check_size(path: Path) -> None:
+    """Refuse a saved model that would take far more memory than the file has bytes.
+
+    Keras packs nothing; a small file of gigabytes of zeros is an attack or a mistake.
+
+    Raises:
+        ConfigError: it is larger when it is unpacked than `MAX_GROWTH` allows, or no such file.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archived = sum(entry.file_size for entry in archive.infolist())
+            numbers: list[int] = []
+            if archived <= MAX_GROWTH * path.stat().st_size:
+                with archive.open("model.weights.h5") as file, h5py.File(file, "r") as weights:
+                    weights.visititems(lambda _, item: numbers.append(getattr(item, "nbytes", 0)))
+    except Exception as error:  # zipfile and h5py raise many kinds
+        raise ConfigError(
+            f"{path} is not a model that model.save wrote, or it is damaged or cut off ({error})."
+        ) from error
+    if max(archived, sum(numbers)) > MAX_GROWTH * path.stat().st_size:
+        raise ConfigError(
+            f"{path} has {path.stat().st_size:,} bytes, but its content would take "
+            f"{max(archived, sum(numbers)):,}, more than {MAX_GROWTH} times as much; refused."
+        )
 
 
 def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
