@@ -266,3 +266,42 @@ def test_names_that_are_not_there_are_refused(file):
     nothing = h5py.Empty("S1")
     change(file, lambda f: f["dense_1"].attrs.create("weight_names", nothing))
     assert "does not hold strings" in refusal(file)
+
+
+def test_a_layer_named_twice_is_refused(file):
+    def edit(f):
+        f.attrs.create("layer_names", np.array([*f.attrs["layer_names"], b"dense_1"]))
+
+    assert "names a layer twice" in refusal(change(file, edit))
+
+
+def test_many_layers_that_share_their_numbers_are_refused(file):
+    def edit(f):
+        names = [f"convolution1d_{i}" for i in range(100, 150)]
+        for name in names:
+            parts = [f"{name}_W", f"{name}_b"]
+            group = f.create_group(name)
+            group.attrs.create("weight_names", np.array(parts, "S"))
+            for part, shared in zip(parts, "Wb", strict=True):
+                group[part] = f[f"convolution1d_2/convolution1d_2_{shared}"]
+        f.attrs.create("layer_names", np.array(names, "S"))
+
+    assert "share their numbers" in refusal(change(file, edit))
+
+
+def test_names_that_may_all_be_one_long_text_are_refused(file):
+    def edit(f):
+        f.attrs.create(
+            "layer_names", [f"dense_{i}" for i in range(3500)], dtype=h5py.string_dtype()
+        )
+
+    assert "attribute 'layer_names' of / may take" in refusal(change(file, edit))
+
+
+def test_a_type_that_numpy_does_not_know_is_refused(file):
+    def make(f):
+        space = h5py.h5s.create_simple((5,))
+        h5py.h5d.create(f["dense_1"].id, b"dense_1_b", h5py.h5t.UNIX_D32LE, space)
+
+    replace(file, make)
+    assert "is not a HDF5 file, or damaged" in refusal(file)

@@ -15,6 +15,7 @@ named and shaped as these three layers' weights are. Links to elsewhere, data ke
 compressed or generated data, objects and references are refused, and so is every other layer.
 """
 
+import math
 import re
 from pathlib import Path
 
@@ -35,6 +36,7 @@ WEIGHTS = {
     "dense": {"W": "kernel", "b": "bias"},
 }
 WEIGHTLESS = ("input", "activation", "maxpooling1d", "dropout", "flatten")
+MAX_STRINGS = 1 << 30  # bytes that the strings of an attribute may take
 LAYER_NAME = re.compile(r"([a-z0-9]+)_([1-9][0-9]*)")
 
 
@@ -64,7 +66,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
             return _network(file)
     except _Refused as refusal:
         raise WeightsError(f"{path}: {refusal}") from None
-    except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises
+    except Exception as error:  # h5py raises many kinds
         raise WeightsError(f"{path}: is not a HDF5 file, or damaged ({error})") from error
 
 
@@ -80,9 +82,16 @@ def _network(file: h5py.File) -> dict[str, np.ndarray]:
             raise _Refused(f"was written by Keras {version}; this reader knows 1.1")
     group = file if "layer_names" in file.attrs else _child(file, "model_weights", h5py.Group)
     tensors: dict[str, np.ndarray] = {}
-    for layer in _strings(group, "layer_names"):
-        weights = _child(group, layer, h5py.Group)
-        tensors |= _layer(layer, weights)
+    layers = _strings(group, "layer_names")
+    if len(set(layers)) < len(layers):
+        raise _Refused("names a layer twice")
+    total = 0
+    for layer in layers:
+        weights = _layer(layer, _child(group, layer, h5py.Group))
+        total += sum(values.nbytes for values in weights.values())
+        if total > file.id.get_filesize():  # several names for the same numbers
+            raise _Refused("holds weights that share their numbers, which is not admitted")
+        tensors |= weights
     if not tensors:
         raise _Refused("holds no weights")
     return tensors
@@ -123,6 +132,13 @@ def _strings(group: h5py.Group, attribute: str) -> list[str]:
         return []
     if stored.shape is None or h5py.check_string_dtype(stored.dtype) is None:
         raise _Refused(f"attribute {attribute!r} of {group.name} does not hold strings")
+    size = group.file.id.get_filesize()
+    if h5py.check_string_dtype(stored.dtype).length is None:  # each may be the same long text
+        largest = size * math.prod(stored.shape)
+    else:
+        largest = stored.get_storage_size()
+    if largest > max(size, MAX_STRINGS):
+        raise _Refused(f"attribute {attribute!r} of {group.name} may take {largest} bytes")
     strings = np.atleast_1d(group.attrs[attribute]).ravel()
     return [string.decode("utf8") if isinstance(string, bytes) else string for string in strings]
 
