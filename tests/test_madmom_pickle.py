@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import pickle
@@ -96,6 +97,23 @@ def test_archive_that_is_cut_off_is_an_error(archive, keep):
     archive.write_bytes(archive.read_bytes()[:keep])
     with pytest.raises(zoo.WeightsError, match=r"net\.pkl"):
         madmom.read(archive, "madmom-0.1/net.pkl")
+
+
+@pytest.mark.parametrize("kind", ["content", "name", "hole"])
+def test_archive_that_unpacks_to_far_more_is_refused(tmp_path, kind):
+    path = tmp_path / "bomb.tar.gz"
+    entry = tarfile.TarInfo("net.pkl")
+    with gzip.open(path, "wb") as out:
+        if kind == "hole":  # a sparse file, which tarfile would fill with 1 TB of zeros
+            entry.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1"}
+            entry.pax_headers |= {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}
+            out.write(entry.tobuf(tarfile.PAX_FORMAT) + bytes(1024))
+        else:
+            entry.size = 30_000_000
+            entry.type = tarfile.REGTYPE if kind == "content" else tarfile.GNUTYPE_LONGNAME
+            out.write(entry.tobuf(tarfile.GNU_FORMAT) + bytes(30_000_000))
+    with pytest.raises(zoo.WeightsError, match=r"bomb\.tar\.gz: (unpacks to more|has no file)"):
+        madmom.read(path, "net.pkl")
 
 
 def test_missing_file_is_named(tmp_path):

@@ -1,4 +1,5 @@
 import builtins
+import copy
 import os
 import pickle
 import subprocess
@@ -324,6 +325,20 @@ def test_a_legacy_file_that_goes_on_is_refused(tmp_path):
 def test_an_archive_that_torch_would_not_write_is_refused(tmp_path, defect, message):
     path = torch_writer.write_zip(tmp_path / "a.pth", TENSORS, **defect)
     with pytest.raises(WeightsError, match=message):
+        reader.read(path)
+
+
+def test_files_of_an_archive_that_overlap_are_refused(tmp_path):
+    """A thousand names for the same megabyte would be a gigabyte of tensors."""
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", state({}))
+        archive.writestr("archive/data/0", bytes(1_000_000))
+        for i in range(1, 1000):
+            entry = copy.copy(archive.getinfo("archive/data/0"))
+            entry.filename = f"archive/data/{i}"
+            archive.filelist.append(entry)
+    with pytest.raises(WeightsError, match="announces 1000000"):
         reader.read(path)
 
 
