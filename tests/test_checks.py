@@ -16,7 +16,7 @@ from zoo.errors import AudioWarning, ConfigError
 from zoo.training import preparation
 from zoo.training.run_folder import describe
 
-RATE = 8000
+RATE = 16000
 
 
 def sound(path: Path, seed: int, seconds: float = 0.5) -> Path:
@@ -270,3 +270,30 @@ def test_right_onsets_are_not_questioned(two):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(data.from_onsets(two)) == 2
+
+
+# --- clips that a model was trained on ---
+
+
+def test_scores_on_clips_of_the_training_are_questioned(tmp_path):
+    for i in range(4):
+        for kind in ("rock", "jazz"):
+            sound(tmp_path / "songs" / kind / f"{i}.wav", i + 10 * (kind == "rock"))
+    songs = data.from_folder(tmp_path / "songs")
+    train, rest = songs.take((0, 1, 4, 5), "train"), songs.take((2, 3, 6, 7), "rest")
+    model = zoo.build("dieleman2014", songs.labels, segment=1.0, activation="softmax")
+    quick = {"epochs": 1, "batch_size": 4, "progress": False}
+    trained = zoo.train(model, train, rest, folder=tmp_path / "out", **quick).model
+    said = "was trained on 4 of the 8 clips of songs"
+    with pytest.warns(AudioWarning, match=said):
+        zoo.evaluate(trained, songs, bootstrap=0)
+    (tmp_path / "songs").rename(tmp_path / "moved")
+    moved = data.from_folder(tmp_path / "moved", name="songs")
+    for name in ("out", "out/model.keras"):
+        with pytest.warns(AudioWarning, match=said):
+            zoo.evaluate(tmp_path / name, moved, bootstrap=0)
+    with pytest.warns(AudioWarning, match=said):
+        zoo.compare([tmp_path / "out"], moved, bootstrap=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AudioWarning)
+        zoo.evaluate(tmp_path / "out", moved.take((2, 3, 6, 7)), bootstrap=0)

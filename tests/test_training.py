@@ -321,7 +321,7 @@ def test_folder_of_something_else_is_left_alone(corpora, tmp_path):
 
 
 def test_diverging_training_stops_and_says_so(corpora):
-    with pytest.raises(zoo.ConfigError, match=r"diverged: the loss is .* at a learning rate of"):
+    with pytest.raises(zoo.TrainingError, match=r"diverged: the loss is .* at a learning rate of"):
         zoo.train("zhu2016", *corpora[:2], **{**QUICK, "learning_rate": 1e38})
 
 

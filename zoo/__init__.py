@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AudioError,
         AudioWarning,
         ConfigError,
+        TrainingError,
         UnknownName,
         WeightsError,
         ZooError,
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     names={
-        "zoo.errors": "AudioError AudioWarning ConfigError UnknownName WeightsError ZooError",
+        "zoo.errors": "AudioError AudioWarning ConfigError TrainingError UnknownName WeightsError "
+        "ZooError",
         "zoo.evaluation.compare": "compare",
         "zoo.evaluation.evaluate": "evaluate",
         "zoo.evaluation.reports": "Comparison Evaluation",

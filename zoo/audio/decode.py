@@ -17,7 +17,7 @@ import soundfile
 
 from zoo.audio import mpeg
 from zoo.audio.arrays import BLOCK, check_rate, mix_down
-from zoo.audio.paths import SNDFILE_SUFFIXES, is_loop, missing
+from zoo.audio.paths import FFMPEG_SUFFIXES, SNDFILE_SUFFIXES, is_loop, missing
 from zoo.errors import AudioError, AudioWarning
 
 # The first bytes of what libsndfile recognises by itself, and of what only FFmpeg reads: MP4,
@@ -229,6 +229,12 @@ def _ffmpeg_blocks(path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float
     try:
         import av
     except ImportError:
+        with open(path, "rb") as file:
+            head = file.read(16)
+        if path.suffix.lower() not in FFMPEG_SUFFIXES and not _FFMPEG_MAGIC.match(head):
+            raise AudioError(
+                f"{path}: no sound file of a known kind: it begins with {head!r}."
+            ) from None
         raise AudioError(
             f"{path}: not a format that libsndfile reads. AAC (M4A), WMA and others are read "
             'through FFmpeg, which is an extra: pip install "music-zoo[aac]"'

@@ -23,7 +23,7 @@ from zoo.audio import arrays
 from zoo.audio.decode import Frames, announced, decode, duration
 from zoo.audio.excerpt import Excerpt
 from zoo.audio.paths import AUDIO_SUFFIXES, find
-from zoo.errors import AudioError, AudioWarning, ConfigError
+from zoo.errors import AudioError, AudioWarning, BandWarning, ConfigError, ShortWarning
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -302,7 +302,8 @@ def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
             _said.add((corpus, rate, wanted))
         _warn(
             f"{name}: recorded at {rate:g} Hz, for a model that listens at {wanted:g} Hz: all "
-            f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on."
+            f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on.",
+            BandWarning,
         )
 
 
@@ -310,9 +311,10 @@ def _warn_if_short(name: str, seconds: float, segment: float) -> None:
     if seconds < segment / 2:
         _warn(
             f"{name}: only {seconds:.3g} s long, where the model listens to {segment:.3g} s at a "
-            "time: it was repeated to fill them."
+            "time: it was repeated to fill them.",
+            ShortWarning,
         )
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, AudioWarning, stacklevel=3)
+def _warn(message: str, category: type[AudioWarning] = AudioWarning) -> None:
+    warnings.warn(message, category, stacklevel=3)

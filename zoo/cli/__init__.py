@@ -10,6 +10,7 @@ import click
 
 import zoo
 from zoo.cli import evaluation, listing, tagging, training, weights
+from zoo.cli.common import Warnings, prepare_streams
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +18,10 @@ from zoo.cli import evaluation, listing, tagging, training, weights
 def main() -> None:
     """Tag music, and look inside the networks that do it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings, not its errors
-    warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+    prepare_streams()
+    shown = Warnings()
+    warnings.showwarning = shown.show
+    click.get_current_context().call_on_close(shown.finish)
 
 
 for command in (

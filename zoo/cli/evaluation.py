@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import Command, check_output, import_framework, with_options
+from zoo.cli.common import Command, check_output, import_framework, to_json, with_options
 from zoo.cli.weights import expanded
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def write_evaluation(result: "Evaluation", output: Path) -> None:
         names = ["evaluation.csv", "evaluation.json", "evaluation.png"]
         for file in [*names, *(["scores.npz"] if result.scores else [])]:
             write_evaluation(result, output / file)
-    elif output.suffix == ".csv":
+    elif output.suffix.lower() == ".csv":
         result.to_csv(output)
-    elif output.suffix == ".json":
+    elif output.suffix.lower() == ".json":
         write_json(result.to_dict(), output)
-    elif output.suffix in PICTURES:
+    elif output.suffix.lower() in PICTURES:
         result.plot(output)
     elif result.scores is None:
         raise zoo.ConfigError(f"-o {output}: an evaluation of onsets has no scores of clips.")
@@ -134,11 +134,11 @@ def write_comparison(result: "Comparison", output: Path) -> None:
             result.to_csv(output / f"{what}.csv", what)
         for suffix in (".md", ".json", ".png"):
             write_comparison(result, output / f"comparison{suffix}")
-    elif output.suffix == ".csv":
+    elif output.suffix.lower() == ".csv":
         result.to_csv(output)
-    elif output.suffix == ".md":
+    elif output.suffix.lower() == ".md":
         result.to_markdown(output)
-    elif output.suffix == ".json":
+    elif output.suffix.lower() == ".json":
         write_json(result.to_dict(), output)
     else:
         result.plot(output)
@@ -172,7 +172,7 @@ def check_target(output: Path | None, suffixes: tuple[str, ...]) -> None:
 def tell(result: Any, as_json: bool, output: Path | None, write: Callable) -> None:
     """Print what was measured, and write it where that was asked for."""
     result = replace(result, command=command_line())
-    click.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else repr(result))
+    click.echo(to_json(result.to_dict()) if as_json else repr(result))
     if output is not None:
         write(result, output)
 

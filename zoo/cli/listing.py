@@ -1,11 +1,9 @@
 """`zoo list` and `zoo info`: what there is."""
 
-import json
-
 import click
 
 import zoo
-from zoo.cli.common import Command
+from zoo.cli.common import Command, to_json
 from zoo.registry import lookup
 
 
@@ -29,7 +27,7 @@ def list_command(
 
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
     if as_json:
-        click.echo(json.dumps(lookup.grid(names) if taxonomy else names, indent=1))
+        click.echo(to_json(lookup.grid(names) if taxonomy else names, indent=1))
     elif taxonomy:
         click.echo(listing.taxonomy(names))
     else:
@@ -42,4 +40,4 @@ def list_command(
 def info_command(name: str, as_json: bool) -> None:
     """Show the card of NAME: paper, stages, labels, licences, metrics."""
     card = zoo.info(name)
-    click.echo(json.dumps(card.to_dict(), indent=1) if as_json else str(card))
+    click.echo(to_json(card.to_dict(), indent=1) if as_json else str(card))

@@ -1,7 +1,6 @@
 """`zoo tag`, `taggram`, `embed` and `onsets`: what a model makes of sounds."""
 
-import csv
-import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,8 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import FILES, HOP, MODEL, Command, check_output, import_framework
+from zoo.cli.common import (
+    FILES,
+    HOP,
+    MODEL,
+    Command,
+    check_output,
+    import_framework,
+    to_json,
+    unicode_output,
+)
 from zoo.errors import ZooError
+from zoo.utils.files import write_csv
+from zoo.utils.progress import bar
 
 if TYPE_CHECKING:
     from zoo.inference.audio_model import AudioModel
@@ -32,16 +42,16 @@ def tag_command(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
     session = Session(files, model)
-    writer = csv.writer(sys.stdout)
     if as_csv:
-        writer.writerow(["file", *session.model.labels])
+        click.echo(write_csv([["file", *session.model.labels]]), nl=False)
     for path, gram in session.stream(None, hop):
         tags = gram.tags(top or None)
         if as_csv:
-            writer.writerow([path, *(f"{score:.6f}" for score in tags.scores)])
+            row = [str(path), *(f"{score:.6f}" for score in tags.scores)]
+            click.echo(write_csv([row]), nl=False)
         elif as_json:
             content = {"file": str(path), "model": session.model.name, "tags": tags.to_dict()}
-            click.echo(json.dumps(content, ensure_ascii=False))
+            click.echo(to_json(content))
         else:
             click.echo(readable(tags, str(path)))
         sys.stdout.flush()
@@ -51,9 +61,10 @@ def tag_command(
 def readable(tags: "Tags", title: str) -> str:
     """Return tags as lines with bars."""
     width = max(len(label) for label in tags.labels)
+    block = "█" if unicode_output() else "#"
     lines = [title]
     for label, score in tags.to_dict().items():
-        lines.append(f"  {label:<{width}}  {score:.3f}  {'█' * round(score * 30)}".rstrip())
+        lines.append(f"  {label:<{width}}  {score:.3f}  {block * round(score * 30)}".rstrip())
     return "\n".join(lines)
 
 
@@ -68,9 +79,9 @@ def readable(tags: "Tags", title: str) -> str:
 def taggram_command(file: str, model: str, hop: float | None, output: Path, top: int) -> None:
     """Score every segment of FILE over time: a picture, or a table."""
     check_output(output, (".png", ".pdf", ".svg", ".csv"))
-    session = Session((file,), model)
+    session = Session((file,), model, most=1)
     for path, gram in session.stream(None, hop):
-        if output.suffix == ".csv":
+        if output.suffix.lower() == ".csv":
             gram.to_csv(output)
         else:
             gram.plot(output, top=top)
@@ -88,27 +99,37 @@ def taggram_command(file: str, model: str, hop: float | None, output: Path, top:
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="One file: OUT.npz. Several: a folder, one .npz a file.",
+    help="One file: OUT.npz. Several: a folder, with an .npz for each file in folders like theirs.",
 )
 def embed_command(
     files: tuple[str, ...], model: str, hop: float | None, stage: str, output: Path
 ) -> None:
     """Write what a stage of the network says of FILES."""
+    single = output.suffix.lower() == ".npz"
+    if single:
+        check_output(output, (".npz",))
     session = Session(files, model)
-    single = output.suffix == ".npz"
     if single and len(session.paths) > 1:
         raise click.UsageError(f"{len(session.paths)} files do not fit in one {output}: -o FOLDER.")
     if not single:
         output.mkdir(parents=True, exist_ok=True)
-    else:
-        check_output(output, (".npz",))
-    targets = {path: output if single else output / f"{path.name}.npz" for path in session.paths}
+    names = below_common(session.paths)
+    targets = {path: output if single else output / names[path] for path in session.paths}
     if len(set(targets.values())) < len(targets):
-        raise click.UsageError("two of the files have the same name; embed them one by one.")
+        raise click.UsageError("a file is named twice.")
     for path, embedding in session.stream(stage, hop):
+        targets[path].parent.mkdir(parents=True, exist_ok=True)
         embedding.save(targets[path])
         click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
     session.finish()
+
+
+def below_common(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Return for each file an .npz under its path from the folder that all of them lie in."""
+    full = {path: Path(os.path.abspath(path)) for path in paths}
+    common = os.path.commonpath([path.parent for path in full.values()])
+    inner = {path: whole.relative_to(common) for path, whole in full.items()}
+    return {path: name.with_name(f"{name.name}.npz") for path, name in inner.items()}
 
 
 @click.command("onsets", cls=Command)
@@ -126,8 +147,8 @@ def embed_command(
     "outputs",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Of one FILE: .csv, a table; .png, .pdf, .svg, activation and spectrogram; .wav, the "
-    "sound with a click at each onset. May be repeated.",
+    help="Of one FILE: .csv or .txt, a time in seconds a line; .png, .pdf, .svg, activation and "
+    "spectrogram; .wav, the sound with a click at each onset. May be repeated.",
 )
 def onsets_command(
     files: tuple[str, ...],
@@ -138,10 +159,8 @@ def onsets_command(
 ) -> None:
     """Find the times in seconds at which notes begin in FILES: print them, or write them."""
     for output in outputs:
-        check_output(output, (".csv", ".png", ".pdf", ".svg", ".wav"))
-    session = Session(files, model)
-    if outputs and len(session.paths) > 1:
-        raise click.UsageError(f"{len(session.paths)} files do not fit in one {outputs[0]}.")
+        check_output(output, (".csv", ".txt", ".png", ".pdf", ".svg", ".wav"))
+    session = Session(files, model, most=1 if outputs else None)
     for output in outputs:
         if output.exists() and output.samefile(session.paths[0]):
             raise click.UsageError(f"-o {output} is the sound itself; give another name.")
@@ -154,7 +173,7 @@ def onsets_command(
         times = [round(time, 3) for time in found.times.tolist()]
         if as_json:
             content = {"file": str(path), "model": found.model, "onsets": times}
-            click.echo(json.dumps(content, ensure_ascii=False))
+            click.echo(to_json(content))
         else:
             click.echo("\n".join([str(path), *(f"  {time:.3f}" for time in times)]))
         sys.stdout.flush()
@@ -162,10 +181,10 @@ def onsets_command(
 
 
 def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
-    """Write onsets as a table, a picture, or a sound with clicks, by the ending of the name."""
-    if output.suffix == ".csv":
+    """Write onsets as text, a picture, or a sound with clicks, by the ending of the name."""
+    if output.suffix.lower() in (".csv", ".txt"):
         found.to_csv(output)
-    elif output.suffix == ".wav":
+    elif output.suffix.lower() == ".wav":
         found.to_wav(output, path)
     else:
         found.plot(output, path)
@@ -176,10 +195,15 @@ class Session:
 
     model: "AudioModel"
 
-    def __init__(self, files: Sequence[str], model: str):
+    def __init__(self, files: Sequence[str], model: str, most: int | None = None):
         from zoo import audio
 
         self.paths = audio.find(files)
+        if most is not None and len(self.paths) > most:
+            raise click.UsageError(
+                f"{' '.join(files)}: {len(self.paths)} sounds, where {most} is expected, since all "
+                "would be written to the same file. Name one, or run the command for each."
+            )
         import_framework()
         self.model = zoo.load(model)
         self.failed = 0
@@ -190,34 +214,34 @@ class Session:
                 click.echo(fetch.about(name, checkpoint), err=True)
 
     def stream(self, stage: str | None, hop: float | None) -> Iterator[tuple[Path, Any]]:
-        """Yield each file with its result; say on stderr which files failed."""
-        from rich.console import Console
-        from rich.progress import track
-
-        console = Console(stderr=True)
+        """Yield each file with its result; report on stderr which files failed."""
         pairs = zip(self.paths, self.model.stream(self.paths, stage, hop=hop), strict=True)
-        many = len(self.paths) > 1 and console.is_terminal
-        shown = track(pairs, "Listening", total=len(self.paths), console=console) if many else pairs
-        for path, result in shown:
-            if isinstance(result, (ZooError, OSError)):
-                self.failed += 1
-                click.echo(f"Error: {result}", err=True)
-            elif isinstance(result, Exception):
-                raise result
-            else:
-                yield path, result
+        shown = None if len(self.paths) > 1 else False
+        with bar(self.model.name, len(self.paths), shown) as advance:
+            for path, result in pairs:
+                if isinstance(result, (ZooError, OSError)):
+                    self.failed += 1
+                    click.echo(f"Error: {result}", err=True)
+                elif isinstance(result, Exception):
+                    raise result
+                else:
+                    yield path, result
+                advance()
 
     def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
         """Yield each file with its onsets; say on stderr which files failed."""
         picking = {} if threshold is None else {"threshold": threshold}
-        for path in self.paths:
-            try:
-                found = self.model.onsets(path, **picking)
-            except (ZooError, OSError) as error:
-                self.failed += 1
-                click.echo(f"Error: {error}", err=True)
-            else:
-                yield path, found
+        shown = None if len(self.paths) > 1 else False
+        with bar(self.model.name, len(self.paths), shown) as advance:
+            for path in self.paths:
+                try:
+                    found = self.model.onsets(path, **picking)
+                except (ZooError, OSError) as error:
+                    self.failed += 1
+                    click.echo(f"Error: {error}", err=True)
+                else:
+                    yield path, found
+                advance()
 
     def finish(self) -> None:
         """Exit with status 1 if a file failed."""

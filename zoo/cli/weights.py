@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import zoo
-from zoo.cli.common import Command
+from zoo.cli.common import Command, import_framework
 from zoo.errors import UnknownName, ZooError
 from zoo.registry import lookup
 
@@ -85,4 +85,5 @@ def push_command(
     model: str, url: str, private: bool, message: str | None, licence: str | None
 ) -> None:
     """Upload MODEL, a name or a saved file, to the Hugging Face Hub: hf://user/repo."""
+    import_framework()
     click.echo(zoo.push(zoo.load(model), url, private, message, licence))

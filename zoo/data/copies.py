@@ -1,8 +1,9 @@
 """Files with the same content: by their size, then a few parts of them, then all of them."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 PART = 4096  # bytes that are read at the beginning, in the middle and at the end
@@ -43,6 +44,21 @@ def sample(path: Path) -> str:
             file.seek(start)
             digest.update(file.read(PART))
     return digest.hexdigest()[:16]
+
+
+def known(paths: Sequence[Path], samples: Collection[str]) -> list[bool]:
+    """Say of each file whether its `sample` is among some; not so of one that cannot be read."""
+    there = {path: bool(samples_of([path]) & set(samples)) for path in set(paths)}
+    return [there[path] for path in paths]
+
+
+def samples_of(paths: Iterable[Path]) -> frozenset[str]:
+    """Return the `sample` of each file that can be read."""
+    found = set()
+    for path in set(paths):
+        with contextlib.suppress(OSError):
+            found.add(sample(path))
+    return frozenset(found)
 
 
 def joined(groups: Sequence[str], paths: Sequence[Path]) -> tuple[str, ...]:

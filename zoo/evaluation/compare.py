@@ -79,6 +79,8 @@ def compare(
     begin = time.perf_counter()
     check(corpus, bootstrap, batch_size)
     models = _loaded(names)
+    for model in models.values():
+        scores.question(model, corpus)
     tags: dict[str, tuple[tuple[str, ...], ...]] = {}
     left_out: dict[str, tuple[str, ...]] = {}
     if next(iter(models.values())).frame_wise:

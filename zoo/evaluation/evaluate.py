@@ -63,6 +63,7 @@ def evaluate(
     begin = time.perf_counter()
     model = scoring.load_model(model)
     check(corpus, bootstrap, batch_size)
+    scoring.question(model, corpus)
     if model.frame_wise:
         found = onsets.detect(model, corpus, progress)
         result = onsets.of_onsets(model, corpus, found, bootstrap, seed)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zoo.errors import ConfigError, UnknownName, ZooError
+from zoo.errors import AudioWarning, ConfigError, UnknownName, ZooError
 from zoo.evaluation import metrics, synonyms
 from zoo.utils.files import PathLike, read_npz, replacing
 from zoo.utils.progress import bar
@@ -61,7 +62,7 @@ class Scores:
 
     def save(self, path: PathLike) -> None:
         """Write a NumPy archive (.npz) that `load` reads; it holds arrays alone, no pickles."""
-        if Path(path).suffix != ".npz":
+        if Path(path).suffix.lower() != ".npz":
             raise ConfigError(f"cannot save scores as {path}: the name must end in .npz.")
         with replacing(path) as file:
             np.savez_compressed(file, **vars(self))
@@ -107,6 +108,23 @@ def load_model(model: "AudioModel | PathLike") -> "AudioModel":
             "zoo.build returns, or a name of `zoo list`."
         )
     return model
+
+
+def question(model: "AudioModel", corpus: "Corpus") -> None:
+    """Warn if clips of a corpus are those that a model was trained on."""
+    from zoo.data.copies import known
+
+    if not model.trained_on:
+        return
+    number = sum(known([clip.path for clip in corpus.clips], model.trained_on))
+    if number:
+        warnings.warn(
+            f"{model.name} was trained on {number:,} of the {len(corpus):,} clips of "
+            f"{corpus.name}: its scores on them say little of others. Evaluate it on clips that it "
+            "was not trained on.",
+            AudioWarning,
+            stacklevel=3,
+        )
 
 
 def matched(

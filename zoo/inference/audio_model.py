@@ -67,6 +67,8 @@ class AudioModel(keras.Model):
         stages: names that `stage` and `embed` take, from the waveform to the output.
     """
 
+    trained_on: frozenset[str] = frozenset()  # samples of the files, see `zoo.data.copies`
+
     def __init__(
         self,
         architecture: str,

@@ -233,7 +233,7 @@ class Embedding(_Result):
 
     def save(self, path: PathLike) -> None:
         """Write a NumPy archive (.npz) that `load` reads; it holds arrays alone, no pickles."""
-        if Path(path).suffix != ".npz":
+        if Path(path).suffix.lower() != ".npz":
             raise ConfigError(f"cannot save an embedding as {path}: the name must end in .npz.")
         with replacing(path) as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
@@ -294,8 +294,12 @@ class Onsets(_Result):
         return f"{_head(self)}: {len(self)} in {seconds:.1f} s"
 
     def to_csv(self, path: PathLike | None = None) -> str:
-        """Return the onset times as a table of one column; write it to `path` if given."""
-        return write_csv([("time",), *((f"{t:.3f}",) for t in self.times)], path)
+        """Return a time in seconds a line, and write them to `path` if given.
+
+        There is no head: so `mir_eval.io.load_events`, Audacity (as labels) and
+        `zoo.data.from_onsets` read the file.
+        """
+        return write_csv([(f"{t:.3f}",) for t in self.times], path)
 
     def plot(self, path: PathLike | None = None, sound: "Source | None" = None) -> "Figure":
         """Draw activation and onsets over time; save to `path` (.png, .pdf, .svg) if given.

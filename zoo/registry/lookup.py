@@ -160,6 +160,12 @@ def resolve(name: str) -> str:
 def unknown(name: str) -> UnknownName:
     """Return the error for a name that does not exist, with the nearest ones that do."""
     names = [*architectures(), *manifest.load().checkpoints]
+    if name in names:
+        architecture = manifest.load().checkpoints[name].architecture
+        return UnknownName(
+            f"{name!r} is a checkpoint, where an architecture is expected, such as "
+            f"{architecture!r}. zoo.load and zoo.finetune take checkpoints."
+        )
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
     return UnknownName(f"no model is named {name!r}. {hint}")

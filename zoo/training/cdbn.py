@@ -40,7 +40,7 @@ import numpy as np
 from keras import ops
 
 from zoo import audio
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, TrainingError
 from zoo.models.lee2009 import ConvolutionalRBM
 from zoo.utils.files import replacing
 from zoo.utils.progress import bars
@@ -182,7 +182,8 @@ def pretrain(
 
     Raises:
         ConfigError: the model is not of this architecture or not in float32; `sounds` has a wrong
-            shape; the checkpoint is of another model; training diverged.
+            shape; the checkpoint is of another model.
+        TrainingError: training diverged.
         AudioError, FileNotFoundError: as in `zoo.audio.segments`.
     """
     rbms = _machines(model)
@@ -206,7 +207,7 @@ def pretrain(
                 rate = _nth(learning_rate, i) / (1 + 0.01 * t) * (1 - momentum) / (1 - MOMENTUM[0])
                 measured = cd.epoch(data, rate, momentum, seed=int(draw.integers(2**31)))
                 if not np.isfinite(measured["reconstruction_error"]):
-                    raise ConfigError(
+                    raise TrainingError(
                         f"{rbm.name} diverged in epoch {t} with a learning rate of "
                         f"{_nth(learning_rate, i)}: start again with a lower one."
                     )

@@ -111,7 +111,8 @@ def finetune(
 
     Raises:
         ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
-            the training diverged.
+            all clips are of one class.
+        TrainingError: the training diverged.
         UnknownName: no such model; labels that the model or the corpus has not.
         AudioError: not one clip could be decoded.
     """

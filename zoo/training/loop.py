@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import AudioError, ConfigError
+from zoo.errors import AudioError, TrainingError
 from zoo.inference.variables import assign_values, values_of
 from zoo.training.history import Row, best_of, rank
 from zoo.training.recipe import Recipe
@@ -64,7 +64,8 @@ def fit(
         The history, with a row for each epoch of this phase after `rows`.
 
     Raises:
-        ConfigError: the loss is no longer a number; the kept state is of another network.
+        TrainingError: the loss is no longer a number.
+        ConfigError: the kept state is of another network.
         AudioError: not one clip could be decoded.
     """
     network, recipe = phase.network, phase.recipe
@@ -163,7 +164,7 @@ def _checked(loss: float | None, row: Row) -> float:
     if loss is None:
         raise AudioError("not one clip of the training set could be decoded; the log says why.")
     if not math.isfinite(loss):
-        raise ConfigError(
+        raise TrainingError(
             f"training diverged: the loss is {loss} in epoch {row['epoch']}, at a learning rate of "
             f"{row['learning_rate']:g}. Begin again with a lower one."
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from zoo.data import copies
 from zoo.inference.audio_model import AudioModel
 from zoo.training.batches import Batches
 from zoo.training.history import Row, best_of, monitored
@@ -81,5 +82,6 @@ def finished(
         f"{len(rows):,} epochs, the best by {monitored(best, monitor)} on {len(validation):,} "
         "other clips was kept"
     )
+    model.trained_on |= copies.samples_of(clip.path for clip in train.clips)
     run.finish(model, rows, best, licence)
     return kind(model, rows, best, run.folder, monitor)

@@ -6,6 +6,7 @@ In the folder lie:
     state.npz       after every epoch: all that is needed to go on; removed last of all
     history.csv     a row an epoch
     history.png     the same as a figure
+    trained_on.txt  a hash of each training file, so that evaluating on them gives a warning
     model.keras     the best network; written last
     LICENSE         that of the weights that it started from, where they came with one
 
@@ -37,6 +38,7 @@ HISTORY, PICTURE, LICENCE = "history.csv", "history.png", "LICENSE"
 LOCK, PART = ".lock", f"part.{MODEL}"
 LEFT_BEHIND = re.compile(rf"\.[0-9a-f]{{32}}\.part|{re.escape(PART)}|{re.escape(LOCK)}")
 """Names of files that a killed run leaves: those that were being written, and its lock."""
+TRAINED_ON = "trained_on.txt"
 
 
 class Run:
@@ -129,6 +131,8 @@ class Run:
             return
         from zoo.training import curves
 
+        with replacing(self.folder / TRAINED_ON) as file:
+            file.write("".join(f"{line}\n" for line in sorted(model.trained_on)).encode())
         write_history(rows, self.folder / HISTORY)
         curves.history(rows, best, model.name, self.folder / PICTURE)
         if licence is not None:

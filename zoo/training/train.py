@@ -93,7 +93,8 @@ def train(
 
     Raises:
         ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
-            the training diverged.
+            all clips are of one class.
+        TrainingError: the training diverged.
         UnknownName: no such architecture; labels that the model or the corpus has not.
         AudioError: not one clip could be decoded.
     """
@@ -101,6 +102,7 @@ def train(
     train, validation = preparation.split(train, validation, seed)
     with devices.scope(distribute) as count:
         if isinstance(model, str):
+            check_architecture(model)
             activation = "softmax" if train.single_label else "sigmoid"
             given = {"activation": activation, "dtype": dtype, **(options or {})}
             onsets = lookup.info(model).architecture.task == "onsets"
@@ -136,3 +138,14 @@ def train(
             phase = whole("train", batches, recipe)
             rows = loop.fit(phase, run, [], monitor, progress=progress)
             return finished(Trained, model, "trained from scratch", batches, rows, run)
+
+
+def check_architecture(name: str) -> None:
+    """Raise if a name is that of something trained, or of nothing."""
+    if name not in lookup.architectures() and loading.is_file_name(name):
+        raise ConfigError(
+            f"{name} is a file or folder of a trained model, where an architecture of `zoo list "
+            "--untrained` is expected. zoo.finetune trains it further."
+        )
+    if name not in lookup.architectures():
+        raise lookup.unknown(name)

@@ -1,5 +1,6 @@
 """Progress bars on standard error, for work that takes long."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,12 @@ def bars(*columns: Any, shown: bool | None = None, transient: bool = False) -> "
         default = Progress.get_default_columns()[:-1]
         columns = (*default, MofNCompleteColumn(), TimeRemainingColumn())
     hidden = not (console.is_terminal if shown is None else shown)
-    with Progress(*columns, console=console, transient=transient, disable=hidden) as progress:
+    # What is printed to the same terminal goes above the bars. Standard output that goes to a file
+    # or a pipe must not be redirected to the bars' console.
+    printed = sys.stdout is not None and sys.stdout.isatty()
+    with Progress(
+        *columns, console=console, transient=transient, disable=hidden, redirect_stdout=printed
+    ) as progress:
         yield progress
 
 

@@ -89,10 +89,12 @@ def load_file(path: Path, dtype: Any = None) -> AudioModel:
     model = keras.saving.load_model(path)
     if not isinstance(model, AudioModel):
         raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
+    model.trained_on = trained_on(path)
     if dtype is None:
         return model
     copy = AudioModel(**{**model.get_config(), "dtype": dtype})
     copy.set_weights(model.get_weights())
+    copy.trained_on = model.trained_on
     return copy
 
 
@@ -120,6 +122,14 @@ def check_size(path: Path) -> None:
             f"{path} has {path.stat().st_size:,} bytes, but its content would take "
             f"{max(archived, sum(numbers)):,}, more than {MAX_GROWTH} times as much; refused."
         )
+
+
+def trained_on(path: Path) -> frozenset[str]:
+    """Return what the folder of a training records of the files that its model was trained on."""
+    record = path.with_name("trained_on.txt")
+    if path.name != "model.keras" or not record.is_file():
+        return frozenset()
+    return frozenset(record.read_text(encoding="utf-8", errors="replace").split())
 
 
 def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
