@@ -1,4 +1,4 @@
-"""What can go wrong, by name. Every message says what was given, what was expected, what to do."""
+"""The errors of the zoo. Each message says what was given, what was expected and what to do."""
 
 
 class ZooError(Exception):
@@ -6,11 +6,11 @@ class ZooError(Exception):
 
 
 class AudioError(ZooError, ValueError):
-    """A sound that cannot be used: unreadable, empty, or without a sample rate."""
+    """A sound cannot be used: it is unreadable or empty, or has no sample rate."""
 
 
 class AudioWarning(UserWarning):
-    """A sound that was used, though its result may mean less than it seems."""
+    """A sound was used, but its result may be less reliable than it seems."""
 
 
 class ShortWarning(AudioWarning):
@@ -22,11 +22,11 @@ class BandWarning(AudioWarning):
 
 
 class ConfigError(ZooError, ValueError):
-    """An argument that does not fit: an option, a label list, a shape, a format."""
+    """An argument is not valid: an option, a label list, a shape or a format."""
 
 
 class UnknownName(ZooError, LookupError):
-    """A model, checkpoint, stage or label that does not exist."""
+    """A model, checkpoint, stage or label does not exist."""
 
 
 class TrainingError(ZooError, RuntimeError):
@@ -34,4 +34,4 @@ class TrainingError(ZooError, RuntimeError):
 
 
 class WeightsError(ZooError, RuntimeError):
-    """Weights that could not be had, or are not what they should be."""
+    """Weights could not be loaded, or are not the expected ones."""

@@ -1,1 +1,1 @@
-"""Tools that know nothing of music: files, text, figures, progress, the version."""
+"""General tools without music: files, text, figures, progress, the version."""

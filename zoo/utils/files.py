@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written stays behind."""
+"""Reading and writing files; a failed write leaves no partial file."""
 
 import csv
 import io
@@ -19,10 +19,10 @@ PathLike = str | os.PathLike[str]
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[BinaryIO]:
-    """Open a temporary file that takes the place of `path` at the end, if nothing went wrong.
+    """Open a temporary file that replaces `path` at the end, unless an error occurs.
 
     Args:
-        path: the file to make, or to replace.
+        path: the file to create or to replace.
 
     Yields:
         A binary file to write to.
@@ -43,7 +43,18 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
 
 
 def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:
-    """Return rows as comma-separated text, and write it to `path` if one is given."""
+    """Return rows as comma-separated text, and write it to `path` if one is given.
+
+    Args:
+        rows: the cells of each row.
+        path: of the file; None to write none.
+
+    Returns:
+        The text.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+    """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     if path is not None:
@@ -53,15 +64,18 @@ def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> st
 
 
 def read_npz(path: PathLike, names: Iterable[str], what: str) -> dict[str, np.ndarray]:
-    """Read arrays out of a NumPy archive (.npz), which may hold no pickles.
+    """Read arrays from a NumPy archive (.npz); pickles are refused.
 
     Args:
-        path: of the archive, which is there.
-        names: of the arrays wanted.
-        what: it should hold, for messages: "scores", "an embedding".
+        path: of the archive; the file exists.
+        names: of the arrays to read.
+        what: the expected content, for messages: "scores", "an embedding".
+
+    Returns:
+        The arrays by name.
 
     Raises:
-        ConfigError: the file is something else.
+        ConfigError: the file is not such an archive, or lacks an array.
     """
     try:
         # opened here, since np.load leaves the file open when the archive is damaged

@@ -15,6 +15,9 @@ def attach(
         package: its `__name__`.
         names: module -> names in it, separated by spaces, that the package offers.
         modules: name -> module that the package offers under that name.
+
+    Returns:
+        `__getattr__`, `__dir__` and `__all__`, in this order.
     """
     home = {name: module for module, listed in names.items() for name in listed.split()}
     public = sorted([*home, *modules])

@@ -1,16 +1,22 @@
-"""Options of commands that follow from a function's parameters."""
+"""Options of commands that set the parameters of a function."""
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    pass
-
 
 def option(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE; a value that is no Python literal is a string.
+    """Read KEY=VALUE; a value that is not a Python literal is a string.
+
+    Args:
+        text: what the user typed after `--option`.
+
+    Returns:
+        Key and value.
+
+    Raises:
+        click.UsageError: the text is not KEY=VALUE.
 
     >>> option("filters=[8, 16]")
     ('filters', [8, 16])

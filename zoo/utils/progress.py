@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bars(*columns: Any, shown: bool | None = None, transient: bool = False) -> "Iterator[Progress]":
-    """Show bars with columns of one's own.
+    """Show progress bars with columns of your choice.
 
     Args:
-        *columns: of `rich.progress`; none for a bar, the count and the time that remains.
+        *columns: of `rich.progress`; by default a bar, the count and the remaining time.
         shown: None to show them if standard error is a terminal.
         transient: remove the bars at the end.
 
     Yields:
         A `rich.progress.Progress`.
     """
-    from rich.console import Console  # with the next line .1 s, which `import zoo` does not need
+    from rich.console import Console  # these imports take .1 s; `import zoo` needs none
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
@@ -45,8 +45,8 @@ def bar(
     """Show one bar.
 
     Args:
-        title: what is being done.
-        total: how many there are to do.
+        title: the work, in words.
+        total: number of items.
         shown: as in `bars`.
         transient: as in `bars`.
 

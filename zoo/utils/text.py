@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 WIDTH = 100
-LABEL = 12  # columns of the words at the left of a card
+LABEL = 12  # width of the labels at the left of a card, in characters
 
 
 def count(number: int | None) -> str:
@@ -20,7 +20,16 @@ def plural(number: int, word: str) -> str:
 
 
 def wrapped(text: str, label: str, indent: int = 2) -> list[str]:
-    """Return a text in lines of at most `WIDTH`, beside its label; nothing for no text."""
+    """Wrap a text to lines of at most `WIDTH` characters, beside its label.
+
+    Args:
+        text: the text; an empty one gives no lines.
+        label: the word at the left of the first line.
+        indent: spaces before the label.
+
+    Returns:
+        The lines.
+    """
     start = " " * indent + (f"{label:<{LABEL}}" if label else "")
     return textwrap.wrap(
         text,
@@ -33,7 +42,7 @@ def wrapped(text: str, label: str, indent: int = 2) -> list[str]:
 
 
 def indented(lines: Iterable[str]) -> list[str]:
-    """Return lines a step further to the right."""
+    """Return lines indented by 4 spaces."""
     return [f"    {line}" for line in lines]
 
 
@@ -41,9 +50,12 @@ def columns(rows: Sequence[Sequence[str]], right: str = "", width: int = WIDTH) 
     """Return rows of a table as lines with aligned columns.
 
     Args:
-        rows: the first of them the head; all cells are strings.
-        right: heads of the columns that are aligned to the right.
-        width: a last cell that would go beyond it goes on in the next line.
+        rows: the head, then the other rows; all cells are strings.
+        right: heads of the columns to align to the right, separated by spaces.
+        width: in characters; a last cell that exceeds it continues in the next line.
+
+    Returns:
+        The lines.
     """
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     before = sum(widths[:-1]) + 2 * (len(widths) - 1)
@@ -62,7 +74,15 @@ def columns(rows: Sequence[Sequence[str]], right: str = "", width: int = WIDTH) 
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Return the lines of a table in Markdown."""
+    """Return the lines of a table in Markdown.
+
+    Args:
+        head: titles of the columns.
+        rows: their cells.
+
+    Returns:
+        The lines.
+    """
     lines = [head, tuple("---" for _ in head), *rows]
     return [
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
