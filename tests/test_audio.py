@@ -79,7 +79,8 @@ def test_resampling_in_blocks_gives_the_length_and_values_of_the_whole(samples, 
 
 
 def test_a_sound_too_short_to_leave_a_sample_is_refused():
-    with pytest.raises(AudioError, match="array: a sound of 1 samples, which is nothing to hear"):
+    message = "array: a sound of 1 samples gives empty audio at 16000 Hz"
+    with pytest.raises(AudioError, match=message):
         audio.load((np.array([0.1]), 192000), 16000)
 
 
@@ -90,7 +91,7 @@ def test_nothing_is_resampled_where_the_rates_agree(tmp_path):
     np.testing.assert_array_equal(audio.load((samples, 16000), 16000), samples)
 
 
-def test_what_is_loaded_is_the_callers_own():
+def test_loaded_samples_are_a_copy():
     samples = music(1, 16000, channels=1)[:, 0]
     assert not np.shares_memory(audio.load((samples, 16000), 16000), samples)
 
@@ -103,20 +104,20 @@ def test_channels_are_averaged(tmp_path, channels):
     np.testing.assert_allclose(audio.load((samples, 16000), 16000), samples.mean(1), atol=1e-6)
 
 
-def test_192_khz_is_brought_down(tmp_path):
+def test_192_khz_is_resampled(tmp_path):
     path = written(tmp_path / "a.wav", music(2, 192000), 192000)
     sound = audio.load(path, 16000)
     assert len(sound) == 32000
     np.testing.assert_allclose(sound, whole_signal(path, 16000), atol=1e-6)
 
 
-def test_8_khz_works_and_says_that_the_upper_band_is_empty(tmp_path):
+def test_8_khz_works_and_warns_of_the_empty_upper_band(tmp_path):
     path = written(tmp_path / "telephone.wav", music(2, 8000), 8000)
     with pytest.warns(AudioWarning, match=r"telephone.wav: recorded at 8000 Hz.*above 4000 Hz"):
         assert len(audio.load(path, 16000)) == 32000
 
 
-def test_decoding_leaves_other_threads_their_turn(tmp_path, monkeypatch):
+def test_other_threads_run_during_decoding(tmp_path, monkeypatch):
     """The network runs beside decoding only if decoding lets go of the interpreter."""
     path = written(tmp_path / "long.flac", music(60))
     monkeypatch.setattr("zoo.audio.decode.BLOCK", 2 * 60 * 44100)  # everything in one call
@@ -163,7 +164,7 @@ def test_m4a_is_read(m4a):
     assert np.corrcoef(sound[4096:200000], tone[4096:200000])[0, 1] > 0.99
 
 
-def test_m4a_under_the_name_of_an_mp3_is_read(m4a):
+def test_m4a_named_mp3_is_read(m4a):
     assert len(audio.load(m4a.rename(m4a.with_name("song.mp3")), 44100)) > 4.9 * 44100
 
 
@@ -177,7 +178,7 @@ def test_m4a_without_pyav_names_the_extra(m4a, monkeypatch):
         audio.load(m4a, 16000)
 
 
-def test_a_cut_off_m4a_gives_what_it_holds(m4a):
+def test_a_cut_off_m4a_gives_the_samples_before_the_cut(m4a):
     cut_off(m4a, 0.6)
     with pytest.warns(AudioWarning, match=r"song.m4a: only \d\.\d\d s of the 5\.0\d s announced"):
         assert 1.5 < len(audio.load(m4a, 16000)) / 16000 < 4
@@ -197,7 +198,7 @@ def test_text_named_m4a_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("dtype", "scale"), [("int16", 2**15), ("int32", 2**31), ("int8", 2**7), (">i2", 2**15)]
 )
-def test_whole_numbers_are_the_same_sound_as_floats(dtype, scale):
+def test_integers_are_the_same_sound_as_floats(dtype, scale):
     floats = music(1, 16000)
     whole = np.round(floats * scale).astype(dtype)
     expected = audio.load((floats, 16000), 16000)
@@ -213,7 +214,7 @@ def test_uint8_has_its_zero_at_128():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", ">f4"])
-def test_floats_are_taken_as_they_are(dtype):
+def test_floats_are_not_scaled(dtype):
     samples = np.array([0.5, -0.25, 1.5, 0.0], dtype)
     sound = audio.load((samples, 16000), 16000)
     assert sound.dtype == np.float32
@@ -233,19 +234,19 @@ SOUND = np.full(32000, 0.1, np.float32)
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (SOUND, r"array of shape \(32000,\): neither a file .* pair .*\(array, 44100\)"),
-        ([0.1, 0.2], r"\[0.1, 0.2\]: neither a file nor an array with its sample rate"),
-        (None, r"None: neither a file"),
-        ((44100, SOUND), r"the wrong way round.*\(array, 44100\)"),
-        ((SOUND, 0), r"array: a sample rate of 0; expected samples a second, such as 44100"),
+        (SOUND, r"array of shape \(32000,\): expected a file, or .* pair .*\(array, 44100\)"),
+        ([0.1, 0.2], r"\[0.1, 0.2\]: expected a file, or an array with its sample rate"),
+        (None, r"None: expected a file"),
+        ((44100, SOUND), r"in the wrong order.*\(array, 44100\)"),
+        ((SOUND, 0), r"array: a sample rate of 0; expected samples per second, such as 44100"),
         ((SOUND, -1), r"a sample rate of -1;"),
         ((SOUND, float("nan")), r"a sample rate of nan;"),
         ((SOUND, float("inf")), r"a sample rate of inf;"),
         ((SOUND, None), r"a sample rate of None;"),
         ((SOUND, "44100"), r"a sample rate of '44100';"),
         ((SOUND, 44.1), r"a sample rate of 44.1; .* Was 44100 meant\?"),
-        ((SOUND[:0], 16000), r"array: empty, shape \(0,\)"),
-        ((np.zeros((2, 0)), 16000), r"array: empty, shape \(2, 0\)"),
+        ((SOUND[:0], 16000), r"array: empty audio, shape \(0,\)"),
+        ((np.zeros((2, 0)), 16000), r"array: empty audio, shape \(2, 0\)"),
         ((np.float32(0.5), 16000), r"array: shape \(\); expected \(samples,\) or"),
         ((np.zeros((1, 100, 2)), 16000), r"shape \(1, 100, 2\); expected .* Several sounds"),
         ((SOUND.reshape(2, -1), 16000), r"shape \(2, 16000\) looks like .* \(array.T, sample_rate"),
@@ -256,14 +257,14 @@ SOUND = np.full(32000, 0.1, np.float32)
         ((SOUND * 3e5, 16000), r"a peak of 30000, .*array / 32768 for int16"),
     ],
 )
-def test_what_cannot_be_a_sound_is_refused(source, message):
+def test_an_array_that_is_not_a_sound_is_refused(source, message):
     with pytest.raises(AudioError, match=message):
         audio.load(source, 16000)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [0, 24000, 159999])
-def test_the_first_sample_that_is_not_finite_is_given_in_seconds(tmp_path, value, at):
+def test_the_error_states_the_seconds_of_the_first_sample_that_is_not_finite(tmp_path, value, at):
     samples = np.full((160000, 2), 0.1, np.float32)
     samples[at, 1] = value
     samples[-1, 0] = np.nan
@@ -297,21 +298,21 @@ def test_a_missing_folder_is_named(tmp_path):
         audio.load(tmp_path / "albums" / "a.wav", 16000)
 
 
-def test_a_link_that_leads_nowhere_is_named(tmp_path):
+def test_a_broken_link_is_named(tmp_path):
     (tmp_path / "a.wav").symlink_to(tmp_path / "gone.wav")
     with pytest.raises(FileNotFoundError, match=r"a link to .*gone.wav, which does not exist"):
         audio.load(tmp_path / "a.wav", 16000)
 
 
 def test_a_folder_is_not_a_file(tmp_path):
-    with pytest.raises(AudioError, match=r"a folder, where one sound file is expected.*audio.find"):
+    with pytest.raises(AudioError, match=r"this is a folder; expected one sound file.*audio.find"):
         audio.load(tmp_path, 16000)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_not_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(AudioError, match="a pipe or device, where a regular file is expected"):
+    with pytest.raises(AudioError, match="this is a pipe or device; expected a regular file"):
         audio.load(tmp_path / "pipe", 16000)
 
 
@@ -323,7 +324,7 @@ def test_an_empty_file_is_refused(tmp_path):
 
 def test_a_header_without_samples_is_refused(tmp_path):
     path = written(tmp_path / "header.wav", np.zeros((0, 1)))
-    with pytest.raises(AudioError, match=r"header.wav: a sound of 0 samples, which is nothing"):
+    with pytest.raises(AudioError, match=r"header.wav: a sound of 0 samples gives empty audio"):
         audio.load(path, 16000)
 
 
@@ -340,7 +341,7 @@ JUNK = {
 
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".flac", ".bin"])
 @pytest.mark.parametrize("kind", JUNK)
-def test_what_is_no_sound_is_refused_whatever_its_name(tmp_path, capfd, kind, suffix):
+def test_a_file_that_is_not_audio_is_refused_under_any_suffix(tmp_path, capfd, kind, suffix):
     path = tmp_path / f"junk{suffix}"
     path.write_bytes(JUNK[kind])
     with pytest.raises(AudioError, match=rf"junk\{suffix}: "):
@@ -348,7 +349,7 @@ def test_what_is_no_sound_is_refused_whatever_its_name(tmp_path, capfd, kind, su
     assert capfd.readouterr() == ("", "")
 
 
-def test_text_named_mp3_shows_how_it_begins(tmp_path):
+def test_the_error_for_text_named_mp3_shows_its_first_bytes(tmp_path):
     path = tmp_path / "song.mp3"
     path.write_text("<html>404 Not Found</html>\n" * 100)
     with pytest.raises(AudioError, match=r"song.mp3: not an MP3, .* begin with b'<html>404 Not F"):
@@ -356,7 +357,7 @@ def test_text_named_mp3_shows_how_it_begins(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac"])
-def test_a_cut_off_file_gives_what_it_holds_and_says_how_much(tmp_path, capfd, suffix):
+def test_a_cut_off_file_gives_its_samples_and_warns_how_many_seconds(tmp_path, capfd, suffix):
     path = cut_off(written(tmp_path / f"half{suffix}", music(10)), 0.5)
     message = rf"half\{suffix}: only (4.9|5.0)\d s of the 10.00 s announced could be decoded"
     with pytest.warns(AudioWarning, match=message) as caught:
@@ -368,7 +369,7 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_how_much(tmp_path, capfd, s
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac"])
-def test_what_is_left_of_a_cut_off_file_is_right(tmp_path, suffix):
+def test_the_samples_of_a_cut_off_file_are_right(tmp_path, suffix):
     path = written(tmp_path / f"half{suffix}", music(10, 16000), 16000)
     whole = whole_signal(path, 16000)
     with pytest.warns(AudioWarning, match="cut off"):
@@ -376,14 +377,14 @@ def test_what_is_left_of_a_cut_off_file_is_right(tmp_path, suffix):
     np.testing.assert_allclose(half[:-1152], whole[: len(half) - 1152], atol=1e-6)
 
 
-def test_a_cut_off_flac_loses_no_whole_frame(tmp_path):
+def test_a_cut_off_flac_loses_no_complete_frame(tmp_path):
     path = cut_off(written(tmp_path / "half.flac", music(10, 16000), 16000), 0.5)
     frame = int.from_bytes(path.read_bytes()[8:10])  # samples; STREAMINFO's first number
     with pytest.warns(AudioWarning, match="cut off"):
         assert len(audio.load(path, 16000)) % frame == 0
 
 
-def test_a_flac_that_does_not_tell_its_length_is_read_to_its_end(tmp_path):
+def test_a_flac_without_its_length_is_read_to_its_end(tmp_path):
     path = written(tmp_path / "stream.flac", music(10))
     expected = whole_signal(path, 16000)
     data = bytearray(path.read_bytes())
@@ -409,14 +410,14 @@ def test_damage_in_the_middle_is_reported(tmp_path):
 
 
 def without_xing(path: Path) -> Path:
-    """Drop an MP3's first frame, which holds nothing but the length."""
+    """Drop an MP3's first frame, which contains only the length."""
     data = path.read_bytes()
     path.write_bytes(data[mpeg._frame_bytes(data[:4], data[:4]) :])
     return path
 
 
 @pytest.mark.parametrize("loud_first", [True, False])
-def test_an_mp3_that_does_not_tell_its_length_is_read_to_its_end(tmp_path, loud_first):
+def test_an_mp3_without_its_length_is_read_to_its_end(tmp_path, loud_first):
     """At a variable bit rate the length cannot be guessed: libsndfile would stop far too early."""
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, (44100 * 20, 2))
     sound[44100:] *= 1e-4
@@ -447,9 +448,9 @@ def test_mp3_of_every_rate_is_recognised(tmp_path, rate, channels):
     np.testing.assert_allclose(audio.load(path, rate), whole_signal(path, rate), atol=1e-6)
 
 
-def test_silence_is_pointed_out_once(tmp_path):
+def test_silence_gives_one_warning(tmp_path):
     path = written(tmp_path / "silence.wav", np.zeros((441000, 2)))
-    with pytest.warns(AudioWarning, match="silence.wav: silent, all of it") as caught:
+    with pytest.warns(AudioWarning, match="silence.wav: the whole sound is silent") as caught:
         pieces = list(audio.segments(path, 16000, MUSICNN))
     assert len(caught) == 1
     assert len(pieces) == 4
@@ -494,16 +495,16 @@ def reference(sound: np.ndarray, cut: Segmentation, tail: bool) -> list[tuple]:
         return [(0, total, np.pad(repeated, pad))]
     padded = np.pad(sound, pad)
     starts = list(range(0, len(padded) - length + 1, hop))
-    heard = np.zeros(total, bool)
+    covered = np.zeros(total, bool)
     pieces = []
     for i in starts:
         inside = slice(max(i - pad, 0), max(i - pad + length, 0))
-        fresh = np.count_nonzero(~heard[inside])
-        heard[inside] = True
+        fresh = np.count_nonzero(~covered[inside])
+        covered[inside] = True
         pieces.append((i, fresh, padded[i : i + length]))
-    if tail and not heard.all():
+    if tail and not covered.all():
         i = len(padded) - length
-        pieces.append((i, np.count_nonzero(~heard), padded[i:]))
+        pieces.append((i, np.count_nonzero(~covered), padded[i:]))
     return pieces
 
 
@@ -547,7 +548,7 @@ def test_with_the_tail_the_fresh_seconds_are_the_duration(cut):
 
 @pytest.mark.parametrize("whole", [1, 2, 5])
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_musicnn_hears_as_many_whole_segments_as_fit(whole, more):
+def test_musicnn_takes_as_many_full_segments_as_fit(whole, more):
     """The largest k with samples >= 47872 k - 256."""
     samples = 47872 * whole - 256 + more
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, samples).astype(np.float32)
@@ -565,9 +566,11 @@ def test_segments_of_a_file_are_those_of_its_samples(tmp_path):
         np.testing.assert_allclose(piece.samples, samples, atol=1e-6)
 
 
-def test_a_tenth_of_a_second_is_repeated_and_pointed_out(tmp_path):
+def test_a_tenth_of_a_second_is_repeated_with_a_warning(tmp_path):
     path = written(tmp_path / "click.wav", music(0.1, 16000), 16000, subtype="FLOAT")
-    with pytest.warns(AudioWarning, match=r"click.wav: only 0.1 s long, .* 3.01 s at a time") as w:
+    with pytest.warns(
+        AudioWarning, match=r"click.wav: only 0.1 s long, .* takes 3.01 s segments"
+    ) as w:
         (piece,) = audio.segments(path, 16000, MUSICNN)
     assert len(w) == 1
     assert (piece.start, piece.fresh) == (0, 0.1)
@@ -575,7 +578,7 @@ def test_a_tenth_of_a_second_is_repeated_and_pointed_out(tmp_path):
     np.testing.assert_array_equal(inside[1600:], inside[:-1600])
 
 
-def test_a_clip_of_more_than_half_a_segment_is_repeated_without_a_word():
+def test_a_clip_of_more_than_half_a_segment_is_repeated_without_a_warning():
     (piece,) = audio.segments((SOUND[:24100], 16000), 16000, MUSICNN)
     assert piece.fresh == 24100 / 16000
 
@@ -598,7 +601,7 @@ def test_padding_beyond_a_third_of_a_segment_is_refused(pad):
         Segmentation(100, 100, pad)
 
 
-def test_a_file_is_closed_when_the_taker_stops(tmp_path):
+def test_a_file_is_closed_when_the_reader_stops(tmp_path):
     path = without_xing(written(tmp_path / "a.mp3", music(20)))
     pieces = audio.segments(path, 16000, MUSICNN)
     next(pieces)
@@ -654,7 +657,7 @@ def test_a_folder_gives_its_sounds_in_order(shelf):
     assert names(audio.find([shelf]), shelf) == ["a.MP3", "b.wav", "deep/c.flac"]
 
 
-def test_a_file_named_by_itself_is_taken_whatever_its_suffix(shelf):
+def test_a_file_given_by_name_is_found_with_any_suffix(shelf):
     assert audio.find([shelf / "cover.jpg"]) == [shelf / "cover.jpg"]
 
 
@@ -675,7 +678,7 @@ def test_every_file_is_listed_once(shelf):
         ("[ab].*", ["a.MP3", "b.wav"]),
     ],
 )
-def test_a_pattern_gives_the_sounds_that_fit(shelf, pattern, expected):
+def test_a_pattern_gives_the_sounds_that_match(shelf, pattern, expected):
     assert names(audio.find([str(shelf / pattern)]), shelf) == expected
 
 
@@ -689,14 +692,16 @@ def test_a_missing_path_suggests_near_names(shelf):
         audio.find([shelf / "covers.jpg"])
 
 
-def test_a_pattern_that_fits_nothing_is_an_error(shelf):
-    with pytest.raises(FileNotFoundError, match=r"\*\.ogg: no file fits this pattern"):
+def test_a_pattern_without_matches_is_an_error(shelf):
+    with pytest.raises(FileNotFoundError, match=r"\*\.ogg: no file matches this pattern"):
         audio.find([str(shelf / "*.ogg")])
 
 
-def test_a_folder_without_sounds_names_the_suffixes_looked_for(tmp_path):
+def test_the_error_for_a_folder_without_sounds_names_the_suffixes(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(AudioError, match=r"no sound in it. Files ending in .3gp, .*\.mp3,.*\.wav"):
+    with pytest.raises(
+        AudioError, match=r"no sound file in it. .* files ending in .3gp, .*\.mp3,.*\.wav"
+    ):
         audio.find([tmp_path])
 
 

@@ -97,7 +97,7 @@ def test_sounds_outside_classes_and_empty_classes_are_told(tmp_path):
 def test_unreadable_files_of_a_folder_are_told(tmp_path):
     sounds(tmp_path, "rock/a.wav")
     (tmp_path / "rock" / "b.mp3").write_text("<html>")
-    with pytest.warns(AudioWarning, match=r"b.mp3 \(not an MP3, whatever its name says"):
+    with pytest.warns(AudioWarning, match=r"b.mp3 \(not an MP3, despite its name"):
         assert len(data.from_folder(tmp_path)) == 1
 
 

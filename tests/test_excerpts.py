@@ -109,12 +109,12 @@ def test_m4a_excerpts_are_exact(m4a):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_duration_is_that_of_what_is_decoded(files, name):
+def test_duration_is_that_of_the_decoded_samples(files, name):
     decoded = len(audio.load(files[name], 44100)) / 44100
     assert audio.duration(files[name]) == pytest.approx(decoded, abs=1e-3)
 
 
-def test_duration_of_an_mp3_that_does_not_tell_it_is_found_by_decoding(tmp_path):
+def test_duration_of_an_mp3_without_its_length_is_found_by_decoding(tmp_path):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (44100 * 6, 2))
     noise[44100:] *= 1e-4
     path = without_xing(
@@ -123,15 +123,15 @@ def test_duration_of_an_mp3_that_does_not_tell_it_is_found_by_decoding(tmp_path)
     assert audio.duration(path) == pytest.approx(6, abs=0.1)
 
 
-def test_an_mp3_that_does_not_tell_its_length_is_sought_in(tmp_path):
+def test_seeking_works_in_an_mp3_without_its_length(tmp_path):
     path = without_xing(written(tmp_path / "a.mp3", music(6), bitrate_mode="VARIABLE"))
     whole = audio.load(path, 16000)
     np.testing.assert_allclose(audio.load(path, 16000, 3, 4), whole[48000:64000], atol=2e-6)
-    with pytest.raises(AudioError, match=r"from 7 s to its end .* of a sound of 6\.\d\d s"):
+    with pytest.raises(AudioError, match=r"from 7 s to its end .* the sound has 6\.\d\d s"):
         audio.load(path, 16000, 7)
 
 
-def test_duration_of_what_is_missing_or_no_sound_is_an_error(tmp_path):
+def test_duration_of_a_missing_file_or_of_no_audio_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such|there is no"):
         audio.duration(tmp_path / "a.wav")
     (tmp_path / "b.wav").write_text("no sound" * 100)
@@ -143,7 +143,7 @@ def test_duration_of_what_is_missing_or_no_sound_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, None), (2, 1), (1, 1), (0, float("nan"))])
-def test_what_cannot_be_an_excerpt_is_refused(files, start, end):
+def test_start_and_end_that_are_not_an_excerpt_are_refused(files, start, end):
     with pytest.raises(ConfigError, match=rf"a.wav: an excerpt from {start} to {end} s; expected"):
         audio.load(files["wav"], 16000, start, end)
 
@@ -151,10 +151,10 @@ def test_what_cannot_be_an_excerpt_is_refused(files, start, end):
 @pytest.mark.parametrize("name", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize(("start", "end"), [(12.5, None), (20, 30), (10, 13)])
 def test_an_excerpt_outside_of_the_sound_is_refused(files, name, start, end):
-    with pytest.raises(AudioError, match=rf"a.{name}: .* asked of a sound of 12\.5\d s"):
+    with pytest.raises(AudioError, match=rf"a.{name}: .* requested, but the sound has 12\.5\d s"):
         audio.load(files[name], 16000, start, end)
     samples = np.full(200000, 0.1, np.float32)
-    with pytest.raises(AudioError, match=r"array: .* asked of a sound of 12\.50 s"):
+    with pytest.raises(AudioError, match=r"array: .* requested, but the sound has 12\.50 s"):
         audio.load((samples, 16000), 16000, start, end)
 
 
@@ -162,19 +162,19 @@ def test_a_tenth_of_a_second_beyond_the_end_is_the_end(files):
     assert len(audio.load(files["wav"], 16000, 12, 12.59)) == 8000
 
 
-def test_an_excerpt_beyond_what_is_left_of_a_file_is_refused(tmp_path):
+def test_an_excerpt_after_the_end_of_a_cut_off_file_is_refused(tmp_path):
     path = cut_off(written(tmp_path / "half.mp3", music(10)), 0.5)
     with pytest.raises(AudioError, match=r"half.mp3: nothing 7.99 s into it could be decoded"):
         audio.load(path, 16000, 8, 9)
 
 
-def test_an_excerpt_across_the_place_where_a_file_is_cut_off_is_what_is_left(tmp_path):
+def test_an_excerpt_across_the_cut_of_a_file_ends_there(tmp_path):
     path = cut_off(written(tmp_path / "half.flac", music(10)), 0.5)
     with pytest.warns(AudioWarning, match=r"only (4.9|5.0)\d s of the 10.00 s announced"):
         assert 0.8 < len(audio.load(path, 16000, 4, 9)) / 16000 < 1.1
 
 
-def test_a_silent_excerpt_of_a_sound_is_nothing_to_warn_of(tmp_path):
+def test_a_silent_excerpt_gives_no_warning(tmp_path):
     sound = music(4, 16000)
     sound[:32000] = 0
     path = written(tmp_path / "a.wav", sound, 16000)

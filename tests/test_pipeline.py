@@ -283,7 +283,7 @@ def test_an_excerpt_beyond_its_file_is_left_out(corpus, model):
     _, heard, _ = joined(dataset)
     assert set(heard) == {0}
     (failure,) = pipeline.failures(dataset)
-    assert "an excerpt from 5 s to 6 s was asked of a sound of 2.00 s" in failure.reason
+    assert "an excerpt from 5 s to 6 s was requested, but the sound has 2.00 s" in failure.reason
 
 
 @pytest.mark.filterwarnings("ignore:.*could be decoded:zoo.errors.AudioWarning")

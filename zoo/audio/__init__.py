@@ -1,6 +1,6 @@
-"""From sounds to what a network takes: find files, decode, mix down, resample, cut.
+"""Cut sounds into segments: find files, decode, mix down, resample, cut.
 
-Everything runs in blocks, so that a file of any length takes the same memory.
+Everything runs in blocks, so a file of any length needs the same memory.
 
     from zoo import audio
 

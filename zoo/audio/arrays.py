@@ -1,4 +1,4 @@
-"""Sound as arrays: what may be given as one, and how it becomes mono float32."""
+"""Sounds given as arrays: checks, and conversion to mono float32."""
 
 import math
 from collections.abc import Iterator
@@ -9,26 +9,29 @@ import numpy as np
 
 from zoo.errors import AudioError
 
-BLOCK = 2**16  # samples of all channels together in one block: 256 KiB, which caches hold
+BLOCK = 2**16  # samples of all channels together in one block: 256 KiB, which fit a cache
 HOW = "Give it as a pair with its sample rate in Hz: (array, 44100)."
 
-_LOWEST_RATE = 100.0  # Hz; whoever gives less means kHz
-_LOUDEST = 100.0  # floats beyond this are whole numbers that somebody forgot to scale
-_SCALES = {"int8": 2.0**-7, "int16": 2.0**-15, "int32": 2.0**-31}  # to [-1, 1); uint8 apart
+_LOWEST_RATE = 100.0  # Hz; a lower number is probably in kHz
+_LOUDEST = 100.0  # floats beyond this are integers that were not scaled
+_SCALES = {"int8": 2.0**-7, "int16": 2.0**-15, "int32": 2.0**-31}  # to [-1, 1); not uint8
 
 
 def blocks(samples: Any, rate: Any) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield an array as `decode.decode` yields a file: mono blocks with their sample rate.
+    """Yield an array in mono blocks with their sample rate, as `decode.decode` yields a file.
 
     Args:
         samples: (samples,) or (samples, channels), floats or int8, int16, int32, uint8.
         rate: in Hz.
 
+    Yields:
+        (samples,) float32 in [-1, 1], and the rate in Hz.
+
     Raises:
-        AudioError: the array or the rate cannot be those of a sound.
+        AudioError: the array or the rate is not that of a sound.
     """
     if np.ndim(rate) > 0 and np.ndim(samples) == 0:
-        raise AudioError("array: the pair is the wrong way round. " + HOW)
+        raise AudioError("array: the pair is in the wrong order. " + HOW)
     check_rate("array", rate)
     samples = np.asarray(samples)
     _check(samples)
@@ -39,14 +42,19 @@ def blocks(samples: Any, rate: Any) -> Iterator[tuple[np.ndarray, float]]:
 
 
 def mix_down(block: np.ndarray) -> np.ndarray:
-    """Return the mean over the channels of (samples, channels) or (samples,), as float32.
+    """Return the mean over the channels, as float32.
 
-    Whole numbers are scaled to [-1, 1); uint8, whose zero is at 128, likewise. What is mono float32
-    already is not copied.
+    Integers are scaled to [-1, 1), uint8 with its zero at 128. Mono float32 is not copied.
+
+    Args:
+        block: (samples, channels) or (samples,).
+
+    Returns:
+        (samples,) float32.
     """
-    kind = "float32" if block.dtype == np.float32 else block.dtype.name  # whose name is slow
+    kind = "float32" if block.dtype == np.float32 else block.dtype.name  # `name` is slow
     scale = _SCALES.get(kind, 1.0)
-    with np.errstate(over="ignore", invalid="ignore"):  # `level` says where, in seconds
+    with np.errstate(over="ignore", invalid="ignore"):  # `level` reports where, in seconds
         if block.ndim == 1 or block.shape[1] == 1:
             mono = np.ascontiguousarray(block.reshape(-1), np.float32)
         else:
@@ -60,41 +68,58 @@ def mix_down(block: np.ndarray) -> np.ndarray:
 
 
 def level(mono: np.ndarray, name: str, start: int, rate: float) -> float:
-    """Return the peak of a block that begins `start` samples into a sound, and check its values.
+    """Return the peak of a block, and check its values.
+
+    Args:
+        mono: (samples,) float32.
+        name: of the sound, for messages.
+        start: position of the block in the sound, in samples.
+        rate: in Hz.
+
+    Returns:
+        The largest absolute value.
 
     Raises:
-        AudioError: there is a NaN or an infinite sample, or the peak is far beyond 1.
+        AudioError: a sample is NaN or infinite, or the peak is far beyond 1.
     """
     peak = float(max(mono.max(), -mono.min()))  # a NaN anywhere makes both NaN
     if not math.isfinite(peak):
         first = int(np.flatnonzero(~np.isfinite(mono))[0])
         raise AudioError(
             f"{name}: {mono[first]} among the samples, first at {(start + first) / rate:.3f} s. "
-            "Samples must be finite; mend the sound, or replace these by 0."
+            "Samples must be finite; fix the audio, or replace these by 0."
         )
     if peak > _LOUDEST:
         raise AudioError(
-            f"{name}: a peak of {peak:g}, where samples in [-1, 1] are expected. If whole numbers "
-            "were made floats, divide by their full scale: array / 32768 for int16."
+            f"{name}: a peak of {peak:g}, where samples in [-1, 1] are expected. If the "
+            "floats come from integers, divide by their full scale: array / 32768 for int16."
         )
     return peak
 
 
 def check_rate(name: str, rate: Any) -> None:
-    """Raise AudioError unless this can be a sample rate in Hz."""
+    """Check a sample rate.
+
+    Args:
+        name: of the sound, for messages.
+        rate: in Hz.
+
+    Raises:
+        AudioError: this is not a sample rate in Hz.
+    """
     if isinstance(rate, np.generic | np.ndarray) and np.ndim(rate) == 0:
         rate = rate.item()
     hertz = float(rate) if isinstance(rate, Real) and not isinstance(rate, bool) else math.nan
     if not (math.isfinite(hertz) and hertz >= _LOWEST_RATE):
         kilo = f" Was {hertz * 1000:g} meant?" if 1 < hertz < _LOWEST_RATE else ""
         raise AudioError(
-            f"{name}: a sample rate of {rate!r}; expected samples a second, such as 44100.{kilo} "
+            f"{name}: a sample rate of {rate!r}; expected samples per second, such as 44100.{kilo} "
             f"{HOW if name == 'array' else ''}"
         )
 
 
 def _check(samples: np.ndarray) -> None:
-    """Raise AudioError unless shape and type can be those of a sound."""
+    """Raise AudioError unless shape and type are those of a sound."""
     shape, kind = samples.shape, samples.dtype
     if samples.ndim not in (1, 2):
         raise AudioError(
@@ -102,7 +127,7 @@ def _check(samples: np.ndarray) -> None:
             "given as a list of (array, sample_rate) pairs."
         )
     if samples.size == 0:
-        raise AudioError(f"array: empty, shape {shape}; there is nothing to hear.")
+        raise AudioError(f"array: empty audio, shape {shape}; expected at least one sample.")
     if samples.ndim == 2 and shape[0] < shape[1]:
         raise AudioError(
             f"array: shape {shape} looks like (channels, samples); expected (samples, channels). "

@@ -1,6 +1,6 @@
-"""From a sound file to blocks of samples: libsndfile for most formats, FFmpeg (PyAV) for the rest.
+"""Decode sound files to blocks of samples: most formats by libsndfile, the rest by FFmpeg (PyAV).
 
-Nothing here knows of models, segments or target sample rates; `zoo.audio` does.
+Models, segments and target sample rates are left to `zoo.audio.segmentation`.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from zoo.audio.arrays import BLOCK, check_rate, mix_down
 from zoo.audio.paths import FFMPEG_SUFFIXES, SNDFILE_SUFFIXES, is_loop, missing
 from zoo.errors import AudioError, AudioWarning
 
-# The first bytes of what libsndfile recognises by itself, and of what only FFmpeg reads: MP4,
+# The first bytes of formats that libsndfile recognises, and of those that only FFmpeg reads: MP4,
 # Matroska, ASF, AC-3, Monkey's Audio, WavPack, ADIF, ADTS (MPEG's sync word with layer 0).
 _SNDFILE_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"riff")
 _FFMPEG_MAGIC = re.compile(
@@ -29,16 +29,16 @@ _FFMPEG_MAGIC = re.compile(
 )
 
 _UNKNOWN = 2**36  # frames: more than any real file has (18 days at 44.1 kHz)
-_SLACK = 0.1  # s: encoders that count their padding differently are not truncated files
+_SLACK = 0.1  # s: encoders count their padding differently; such files are not cut off
 
 # After a seek, MP3 frames lack the bits that earlier frames hold for them: at most 511 bytes back
 # (ISO/IEC 11172-3, 2.4.1.7), 9 frames of .026 s at 32 kbit/s and 44.1 kHz. Below 32 kHz (MPEG-2)
-# frames are smaller, and mpg123 prints complaints on stderr: such files are not sought in.
+# frames are smaller, and mpg123 prints warnings on stderr: we do not seek in such files.
 _PREROLL = 0.3
 _MPEG1 = 32000
 
 Frames = Callable[[float, float | None], tuple[int, int | None]]
-"""(sample rate, seconds if known) -> first frame wanted, and the one after the last or None."""
+"""(sample rate, seconds if known) -> first frame to decode, and the one after the last, or None."""
 
 
 def _all(rate: float, seconds: float | None) -> tuple[int, int | None]:
@@ -46,25 +46,24 @@ def _all(rate: float, seconds: float | None) -> tuple[int, int | None]:
 
 
 def decode(path: str | os.PathLike[str], part: Frames = _all) -> Iterator[tuple[np.ndarray, float]]:
-    """Decode a file, or a part of it, block by block; its content counts, not its suffix.
+    """Decode a file, or a part of it, block by block; the suffix does not matter.
 
-    What libsndfile reads is sought in, and only the part wanted is decoded; what FFmpeg reads, and
-    MP3s below 32 kHz, are decoded from the beginning. Either way the samples are those that
-    decoding the whole file gives.
+    libsndfile seeks, so that only the part is decoded. FFmpeg, and MP3s below 32 kHz, are decoded
+    from the beginning. In both cases the samples equal those of the whole file.
 
     Args:
         path: a sound file.
-        part: which part, see `Frames`; it may raise if the sound does not hold it.
+        part: the part to decode, see `Frames`; it may raise if the sound does not contain it.
 
     Yields:
         (samples,) float32, the mean over the channels, and the file's sample rate in Hz.
 
     Raises:
         FileNotFoundError: there is no such file.
-        AudioError: it is a folder, empty, unreadable, or nothing in it can be decoded.
+        AudioError: it is a folder, empty or unreadable, or nothing in it can be decoded.
 
     Warns:
-        AudioWarning: the file is cut off or damaged; what comes before is yielded.
+        AudioWarning: the file is cut off or damaged; the samples before that are yielded.
     """
     path = Path(path)
     with _opened(path) as sound:
@@ -75,10 +74,19 @@ def decode(path: str | os.PathLike[str], part: Frames = _all) -> Iterator[tuple[
 
 
 def announced(path: str | os.PathLike[str]) -> float | None:
-    """Return the length of a file in seconds by its header, or None if that does not tell it.
+    """Return the length of a file according to its header.
 
-    It is unknown of MP3s without a Xing header, of FLAC streams that say so, and of what FFmpeg
-    reads. Raises what `decode` raises of files that cannot be opened.
+    MP3s without a Xing header, some FLAC streams and the formats that FFmpeg reads state none.
+
+    Args:
+        path: a sound file.
+
+    Returns:
+        Seconds; None if the header does not state the length.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        AudioError: the file cannot be opened.
     """
     with _opened(Path(path)) as sound:
         known = sound is not None and sound.frames < _UNKNOWN
@@ -86,9 +94,17 @@ def announced(path: str | os.PathLike[str]) -> float | None:
 
 
 def duration(path: str | os.PathLike[str]) -> float:
-    """Return the length of a file in seconds: by its header, or else by decoding it.
+    """Return the length of a file: from its header, or else by decoding it.
 
-    Of a file that is cut off, this is what it announces. Raises what `decode` raises.
+    Args:
+        path: a sound file.
+
+    Returns:
+        Seconds; of a file that is cut off, the length that its header states.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        AudioError: as in `decode`.
     """
     seconds = announced(path)
     if seconds is not None:
@@ -98,7 +114,7 @@ def duration(path: str | os.PathLike[str]) -> float:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file with libsndfile; None if it is one for FFmpeg."""
+    """Open a file with libsndfile; yield None if FFmpeg must read it."""
     head, tags, size = _head(path)
     suffix = path.suffix.lower()
     if _FFMPEG_MAGIC.match(head):
@@ -110,7 +126,7 @@ def _opened(path: Path) -> Iterator[Any]:
         announced = mpeg.announced_bytes(head, size - tags)
         if announced is None:
             raise AudioError(
-                f"{path}: not an MP3, whatever its name says: there is no MPEG audio in its first "
+                f"{path}: not an MP3, despite its name: there is no MPEG audio in its first "
                 f"{len(head)} bytes, which begin with {head[:16]!r}."
             )
         length = tags + announced
@@ -124,22 +140,22 @@ def _opened(path: Path) -> Iterator[Any]:
                 return
             raise AudioError(
                 f"{path}: no sound could be read from this file of {size} bytes, which begins "
-                f"with {head[:16]!r}{_reason(error)}. Was it downloaded whole?"
+                f"with {head[:16]!r}{_reason(error)}. Is the download complete?"
             ) from error
         with sound:
             yield sound
 
 
 def _head(path: Path) -> tuple[bytes, int, int]:
-    """Read a file's first bytes after any ID3v2 tags; also the tags' size and the file's."""
+    """Return a file's first bytes after any ID3v2 tags, the tags' size and the file's."""
     try:
         if path.is_dir():
             raise AudioError(
-                f"{path}: a folder, where one sound file is expected. `zoo.audio.find([folder])` "
+                f"{path}: this is a folder; expected one sound file. `zoo.audio.find([folder])` "
                 "lists the sounds in it."
             )
         if path.exists() and not path.is_file():
-            raise AudioError(f"{path}: a pipe or device, where a regular file is expected.")
+            raise AudioError(f"{path}: this is a pipe or device; expected a regular file.")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             tags, head = 0, file.read(mpeg.HEAD)
@@ -157,9 +173,9 @@ def _head(path: Path) -> tuple[bytes, int, int]:
             f"{path}: this file cannot be read ({error.strerror}). Check its permissions."
         ) from error
     if size == 0:
-        raise AudioError(f"{path}: an empty file (0 bytes). Was it downloaded whole?")
+        raise AudioError(f"{path}: an empty file (0 bytes). Is the download complete?")
     if len(head) < 4:
-        raise AudioError(f"{path}: a file of {size} bytes with no sound in it.")
+        raise AudioError(f"{path}: a file of {size} bytes without audio.")
     return head, tags, size
 
 
@@ -180,38 +196,38 @@ def _sndfile_blocks(sound: Any, path: Path, part: Frames) -> Iterator[tuple[np.n
             read = len(sound.read(wanted, out=block))
         except soundfile.SoundFileError as error:
             damage = _reason(error)
-            written = np.flatnonzero(~np.isnan(block[:, 0]))  # the error does not say how far
+            written = np.flatnonzero(~np.isnan(block[:, 0]))  # the error does not state how far
             read = written[-1] + 1 if len(written) else 0
-        heard = block[max(first - at, 0) : read]
+        samples = block[max(first - at, 0) : read]
         at += read
-        if len(heard):
-            mono = mix_down(heard)
-            yield mono if sound.channels > 1 else mono.copy(), rate  # the buffer is used again
+        if len(samples):
+            mono = mix_down(samples)
+            yield mono if sound.channels > 1 else mono.copy(), rate  # the buffer is reused
         ended = read < wanted or damage is not None
     if seconds is None and damage and "seek" in damage:
-        damage = None  # how soundfile finds the end of a FLAC stream of unknown length
+        damage = None  # soundfile raises this at the end of a FLAC stream of unknown length
     if seconds is None and ended and not (first == 0 and stop is None):
-        part(rate, duration(path))  # says so if the sound does not hold the part
+        part(rate, duration(path))  # raises if the sound does not contain the part
     _check_whole(path, at, rate, part, seconds, damage)
 
 
 class _Forward(soundfile.SoundFile):
-    """A sound file that is read on from where it is.
+    """A sound file that is read forward without seeks.
 
-    soundfile follows each read by a seek to the place reached, after which an MP3 lacks the bits
-    that its earlier frames hold for the next ones: at 32 kbit/s every block began with a click.
+    soundfile seeks to the current position after each read. After a seek, an MP3 lacks the bits
+    that earlier frames hold for the next ones: at 32 kbit/s every block began with a click.
     """
 
     def seekable(self) -> bool:
-        """Keep soundfile from seeking; `seek` works all the same."""
+        """Return False, so that soundfile does not seek by itself; `seek` still works."""
         return False
 
 
 def _seek(sound: Any, first: int) -> tuple[int, str | None]:
-    """Go to a frame, or to one before it from which decoding is exact.
+    """Seek to a frame, or to an earlier one from which decoding is exact.
 
     Returns:
-        Where that is, and what libsndfile says if it cannot go there.
+        The frame reached, and libsndfile's error if the seek failed.
     """
     if "MPEG" in sound.format or "MPEG" in sound.subtype:
         first = max(first - round(_PREROLL * sound.samplerate), 0)
@@ -236,14 +252,14 @@ def _ffmpeg_blocks(path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float
                 f"{path}: no sound file of a known kind: it begins with {head!r}."
             ) from None
         raise AudioError(
-            f"{path}: not a format that libsndfile reads. AAC (M4A), WMA and others are read "
-            'through FFmpeg, which is an extra: pip install "music-zoo[aac]"'
+            f"{path}: not a format that libsndfile reads. AAC (M4A), WMA and others need FFmpeg, "
+            'which is an extra: pip install "music-zoo[aac]"'
         ) from None
     try:
-        # FFmpeg is given an open file, never a name, which it might take for an address.
+        # FFmpeg gets an open file, never a name, which it could take for a URL.
         with open(path, "rb") as file, av.open(file) as container:
             if not container.streams.audio:
-                raise AudioError(f"{path}: there is no sound in this file.")
+                raise AudioError(f"{path}: there is no audio in this file.")
             stream = container.streams.audio[0]
             exact = "mp4" in container.format.name and stream.duration  # others only estimate
             announced = float(stream.duration * stream.time_base) if exact else None
@@ -261,7 +277,7 @@ def _joined(
     announced: float | None,
     failure: type[Exception],
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Join FFmpeg's frames, of about a thousand samples each, to blocks."""
+    """Join FFmpeg's frames, of about a thousand samples each, into blocks."""
     parts: list[np.ndarray] = []
     at = held = rate = first = 0
     stop: int | None = None
@@ -278,11 +294,11 @@ def _joined(
                 rate = frame.sample_rate
                 first, stop = part(rate, announced)
             end = None if stop is None else stop - at
-            heard = samples.T[max(first - at, 0) : end]
+            samples = samples.T[max(first - at, 0) : end]
             at += frame.samples
-            if len(heard):
-                parts.append(mix_down(heard))
-                held += len(heard)
+            if len(samples):
+                parts.append(mix_down(samples))
+                held += len(samples)
             if held >= BLOCK // 2:
                 yield np.concatenate(parts), rate
                 parts, held = [], 0
@@ -290,7 +306,7 @@ def _joined(
                 break
         else:
             if announced is None and damage is None and rate:
-                part(rate, at / rate)  # says so if the sound does not hold the part
+                part(rate, at / rate)  # raises if the sound does not contain the part
     except failure as error:
         damage = _reason(error)
     if parts:
@@ -301,15 +317,18 @@ def _joined(
 def _check_whole(
     path: Path, at: int, rate: float, part: Frames, announced: float | None, damage: str | None
 ) -> None:
-    """Say so if a file held less than it announces, or if decoding broke off.
+    """Warn or raise if a file contains less than it announces, or if decoding stopped early.
 
     Args:
         path: of the file.
-        at: frame that decoding came to.
-        rate: of the file, in Hz; 0 if decoding did not come that far.
-        part: what was wanted of it.
+        at: the frame at which decoding stopped.
+        rate: of the file, in Hz; 0 if unknown.
+        part: the requested part.
         announced: length of the file in seconds, if known.
-        damage: what the decoder said when it broke off, in brackets; None if it did not.
+        damage: the decoder's error, in brackets; None without one.
+
+    Raises:
+        AudioError: none of the requested part could be decoded.
     """
     first, stop = part(rate, None) if rate else (0, None)
     seconds = at / rate if rate else 0.0
@@ -323,18 +342,18 @@ def _check_whole(
         where = f" {first / rate:.2f} s into it" if first else " in it"
         raise AudioError(
             f"{path}: nothing{where} could be decoded{words}; the file is damaged, or cut off "
-            f"{'before that' if first else 'right after its header'}. Was it downloaded whole?"
+            f"{'before that' if first else 'right after its header'}. Is the download complete?"
         )
     expected = f" of the {announced:.2f} s announced" if announced else ""
     warnings.warn(
         f"{path}: only {seconds:.2f} s{expected} could be decoded{words}; the file is cut off or "
-        "damaged there. The result rests on what comes before.",
+        "damaged there. The result is based on the audio before.",
         AudioWarning,
         stacklevel=2,
     )
 
 
 def _reason(error: Exception) -> str:
-    """Return in brackets what a decoder says, unless it means something else by it."""
+    """Return a decoder's message in brackets, without those that would mislead."""
     text = str(getattr(error, "strerror", None) or error).rsplit(": ", 1)[-1].rstrip(".")
     return "" if re.search("regular file|internal error", text) else f" ({text})"

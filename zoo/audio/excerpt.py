@@ -1,4 +1,4 @@
-"""Which frames of a sound an excerpt needs, so that it equals a cut of the whole."""
+"""The frames that an excerpt needs to equal a cut of the whole sound."""
 
 import math
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from zoo.errors import AudioError, ConfigError
 # soxr's HQ filter reaches 128 samples of the lower rate to either side (measured: more context
 # changes nothing beyond 1e-6 of full scale).
 CONTEXT = 160
-SLACK = 0.1  # s: tables give 30 s for clips of 29.98 s
+SLACK = 0.1  # s: tables state 30 s for clips of 29.98 s
 
 
 class Excerpt(NamedTuple):
-    """From `start` to `end` in seconds of a sound, wanted at `sample_rate` in Hz."""
+    """A sound from `start` to `end`, in seconds, resampled to `sample_rate`, in Hz."""
 
     name: str
     sample_rate: float
@@ -21,21 +21,25 @@ class Excerpt(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the sound."""
+        """Whether it is the whole sound."""
         return self.start == 0 and self.end is None
 
     @property
     def first(self) -> int:
-        """The excerpt's first sample, counted in the whole sound at the rate wanted."""
+        """The excerpt's first sample, counted in the whole sound at `sample_rate`."""
         return round(self.start * self.sample_rate)
 
     @property
     def samples(self) -> int | None:
-        """Samples in the excerpt; None if it goes to the end."""
+        """Samples in the excerpt at `sample_rate`; None if it goes to the end."""
         return None if self.end is None else round(self.end * self.sample_rate) - self.first
 
     def check(self) -> None:
-        """Raise ConfigError unless start and end can be those of an excerpt."""
+        """Check start and end.
+
+        Raises:
+            ConfigError: one is negative or not finite, or the excerpt is empty.
+        """
         given = (self.start,) if self.end is None else (self.start, self.end)
         sound = all(math.isfinite(t) and t >= 0 for t in given)
         if not sound or (self.samples is not None and self.samples <= 0):
@@ -45,17 +49,20 @@ class Excerpt(NamedTuple):
             )
 
     def frames(self, rate: float, seconds: float | None = None) -> tuple[int, int | None]:
-        """Return the first frame to decode, and the one after the last, None for the end.
+        """Return the frames to decode.
 
-        The first is chosen so that it falls on a sample at the rate wanted: resampling from there
-        on gives the same samples as resampling from the beginning.
+        The first falls on a sample at `sample_rate`. Therefore resampling from it gives the same
+        samples as resampling from the beginning.
 
         Args:
             rate: of the sound, in Hz.
-            seconds: its length, if that is known.
+            seconds: its length, if known.
+
+        Returns:
+            The first frame to decode, and the one after the last; None for the end.
 
         Raises:
-            AudioError: the excerpt lies outside of the sound, or reaches beyond its end.
+            AudioError: the excerpt starts or ends after the end of the sound.
         """
         if seconds is not None and not self.whole:
             self.check_within(seconds)
@@ -72,15 +79,29 @@ class Excerpt(NamedTuple):
         return begin // step * step, stop
 
     def ahead(self, rate: float) -> int:
-        """Return how many samples, at the rate wanted, `frames` begins before the excerpt."""
+        """Return how many samples `frames` begins before the excerpt.
+
+        Args:
+            rate: of the sound, in Hz.
+
+        Returns:
+            Samples at `sample_rate`.
+        """
         begin, _ = self.frames(rate)
         return self.first - round(begin * self.sample_rate / rate)
 
     def check_within(self, seconds: float) -> None:
-        """Raise AudioError unless a sound of so many seconds holds the excerpt."""
+        """Check that a sound contains the excerpt.
+
+        Args:
+            seconds: length of the sound.
+
+        Raises:
+            AudioError: the excerpt starts or ends after the end of the sound.
+        """
         if self.start >= seconds or (self.end or 0.0) > seconds + SLACK:
             end = "its end" if self.end is None else f"{self.end:g} s"
             raise AudioError(
-                f"{self.name}: an excerpt from {self.start:g} s to {end} was asked of a sound of "
-                f"{seconds:.2f} s. Is this the file that the excerpt was meant for?"
+                f"{self.name}: an excerpt from {self.start:g} s to {end} was requested, but the "
+                f"sound has {seconds:.2f} s. Is this the right file?"
             )

@@ -1,12 +1,12 @@
-"""What an MP3 says of its own length, and whether it is one: what libsndfile does not look at."""
+"""Recognise MP3s and read their announced length; libsndfile does neither reliably."""
 
 import io
 import os
 import re
 from pathlib import Path
 
-HEAD = 2**16  # bytes that are searched for a frame; mpg123, libsndfile's decoder, gives up then
-ENDLESS = 2**40  # bytes: the length of a file that does not say how many samples it holds
+HEAD = 2**16  # bytes to search for a frame, as many as mpg123, libsndfile's decoder, searches
+ENDLESS = 2**40  # bytes: claimed length of a file that does not state its number of samples
 
 # kbit/s by bit rate index 1 to 14 (ISO/IEC 11172-3, 2.4.2.3; 13818-3, 2.4.2.3).
 _LAYER_3 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -17,20 +17,20 @@ _LOW_RATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 def announced_bytes(head: bytes, size: int) -> int | None:
     """Return how many bytes of MPEG audio a file announces.
 
-    The Xing header in the first frame tells the number of frames and of bytes. libsndfile takes the
-    number of samples from it. Where there is none, it guesses from the first frame's bit rate and
-    stops there even if the file goes on: at a variable bit rate most of the sound can be lost
-    without a word. Told that the file is `ENDLESS`, it reads to the end.
+    The Xing header in the first frame states the number of frames and of bytes. libsndfile takes
+    the number of samples from it. Without this header it estimates the length from the first
+    frame's bit rate and stops there, even if the file continues: at a variable bit rate most of the
+    sound can be lost without a warning. If the file claims to be `ENDLESS`, it reads to the end.
 
-    mpg123 also takes fonts and programs for music, so three frames in a row are asked for here.
+    mpg123 also accepts fonts and programs as music, so we require three consecutive frames.
 
     Args:
         head: the file's first `HEAD` bytes after its ID3v2 tags.
-        size: the file's bytes from there on.
+        size: number of bytes from there to the end of the file.
 
     Returns:
-        The bytes announced, `ENDLESS` if the number of frames is not, None if this is not MPEG
-        audio of layer II or III.
+        The announced bytes; `ENDLESS` if the file states no number of frames; None if this is not
+        MPEG audio of layer II or III.
     """
     for sync in re.finditer(rb"\xff[\xe2-\xff]", head):
         start = end = sync.start()
@@ -67,22 +67,34 @@ def _frame_bytes(header: bytes, first: bytes) -> int:
 
 
 class Claiming(io.BufferedReader):
-    """A file that claims a length other than its own, for readers that look before they read.
+    """A file that claims another length than its own, for readers that look before they read.
 
-    Besides `ENDLESS` files there are those cut off: mpg123 would print about the difference between
-    size and Xing header on stderr, past Python. `zoo.audio.decode` warns of it, with the seconds.
+    Used for `ENDLESS` files and for those cut off. For the latter mpg123 would print the difference
+    between size and Xing header on stderr; `zoo.audio.decode` warns instead, with the seconds.
+
+    Args:
+        path: the file.
+        length: the length to claim, in bytes.
     """
 
     def __init__(self, path: Path, length: int) -> None:
         super().__init__(io.FileIO(path), HEAD)
         self.length = length
-        self.beyond: int | None = None  # where a seek from the claimed end led
+        self.beyond: int | None = None  # position after a seek relative to the claimed end
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; what is asked from the end counts from the claimed one."""
+        """Move; an offset from the end counts from the claimed end.
+
+        Args:
+            offset: in bytes.
+            whence: as in `io.IOBase.seek`.
+
+        Returns:
+            The new position, in bytes.
+        """
         self.beyond = self.length + offset if whence == os.SEEK_END else None
         return super().seek(offset, whence) if self.beyond is None else self.beyond
 
     def tell(self) -> int:
-        """Return the place that `seek` led to."""
+        """Return the current position, in bytes."""
         return super().tell() if self.beyond is None else self.beyond

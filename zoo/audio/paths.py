@@ -1,4 +1,4 @@
-"""From names to sound files: folders, patterns, and what was probably meant."""
+"""Find the sound files behind names, folders and patterns; suggest names for missing ones."""
 
 import difflib
 import errno
@@ -22,20 +22,22 @@ FFMPEG_SUFFIXES = (
 )  # fmt: skip
 
 AUDIO_SUFFIXES = tuple(sorted(SNDFILE_SUFFIXES + FFMPEG_SUFFIXES))
-"""What is taken for a sound when a folder is searched; a file named by itself may have any."""
+"""Suffixes of the files that a search of a folder finds; a file given by name may have any."""
 
 
 def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """List the sound files behind names, folders and patterns, each once.
 
     Args:
-        paths: files (taken whatever their suffix), folders (searched to the bottom for
-            `AUDIO_SUFFIXES`, in sorted order, without hidden files) and patterns (`"*.mp3"`, `**`
-            for any depth).
+        paths: files (with any suffix), folders (searched recursively for `AUDIO_SUFFIXES`, in
+            sorted order, without hidden files) and patterns (`"*.mp3"`, `**` for any depth).
+
+    Returns:
+        The files, in the order of `paths`.
 
     Raises:
-        FileNotFoundError: a path does not exist, or nothing fits a pattern.
-        AudioError: there is no sound in a folder, or among what a pattern names.
+        FileNotFoundError: a path does not exist, or no file matches a pattern.
+        AudioError: a folder or the matches of a pattern contain no sound.
     """
     found: dict[Path, None] = {}
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
@@ -47,22 +49,29 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
         elif glob.has_magic(os.fspath(path)):
             matches = sorted(glob.glob(os.fspath(path), recursive=True))
             if not matches:
-                raise FileNotFoundError(f"{os.fspath(path)}: no file fits this pattern.")
+                raise FileNotFoundError(f"{os.fspath(path)}: no file matches this pattern.")
             names = [Path(name) for name in matches if _is_sound(name) and os.path.isfile(name)]
             names += [sound for name in matches if os.path.isdir(name) for sound in _inside(name)]
         else:
             raise missing(path)
         if not names:
             raise AudioError(
-                f"{os.fspath(path)}: no sound in it. Files ending in {', '.join(AUDIO_SUFFIXES)} "
-                "are looked for; name a file itself if it has another ending."
+                f"{os.fspath(path)}: no sound file in it. The search is for files ending in "
+                f"{', '.join(AUDIO_SUFFIXES)}; give the name of a file with another ending."
             )
         found.update(dict.fromkeys(names))
     return list(found)
 
 
 def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
-    """Make the error for a path that does not exist, with the nearest names in its folder."""
+    """Return the error for a path that does not exist.
+
+    Args:
+        path: the missing path.
+
+    Returns:
+        The error, with the nearest names in the folder.
+    """
     if is_address(os.fspath(path)):
         return FileNotFoundError(f"{os.fspath(path)}: {ADDRESS}")
     path = Path(path)
@@ -71,7 +80,7 @@ def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
     if path.is_symlink():
         return FileNotFoundError(f"{path}: a link to {os.readlink(path)}, which does not exist.")
     if not path.parent.is_dir():
-        return FileNotFoundError(f"{path}: no such file, for there is no folder {path.parent}.")
+        return FileNotFoundError(f"{path}: no such file: there is no folder {path.parent}.")
     try:
         near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=3)
     except OSError:
@@ -98,13 +107,13 @@ def is_loop(path: Path) -> bool:
 
 
 def _inside(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the sounds in a folder and its folders, sorted, without hidden ones.
+    """List the sounds in a folder and its subfolders, sorted, without hidden ones.
 
     Links to folders are followed; each folder is searched once.
     """
 
     def skip(error: OSError) -> None:
-        text = f"{error.filename}: left out, for this folder cannot be read ({error.strerror})."
+        text = f"{error.filename}: skipped: this folder cannot be read ({error.strerror})."
         warnings.warn(text, AudioWarning, stacklevel=2)
 
     sounds, searched = [], set()

@@ -1,6 +1,6 @@
-"""From sounds to what a network hears: find files, decode, mix down, resample, cut.
+"""Cut sounds into segments: find files, decode, mix down, resample, cut.
 
-Everything runs in blocks, so that a file of any length takes the same memory.
+Everything runs in blocks, so a file of any length needs the same memory.
 
     from zoo import audio
 
@@ -50,10 +50,13 @@ class Segmentation:
     """How a clip is cut, in samples at the model's rate.
 
     Attributes:
-        segment: length of what the network hears at once.
+        segment: length of the network's input.
         hop: from the start of one segment to that of the next, at most `segment`.
-        pad: zeros put before and after the clip, so that the first frame can be centred on its
-            first sample; less than a third of `segment`.
+        pad: zeros before and after the clip, so that the first frame is centred on its first
+            sample; less than a third of `segment`.
+
+    Raises:
+        ConfigError: hop or pad is out of range.
     """
 
     segment: int
@@ -63,8 +66,8 @@ class Segmentation:
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.segment:
             raise ConfigError(
-                f"hop={self.hop} with segment={self.segment}: a hop is at least 1 sample and at "
-                "most one segment, or parts of the clip would not be heard."
+                f"hop={self.hop} with segment={self.segment}: expected a hop of at least 1 sample "
+                "and at most one segment; a longer one would skip parts of the clip."
             )
         if not 0 <= 3 * self.pad < self.segment:
             raise ConfigError(
@@ -76,13 +79,20 @@ class Segmentation:
 class Segment(NamedTuple):
     """One piece of a clip."""
 
-    start: float  # seconds: the sample of the clip on which the first frame is centred
-    fresh: float  # seconds of the clip in it that no earlier segment covered
+    start: float  # seconds into the clip: the centre of the first frame
+    fresh: float  # seconds of the clip in this segment that no earlier one covers
     samples: np.ndarray  # (segment,) float32
 
 
 def name_of(source: Source) -> str:
-    """Return what a source is called in messages and results: its path, or "array"."""
+    """Return the name of a source in messages and results.
+
+    Args:
+        source: a file, or an (array, sample_rate) pair.
+
+    Returns:
+        The path, or "array".
+    """
     return os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
 
 
@@ -93,26 +103,26 @@ def stream(
 
     Args:
         source: a file, or an (array, sample_rate) pair with the array (samples,) or
-            (samples, channels) of floats in [-1, 1], or of int16, int32, uint8 (scaled to it).
-        sample_rate: the rate wanted, in Hz.
-        start: seconds into the sound at which to begin. Only what is needed is decoded; the
-            samples are those of the whole sound from round(start * sample_rate) on.
-        end: seconds into the sound at which to stop; None for its end. Up to .1 s beyond the end
-            is taken for the end.
+            (samples, channels) of floats in [-1, 1], or of int8, int16, int32 or uint8 (scaled).
+        sample_rate: of the result, in Hz.
+        start: where to begin, in seconds. Only the necessary part is decoded; the samples equal
+            those of the whole sound from round(start * sample_rate) on.
+        end: where to stop, in seconds; None for the end. Up to .1 s beyond the end counts as the
+            end.
 
     Yields:
-        (samples,) float32; together what resampling the whole would give. They may be views of the
-        array given.
+        (samples,) float32 blocks; joined, they equal the resampled whole. They may be views of the
+        given array.
 
     Raises:
         FileNotFoundError: there is no such file.
-        AudioError: this is no sound, or one with NaN or infinite samples, or it does not hold the
+        AudioError: this is not audio, has NaN or infinite samples, or does not contain the
             excerpt.
-        ConfigError: start or end cannot be those of an excerpt.
+        ConfigError: start or end is negative or not finite, or the excerpt is empty.
 
     Warns:
-        AudioWarning: the file is cut off, its rate is well below the one wanted, or all of it is
-            silent; that an excerpt is silent is no reason to warn.
+        AudioWarning: the file is cut off, its rate is well below `sample_rate`, or the whole
+            sound is silent. A silent excerpt gives no warning.
     """
     excerpt = Excerpt(name_of(source), sample_rate, start, end)
     excerpt.check()
@@ -130,7 +140,22 @@ def stream(
 def load(
     source: Source, sample_rate: float, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """Return a whole sound, or an excerpt, as (samples,) float32; see `stream`."""
+    """Load a whole sound, or an excerpt.
+
+    Args:
+        source: as in `stream`.
+        sample_rate: of the result, in Hz.
+        start: as in `stream`.
+        end: as in `stream`.
+
+    Returns:
+        (samples,) float32.
+
+    Raises:
+        FileNotFoundError: as in `stream`.
+        AudioError: as in `stream`.
+        ConfigError: as in `stream`.
+    """
     return np.concatenate(list(stream(source, sample_rate, start, end)))
 
 
@@ -144,27 +169,27 @@ def segments(
 ) -> Iterator[Segment]:
     """Cut a sound into overlapping or adjoining segments.
 
-    The clip gets `pad` zeros at both ends and is then cut every `hop`. A clip that is shorter than
-    one segment even so is repeated until it fills one.
+    The clip gets `pad` zeros at both ends and is then cut every `hop`. A padded clip that is
+    shorter than one segment is repeated until it fills one.
 
     Args:
         source: as in `stream`.
         sample_rate: the model's, in Hz.
         segmentation: how to cut, in samples at that rate.
-        tail: whether what is left of the clip after the last whole segment is covered by one more,
+        tail: whether one more segment covers the rest of the clip after the last full one; it is
             shifted back so that it ends where the padded clip ends.
-        start: as in `stream`: the excerpt is the clip that is cut, and `Segment.start` counts from
+        start: as in `stream`; the excerpt is the clip that is cut, and `Segment.start` counts from
             its beginning.
         end: as in `stream`.
 
     Yields:
         The segments in order. With `tail`, their `fresh` sums to the clip's duration. Do not write
-        into `samples`: neighbours share memory.
+        to `samples`: neighbours share memory.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        AudioError: this is no sound, or one with NaN or infinite samples, or it does not hold the
-            excerpt.
+        FileNotFoundError: as in `stream`.
+        AudioError: as in `stream`.
+        ConfigError: as in `stream`.
 
     Warns:
         AudioWarning: as in `stream`, and if the clip fills less than half a segment.
@@ -172,14 +197,14 @@ def segments(
     length, hop, pad = segmentation.segment, segmentation.hop, segmentation.pad
     blocks = stream(source, sample_rate, start, end)
     held = np.concatenate(_take(length - 2 * pad, blocks))
-    total = len(held)  # samples of the clip that came so far
+    total = len(held)  # samples of the clip so far
     if total < length - 2 * pad:
         _warn_if_short(name_of(source), total / sample_rate, length / sample_rate)
         repeated = np.resize(held, length - 2 * pad)
         yield Segment(0.0, total / sample_rate, np.pad(repeated, pad))
         return
     held = np.concatenate([np.zeros(pad, np.float32), held])
-    begin, covered = 0, 0  # of the next segment in the padded clip; of the clip by those so far
+    begin, covered = 0, 0  # start of the next segment in the padded clip; samples covered so far
     at, ended = 0, False  # where in `held` the next segment begins
     while True:
         while at + length <= len(held):
@@ -203,7 +228,7 @@ def segments(
 
 
 def _take(samples: int, blocks: Iterator[np.ndarray]) -> list[np.ndarray]:
-    """Take blocks until they hold so many samples; if they hold fewer, there are no more."""
+    """Take blocks until they contain so many samples; fewer mean that the sound has ended."""
     parts, held = [], 0
     while held < samples and (block := next(blocks, None)) is not None:
         parts.append(block)
@@ -212,15 +237,15 @@ def _take(samples: int, blocks: Iterator[np.ndarray]) -> list[np.ndarray]:
 
 
 def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
-    """Yield mono blocks at the rate wanted; the first begins where the excerpt does.
+    """Yield mono blocks at the excerpt's sample rate; the first begins where the excerpt does.
 
-    They may go on for a while after its end.
+    The last ones may go beyond its end.
     """
     name, wanted, resampler = excerpt.name, excerpt.sample_rate, None
     begin = skip = read = made = 0
     level = 0.0
 
-    def heard(block: np.ndarray) -> Iterator[np.ndarray]:
+    def trimmed(block: np.ndarray) -> Iterator[np.ndarray]:
         nonlocal skip, made
         block, skip = block[skip:], max(skip - len(block), 0)
         made += len(block)
@@ -235,26 +260,26 @@ def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
             _warn_if_band_is_empty(name, rate, wanted)
         level = max(level, arrays.level(block, name, begin + read, rate))
         read += len(block)
-        yield from heard(block if resampler is None else resampler.resample_chunk(block))
+        yield from trimmed(block if resampler is None else resampler.resample_chunk(block))
     if resampler is not None:
-        yield from heard(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        yield from trimmed(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     if made == 0:
         what = "a sound" if excerpt.whole else "an excerpt"
-        raise AudioError(f"{name}: {what} of {read} samples, which is nothing to hear.")
+        raise AudioError(f"{name}: {what} of {read} samples gives empty audio at {wanted:g} Hz.")
     if level < _SILENCE and excerpt.whole:
-        _warn(f"{name}: silent, all of it. What a model says of it means nothing.")
+        _warn(f"{name}: the whole sound is silent. Predictions for it mean nothing.")
 
 
 def _blocks(source: Source, excerpt: Excerpt) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield what `excerpt.frames` asks for in mono blocks at the source's own rate, in Hz."""
+    """Yield the frames of the excerpt in mono blocks, with the source's own rate in Hz."""
     if isinstance(source, str | os.PathLike):
         return decode(source, excerpt.frames)
     if isinstance(source, tuple) and len(source) == 2:
         return _part(arrays.blocks(*source), np.shape(source[0]), excerpt.frames)
     what = f"array of shape {np.shape(source)}" if hasattr(source, "shape") else repr(source)[:80]
     raise AudioError(
-        f"{what}: neither a file nor an array with its sample rate, without which its pitch and "
-        f"tempo are unknown. {arrays.HOW}"
+        f"{what}: expected a file, or an array with its sample rate, without which pitch and tempo "
+        f"are unknown. {arrays.HOW}"
     )
 
 
@@ -265,26 +290,29 @@ def _part(
     at = 0
     for block, rate in blocks:
         first, stop = part(rate, shape[0] / rate)
-        heard = block[max(first - at, 0) : None if stop is None else max(stop - at, 0)]
+        kept = block[max(first - at, 0) : None if stop is None else max(stop - at, 0)]
         at += len(block)
-        if len(heard):
-            yield heard, rate
+        if len(kept):
+            yield kept, rate
         if stop is not None and at >= stop:
             return
 
 
 _thread = threading.local()
-_said: set[tuple[str, float, float]] = set()  # corpora, and rates of their sounds and of networks
+_warned: set[tuple[str, float, float]] = set()  # corpus, rate of its sounds, rate of the network
 
 
 @contextmanager
 def as_one(corpus: str) -> Iterator[None]:
-    """Warn of an empty band once for all sounds of a corpus: many are recorded alike.
+    """Warn only once of an empty band in all sounds of a corpus.
 
-    This holds within the thread that enters it.
+    This applies to the thread that enters it.
 
     Args:
         corpus: its name.
+
+    Yields:
+        Nothing.
     """
     _thread.corpus = corpus
     try:
@@ -294,15 +322,15 @@ def as_one(corpus: str) -> Iterator[None]:
 
 
 def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
-    if rate < 0.9 * wanted:  # 44.1 kHz where 48 kHz is wanted lacks nothing that one hears
+    if rate < 0.9 * wanted:  # at 44.1 kHz instead of 48 kHz nothing audible is missing
         corpus = getattr(_thread, "corpus", None)
-        if (corpus, rate, wanted) in _said:
+        if (corpus, rate, wanted) in _warned:
             return
         if corpus is not None:
-            _said.add((corpus, rate, wanted))
+            _warned.add((corpus, rate, wanted))
         _warn(
-            f"{name}: recorded at {rate:g} Hz, for a model that listens at {wanted:g} Hz: all "
-            f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on.",
+            f"{name}: recorded at {rate:g} Hz, for a model at {wanted:g} Hz. The band above "
+            f"{rate / 2:g} Hz is empty, unlike in the music that the model was trained on.",
             BandWarning,
         )
 
@@ -310,8 +338,8 @@ def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
 def _warn_if_short(name: str, seconds: float, segment: float) -> None:
     if seconds < segment / 2:
         _warn(
-            f"{name}: only {seconds:.3g} s long, where the model listens to {segment:.3g} s at a "
-            "time: it was repeated to fill them.",
+            f"{name}: only {seconds:.3g} s long, but the model takes {segment:.3g} s segments. "
+            "The sound was repeated to fill one.",
             ShortWarning,
         )
 
