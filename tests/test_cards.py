@@ -41,15 +41,15 @@ def case(request) -> tuple[cards.Variant, Facts]:
     """A network as its card has it, and as it is."""
     name, variant = request.param
     a = lookup.architectures()[name]
-    said = a.variants[variant]
-    return said, built(name, json.dumps(said.options), a.labels)
+    expected = a.variants[variant]
+    return expected, built(name, json.dumps(expected.options), a.labels)
 
 
-def kernels(said: cards.Variant) -> Iterable[tuple[int, ...]]:
+def kernels(expected: cards.Variant) -> Iterable[tuple[int, ...]]:
     """Yield the shapes of kernels that the filters of a card must have, without inner channels."""
-    for frames, bands, count in said.filters:
-        yield (frames, count) if said.plane is None else (frames, bands, count)
-    yield from said.over_mean
+    for frames, bands, count in expected.filters:
+        yield (frames, count) if expected.plane is None else (frames, bands, count)
+    yield from expected.over_mean
 
 
 def fits(kernel: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -60,22 +60,22 @@ def fits(kernel: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def test_number_of_parameters_is_that_of_the_card(case):
-    said, facts = case
-    assert facts.parameters == said.parameters
+    expected, facts = case
+    assert facts.parameters == expected.parameters
 
 
-def test_what_is_heard_at_once_is_that_of_the_card(case):
-    said, facts = case
-    assert (facts.sample_rate, facts.segment) == (said.sample_rate, said.segment)
-    assert said.plane is None or said.plane in facts.planes
+def test_segment_is_that_of_the_card(case):
+    expected, facts = case
+    assert (facts.sample_rate, facts.segment) == (expected.sample_rate, expected.segment)
+    assert expected.plane is None or expected.plane in facts.planes
 
 
 def test_filters_of_the_first_layer_are_those_of_the_card(case):
-    said, facts = case
-    for shape in kernels(said):
+    expected, facts = case
+    for shape in kernels(expected):
         assert any(fits(kernel, shape) for kernel in facts.kernels.values()), shape
-    if said.plane is None:
-        for length, stride, count in said.filters:
+    if expected.plane is None:
+        for length, stride, count in expected.filters:
             (name,) = [
                 path.split("/")[0]
                 for path, kernel in facts.kernels.items()

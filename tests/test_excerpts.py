@@ -101,7 +101,7 @@ def test_segments_of_an_excerpt_are_those_of_the_clip_cut_out(files):
 def test_m4a_excerpts_are_exact(m4a):
     whole = audio.load(m4a, 16000)
     np.testing.assert_allclose(audio.load(m4a, 16000, 2, 3.5), whole[32000:56000], atol=2e-6)
-    with pytest.raises(AudioError, match=r"song.m4a: an excerpt from 9 s to 10 s was asked"):
+    with pytest.raises(AudioError, match=r"song.m4a: an excerpt from 9 s to 10 s was requested"):
         audio.load(m4a, 16000, 9, 10)
 
 

@@ -65,14 +65,14 @@ def complaint(**arguments) -> str:
 # --- the project's own ---
 
 
-def test_the_projects_checkpoints_are_those_it_promises():
+def test_the_manifest_lists_the_promised_checkpoints():
     checkpoints = manifest.load().checkpoints
     assert checkpoints["pons2017.mtt"].default
     assert not checkpoints["pons2017.msd"].default
     assert [type(s).__name__ for s in checkpoints["pons2017.mtt"].sources] == ["Bundled", "PyPI"]
 
 
-def test_every_bundled_file_is_there_and_fits_its_checksum():
+def test_every_bundled_file_exists_and_matches_its_checksum():
     found = [source for c in manifest.load().checkpoints.values() for source in c.bundled]
     assert found
     for source in found:
@@ -94,7 +94,7 @@ def test_every_source_has_a_reader_and_a_function_that_adopts_its_variables():
                 assert (folder / "weights" / "convert" / f"{source.format}.py").is_file()
 
 
-def test_the_licence_of_the_bundled_weights_lies_beside_them():
+def test_the_licence_of_the_bundled_weights_is_beside_them():
     licence = (manifest.bundled_folder() / "LICENSE-musicnn.txt").read_text(encoding="utf-8")
     assert "Universitat Pompeu Fabra 2019" in licence
     assert "Permission to use, copy, modify, and/or distribute" in licence
@@ -114,7 +114,7 @@ def test_every_published_metric_names_its_split_and_source():
     assert (mtt.name, round(mtt.value, 5), mtt.clips) == ("ROC-AUC", 0.90668, 5329)
 
 
-def test_an_unknown_checkpoint_is_answered_with_those_there_are():
+def test_the_error_for_an_unknown_checkpoint_lists_all_names():
     with pytest.raises(UnknownName, match=r"'nobody\.x'.*pons2017\.mtt"):
         manifest.load().checkpoint("nobody.x")
 
@@ -128,7 +128,7 @@ def test_labels_may_refer_to_a_shared_list(entry):
     assert known.checkpoint("fake2020.x").labels == ("a", "b")
 
 
-def test_a_checkpoint_survives_the_way_through_plain_data(entry):
+def test_a_checkpoint_survives_conversion_to_plain_data_and_back(entry):
     checkpoint = parse(fake2020__x=entry).checkpoint("fake2020.x")
     again = msgspec.convert(msgspec.to_builtins(checkpoint), manifest.Checkpoint)
     assert again == checkpoint
@@ -150,7 +150,7 @@ def test_a_git_blob_is_enough_to_verify(entry):
 # --- what is refused ---
 
 
-def test_what_is_no_json_is_refused():
+def test_a_file_that_is_not_json_is_refused():
     with pytest.raises(ConfigError, match=r"test\.json is not a valid manifest: .*malformed"):
         manifest.parse(b"{labels: }", "test.json")
 
@@ -176,11 +176,11 @@ def test_a_manifest_of_another_schema_is_refused(entry):
         (("sources", 0, "adopt"), None, "a foreign format needs `adopt`"),
         (("sources",), [], "length >= 1 - at `$.sources`"),
         (("labels",), ["a", "b", "a"], "labels repeat 'a'"),
-        (("labels",), "cd", "there are no labels 'cd'; the manifest has ab"),
+        (("labels",), "cd", "there is no label list 'cd'; the manifest has ab"),
         (("status",), "fine", "Invalid enum value 'fine' - at `$.status`"),
     ],
 )
-def test_a_field_that_does_not_fit_is_refused_by_name(entry, place, value, message):
+def test_an_invalid_field_is_refused_by_name(entry, place, value, message):
     spoilt = entry
     for key in place[:-1]:
         spoilt = spoilt[key]
@@ -201,8 +201,8 @@ def test_two_defaults_of_one_architecture_are_refused(entry):
     )
 
 
-def test_a_name_that_belies_its_architecture_is_refused(entry):
-    assert "'other2020.x' is of architecture 'fake2020'" in complaint(other2020__x=entry)
+def test_a_name_of_another_architecture_is_refused(entry):
+    assert "'other2020.x' has the architecture 'fake2020'" in complaint(other2020__x=entry)
 
 
 def test_a_name_without_a_tag_is_refused(entry):

@@ -20,8 +20,8 @@ def test_names_are_filtered_by_pattern_task_and_licence():
     assert zoo.list_models(trained=False) == sorted(lookup.architectures())
 
 
-def test_licence_of_untrained_models_makes_no_sense():
-    with pytest.raises(zoo.ConfigError, match="there are none"):
+def test_licence_without_weights_is_refused():
+    with pytest.raises(zoo.ConfigError, match="there are no weights"):
         zoo.list_models(trained=False, licence="MIT")
 
 
@@ -63,7 +63,7 @@ def test_card_reads_as_text():
     assert "licence     ISC" in text
 
 
-def test_every_architecture_has_its_place_in_the_reviews_grid():
+def test_every_architecture_has_a_cell_in_the_reviews_grid():
     names = zoo.list_models(trained=False)
     grid = lookup.grid(names)
     assert list(grid) == list(cards.FRONT_ENDS)
@@ -81,7 +81,7 @@ def test_the_default_network_comes_first_and_has_no_options():
         assert all(v.options for v in others)
 
 
-def test_the_back_ends_are_those_that_can_be_built():
+def test_the_listed_back_ends_can_be_built():
     from zoo.layers import backends
 
     assert set(cards.BACKENDS) == set(backends.BACKENDS)

@@ -37,7 +37,7 @@ def test_lists_fit_into_100_columns():
         assert max(map(len, table.splitlines())) <= text.WIDTH
 
 
-def test_a_card_tells_where_its_model_stands_in_the_review():
+def test_a_card_states_the_models_cell_in_the_review():
     card = " ".join(str(zoo.info("schluter2014")).split())
     assert "one filter shape: horizontal; on a spectrogram; domain knowledge" in card
     assert "back-end mlp (in the review, of fixed length)" in card
@@ -57,7 +57,7 @@ def test_scores_of_different_clips_stay_apart():
     assert len(cards.scores([score(), score(split="half", kind="measured")])) == 2
 
 
-def test_what_could_not_be_opened_yet_is_marked_and_explained(monkeypatch):
+def test_a_checkpoint_that_was_not_loaded_yet_is_marked_and_explained(monkeypatch):
     card = zoo.info("pons2017.mtt")
     changes = {"status": "not yet loaded", "default": False}
     unopened = msgspec.structs.replace(card.checkpoints["pons2017.mtt"], **changes)
@@ -68,12 +68,12 @@ def test_what_could_not_be_opened_yet_is_marked_and_explained(monkeypatch):
     assert lines[-1].startswith("? is listed")
 
 
-def test_a_list_of_nothing_is_its_head():
+def test_an_empty_list_is_its_head():
     assert listing.checkpoints([]).splitlines()[0].startswith("name")
     assert listing.architectures([]).startswith("name")
 
 
-def test_the_last_column_goes_on_below_itself():
+def test_the_last_column_continues_in_the_next_line():
     rows = [("a", "b"), ("1", "one two three four five six")]
     assert text.columns(rows, width=20) == ["a  b", "1  one two three four", "   five six"]
 
@@ -90,6 +90,6 @@ def test_numbers_are_flush_right():
         ("pons2017", "7x38, 7x67, 128x1, 64x1, 32x1"),
     ],
 )
-def test_filters_are_told_by_their_shapes(name, expected):
+def test_filters_are_described_by_their_shapes(name, expected):
     default, *_ = lookup.architectures()[name].variants.values()
     assert cards.filters(default) == expected

@@ -1,1 +1,1 @@
-"""Which architectures and checkpoints there are. Nothing in here loads a framework."""
+"""The registry of architectures and checkpoints. Nothing in this folder loads a framework."""

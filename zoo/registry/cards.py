@@ -1,4 +1,4 @@
-"""What an architecture is, in records that print themselves. Loads no framework."""
+"""Records that describe architectures, and their text. Loads no framework."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,8 +8,8 @@ import msgspec
 from zoo.registry.manifest import Checkpoint, Metric
 from zoo.utils.text import LABEL, WIDTH, columns, count, indented, plural, wrapped
 
-# The review's front-ends, by the filters of the first layer, and its back-ends, by the length of
-# sound that they take. The second part of each back-end is whose it is in the review.
+# The review's front-ends, by the filters of the first layer, and its back-ends: name -> (the length
+# of sound that it takes, the paper that the review names for it).
 FRONT_ENDS = ("minimal filters", "one filter shape", "many filter shapes")
 BACKENDS = {
     "temporal_pooling": ("any", "Dieleman 2014, Pons 2017"),
@@ -21,18 +21,18 @@ BACKENDS = {
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One of the networks that a model file can build, in numbers. The tests count them again.
+    """One of the networks that a model file can build, in numbers. The tests check the numbers.
 
     Attributes:
-        options: arguments of `zoo.build` that give it; none for the default.
-        parameters: how many are trained, with as many outputs as `Architecture.labels` says.
+        options: arguments of `zoo.build` for this network; none for the default.
+        parameters: number of trainable parameters with `Architecture.labels` outputs.
         sample_rate: in Hz.
-        segment: samples that are heard at once.
-        plane: (frames, bands) of the spectrogram that the first layer sees; None for a waveform.
-        bands: what the second axis of the plane is.
-        filters: of the first layer, a shape each: (frames, bands, count); on a waveform (samples,
-            stride, count).
-        over_mean: (frames, count) of those that see the mean over all bands.
+        segment: length of the input in samples.
+        plane: (frames, bands) of the spectrogram at the first layer; None for a waveform.
+        bands: name of the second axis of the plane.
+        filters: of the first layer, one entry per shape: (frames, bands, count); on a waveform
+            (samples, stride, count).
+        over_mean: (frames, count) of the filters on the mean over all bands.
     """
 
     options: dict[str, Any] = {}
@@ -46,19 +46,19 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model file says of itself in its `CARD`.
+    """The description of an architecture: the `CARD` of its model file.
 
     Attributes:
-        input: "waveform" or "spectrogram": what the default network's first layer sees.
-        domain_knowledge: whether the shape of its filters follows from knowledge of audio.
-        many_shapes: whether there are several shapes side by side.
-        shape: what the review calls them, such as "vertical".
-        filters: the same in a sentence.
+        input: "waveform" or "spectrogram": the input of the default network's first layer.
+        domain_knowledge: whether the shape of its filters is based on knowledge of audio.
+        many_shapes: whether the first layer has several shapes in parallel.
+        shape: the review's term for the shapes, such as "vertical".
+        filters: the filters in a sentence.
         backend: the paper's, by its name in `zoo.layers.backends`.
-        stages: what each is.
+        stages: name -> description.
         variants: the networks of the file by name, the default first.
-        labels: how many outputs the parameters of the variants are counted with.
-        notes: what one must know before using it.
+        labels: number of outputs for which the parameters of the variants are counted.
+        notes: what a user must know first.
     """
 
     name: str
@@ -90,10 +90,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: of the architecture or the checkpoint.
-        architecture: what its model file says.
-        checkpoints: those there are, or the one that a model's weights come from.
-        origin: the commit that a model was loaded from, "hf://user/repo@<commit>"; "" for others.
-        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`; "" for nothing.
+        architecture: its description.
+        checkpoints: all of the architecture, or the one that a model's weights come from.
+        origin: the commit that a model was loaded from, "hf://user/repo@<commit>"; else "".
+        trained: note on later training by `zoo.train` or `zoo.finetune`; "" for none.
     """
 
     name: str
@@ -102,13 +102,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     trained: str = ""
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the card as plain dictionaries, lists, strings and numbers."""
         return msgspec.json.decode(msgspec.json.encode(self))
 
     @classmethod
-    def from_dict(cls, content: dict) -> "Card":
-        """Read back what `to_dict` returned."""
+    def from_dict(cls, content: dict[str, Any]) -> "Card":
+        """Make a card from the result of `to_dict`.
+
+        Args:
+            content: the dictionary.
+
+        Returns:
+            The card.
+
+        Raises:
+            msgspec.ValidationError: the content is not a card.
+        """
         return msgspec.convert(content, cls)
 
     def __str__(self) -> str:
@@ -118,7 +128,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def card(c: Card) -> str:
-    """Return all that is known of an architecture and its checkpoints."""
+    """Return a card as text of at most 100 columns."""
     a = c.architecture
     knowledge = f"{'' if a.domain_knowledge else 'no '}domain knowledge"
     lines = [
@@ -141,7 +151,7 @@ def card(c: Card) -> str:
 
 
 def length(a: Architecture) -> str:
-    """Return what length of sound a back-end like an architecture's own takes, in words."""
+    """Describe the length of sound that an architecture's back-end takes, as in the review."""
     known = BACKENDS.get(a.backend)
     return f"in the review, of {known[0]} length" if known else "not in the review"
 
@@ -166,7 +176,7 @@ def variants(a: Architecture) -> list[str]:
 
 
 def options(v: Variant | Checkpoint) -> str:
-    """Return options as one writes them in a call of `zoo.build`."""
+    """Return options as arguments of a call of `zoo.build`."""
     return ", ".join(f"{key}={value!r}" for key, value in v.options.items())
 
 
@@ -182,8 +192,8 @@ def filters(v: Variant) -> str:
 
 
 def describe(name: str, checkpoint: Checkpoint) -> list[str]:
-    """Return the lines in which a person reads of a checkpoint."""
-    hears = checkpoint.input
+    """Return the lines that describe a checkpoint."""
+    source = checkpoint.input
     lines = [
         f"  checkpoint {name}" + (" (default)" if checkpoint.default else ""),
         *wrapped(", ".join(checkpoint.authors), "weights by", 4),
@@ -191,7 +201,7 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
         *wrapped(checkpoint.licence.data, "data", 4),
         *wrapped(checkpoint.status, "status", 4),
         *(wrapped(options(checkpoint), "options", 4) if checkpoint.options else ()),
-        *wrapped(f"{hears.sample_rate} Hz, {hears.description}", "input", 4),
+        *wrapped(f"{source.sample_rate} Hz, {source.description}", "input", 4),
         *wrapped(f"{count(checkpoint.parameters)} trained", "parameters", 4),
         *wrapped(checkpoint.provenance, "provenance", 4),
         *wrapped(checkpoint.citation, "cite", 4),
@@ -215,10 +225,13 @@ Scores = dict[str, dict[str, Metric]]
 
 
 def scores(metrics: Iterable[Metric]) -> dict[tuple[str, str], Scores]:
-    """Bring together what was published and what was measured on the same sounds.
+    """Group the published and the measured scores on the same data.
+
+    Args:
+        metrics: of a checkpoint.
 
     Returns:
-        For each (data, split), for each metric: "published" and "measured", where there.
+        (data, split) -> name of the metric -> "published" or "measured" -> score.
     """
     found: dict[tuple[str, str], Scores] = {}
     for m in metrics:
@@ -227,7 +240,7 @@ def scores(metrics: Iterable[Metric]) -> dict[tuple[str, str], Scores]:
 
 
 def score_table(metrics: Scores) -> list[str]:
-    """Return a table with a column for what was published and one for what was measured."""
+    """Return a table with a column of published and a column of measured scores."""
     rows: list[tuple[str, ...]] = [("", "published", "measured", "source")]
     for name, kinds in metrics.items():
         values = [f"{kinds[k].value:.4f}" if k in kinds else "" for k in rows[0][1:3]]
@@ -239,11 +252,11 @@ def score_table(metrics: Scores) -> list[str]:
 
 
 def people(a: Architecture) -> str:
-    """Return the authors' surnames, "et al." for more than two."""
+    """Return the authors' surnames; of three or more, the first and "et al."."""
     surnames = [author.split()[-1] for author in a.authors]
     return " and ".join(surnames) if len(surnames) < 3 else f"{surnames[0]} et al."
 
 
 def seconds(samples: int | None, sample_rate: int) -> str:
-    """Return the length of a segment; "any" where there is none."""
+    """Return the length of a segment in seconds; "any" for None."""
     return "any" if samples is None else f"{samples / sample_rate:.2f}"

@@ -10,13 +10,20 @@ from zoo.utils.text import columns, count, wrapped
 
 CHECKPOINT_HEAD = ("name", "kHz", "s", "parameters", "licence", "ROC-AUC", "PR-AUC", "data")
 LEGEND = (
-    "* is what the bare name means. Scores are those published; `zoo info NAME` tells their source."
+    "* is the default of its architecture. Scores are published; `zoo info NAME` shows the source."
 )
-NOT_LOADED = "? is listed from its authors' description: this project could not yet open the file."
+NOT_LOADED = "? is listed from its authors' description; this project has not loaded the file yet."
 
 
 def checkpoints(names: Iterable[str]) -> str:
-    """Return a table of checkpoints: a line each, then what its signs mean."""
+    """Return a table of checkpoints, one line each, and the legend of its signs.
+
+    Args:
+        names: of checkpoints.
+
+    Returns:
+        Lines of text.
+    """
     rows, marks = [CHECKPOINT_HEAD], set()
     for name in names:
         checkpoint = lookup.info(name).checkpoints[name]
@@ -42,7 +49,14 @@ def checkpoints(names: Iterable[str]) -> str:
 
 
 def architectures(names: Sequence[str]) -> str:
-    """Return a table of architectures: a line each, and its paper below it."""
+    """Return a table of architectures, each with its paper in the next line.
+
+    Args:
+        names: of architectures.
+
+    Returns:
+        Lines of text.
+    """
     rows = [("name", "input", "first layer", "back-end", "parameters")]
     papers: list[list[str]] = [[]]
     for name in names:
@@ -59,7 +73,14 @@ def architectures(names: Sequence[str]) -> str:
 
 
 def taxonomy(names: Sequence[str]) -> str:
-    """Return the review's grid of front-ends, and below it that of back-ends."""
+    """Return the review's grid of front-ends, and its table of back-ends.
+
+    Args:
+        names: of architectures.
+
+    Returns:
+        Lines of text.
+    """
     rows: list[tuple[str, ...]] = [("front-end", "waveform", "spectrogram")]
     for row, inputs in lookup.grid(names).items():
         cells = [[f"{s}: {', '.join(n)}" for s, n in shapes.items()] for shapes in inputs.values()]
@@ -69,12 +90,12 @@ def taxonomy(names: Sequence[str]) -> str:
     for backend, (length, _) in cards.BACKENDS.items():
         own = [name for name in names if lookup.architectures()[name].backend == backend]
         ends.append((backend, length, ", ".join(own)))
-    build = "zoo.build(name, labels, backend=...) puts any of these behind any front-end."
+    build = "zoo.build(name, labels, backend=...) combines any of these with any front-end."
     return "\n".join([*columns(rows), "", *columns(ends), "", build])
 
 
 def short(data: str) -> str:
-    """Return a corpus's name without what follows its comma; initials where it is several words.
+    """Return the part of a corpus's name before the comma; of several words, the initials.
 
     >>> short("Million Song Dataset, Last.fm tags")
     'MSD'

@@ -1,7 +1,7 @@
-"""Which models there are. Nothing in here loads a framework.
+"""Find models by name. Nothing in this file loads a framework.
 
-A file in `zoo/models/` is registered by being there: its `CARD`, a literal, is read without running
-the file. Checkpoints come from `weights_manifest.json`.
+Every file in `zoo/models/` is registered: its `CARD`, a literal, is read without running the file.
+Checkpoints come from `weights_manifest.json`.
 """
 
 import ast
@@ -30,7 +30,9 @@ def architectures() -> dict[str, Architecture]:
 def _read(path: Path) -> Architecture:
     card = literal(path, "CARD")
     if card is None:
-        raise ConfigError(f"{path.name} has no CARD. A model file says what it is in one literal.")
+        raise ConfigError(
+            f"{path.name} has no CARD. A model file describes its architecture in this literal."
+        )
     return msgspec.convert({"name": path.stem, **card}, Architecture)
 
 
@@ -40,6 +42,9 @@ def literal(path: Path, name: str) -> dict[str, Any] | None:
     Args:
         path: of the model file.
         name: "CARD" or "TRAINING", assigned to `{...}` or `dict(...)` of literals.
+
+    Returns:
+        The dictionary; None if the file does not assign the name.
     """
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name:
@@ -51,7 +56,7 @@ def literal(path: Path, name: str) -> dict[str, Any] | None:
 
 
 def default_checkpoint(architecture: str) -> str | None:
-    """Return the checkpoint that an architecture's bare name means; None if it has none."""
+    """Return the name of an architecture's default checkpoint; None if it has none."""
     for name, checkpoint in manifest.load().checkpoints.items():
         if checkpoint.architecture == architecture and checkpoint.default:
             return name
@@ -64,7 +69,7 @@ def list_models(
     licence: str | None = None,
     trained: bool = True,
 ) -> list[str]:
-    """List what can be loaded, or built.
+    """List the models that can be loaded or built.
 
     Args:
         pattern: shell pattern for names, such as "pons*" or "*.mtt".
@@ -75,6 +80,9 @@ def list_models(
     Returns:
         Sorted names.
 
+    Raises:
+        ConfigError: `licence` is given with trained=False.
+
     >>> import zoo
     >>> zoo.list_models("pons2017.m?d")
     ['pons2017.msd']
@@ -82,7 +90,9 @@ def list_models(
     known = architectures()
     if not trained:
         if licence is not None:
-            raise ConfigError("licence is that of weights; with trained=False there are none.")
+            raise ConfigError(
+                "licence is the licence of weights; with trained=False there are no weights."
+            )
         found = {name: name for name in known}
     else:
         found = {
@@ -100,9 +110,11 @@ def list_models(
 def grid(names: Iterable[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Sort architectures as the review does.
 
+    Args:
+        names: of architectures.
+
     Returns:
-        For each of `FRONT_ENDS`, for "waveform" and "spectrogram": names by the shape of their
-        filters.
+        Row of `FRONT_ENDS` -> "waveform" or "spectrogram" -> shape of the filters -> names.
     """
     sorted_in: dict[str, dict[str, dict[str, list[str]]]] = {
         row: {"waveform": {}, "spectrogram": {}} for row in FRONT_ENDS
@@ -119,8 +131,11 @@ def info(name: str) -> Card:
     Args:
         name: "pons2017" or "pons2017.mtt".
 
+    Returns:
+        The card; printing it shows all its fields.
+
     Raises:
-        UnknownName: with the nearest names.
+        UnknownName: there is no such model; the message suggests the nearest names.
     """
     checkpoints = manifest.load().checkpoints
     if name in checkpoints:
@@ -138,7 +153,13 @@ def info(name: str) -> Card:
 
 
 def resolve(name: str) -> str:
-    """Return the checkpoint that a name means: "pons2017" -> "pons2017.mtt".
+    """Return the checkpoint of a name: "pons2017" -> "pons2017.mtt".
+
+    Args:
+        name: of an architecture or a checkpoint.
+
+    Returns:
+        The name of the checkpoint.
 
     Raises:
         UnknownName: no such architecture or checkpoint, or an architecture without weights.
@@ -152,13 +173,13 @@ def resolve(name: str) -> str:
         own = ", ".join(sorted(info(name).checkpoints)) or "none yet"
         raise UnknownName(
             f"{name} has no default weights; its checkpoints: {own}. "
-            f"zoo.build({name!r}, labels=[...]) gives it untrained."
+            f"zoo.build({name!r}, labels=[...]) builds it untrained."
         )
     return default
 
 
 def unknown(name: str) -> UnknownName:
-    """Return the error for a name that does not exist, with the nearest ones that do."""
+    """Return the error for a name that does not exist, with the nearest existing names."""
     names = [*architectures(), *manifest.load().checkpoints]
     if name in names:
         architecture = manifest.load().checkpoints[name].architecture

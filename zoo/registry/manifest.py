@@ -1,8 +1,8 @@
-"""The typed view of ``weights_manifest.json``: each checkpoint, its origin, terms and scores.
+"""Typed records of ``weights_manifest.json``: each checkpoint with its sources, terms and scores.
 
-The file lies beside the package's modules when the package is installed, and at the top level of a
-checkout. It is checked once, when it is first asked for: a field that is unknown, missing or of the
-wrong type is an error that names its place, and so is a manifest that contradicts itself.
+The file is inside the installed package, or at the top level of a checkout. It is checked once, at
+the first access. An unknown or missing field, a wrong type or a contradiction is an error that
+names the place.
 """
 
 import functools
@@ -30,11 +30,11 @@ Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all records: immutable, and strict about its fields."""
+    """Base of all records: immutable, without unknown fields."""
 
 
 class Bundled(_Record, frozen=True, tag_field="kind", tag="bundled"):
-    """A native file that travels with the package."""
+    """A native file that is bundled with the package."""
 
     file: FileName
     sha256: Sha256
@@ -42,18 +42,18 @@ class Bundled(_Record, frozen=True, tag_field="kind", tag="bundled"):
 
 
 class Remote(_Record, frozen=True, kw_only=True, tag_field="kind"):
-    """A file that must be fetched, and how its content becomes ours.
+    """A file that must be fetched, and how to convert it.
 
     Attributes:
-        file: the name under which a mirror holds it.
-        bytes: its size; may be left out only where it was never seen.
+        file: its name on a mirror.
+        bytes: its size; may be missing only if we never downloaded the file.
         sha256: digest of its content.
-        git_blob: digest that git gives it, sha1 of "blob", size and content; for files
-            that could not be downloaded when they were listed.
+        git_blob: git's digest, sha1 of "blob", size and content; for files that could not be
+            downloaded when they were listed.
         format: "native" (safetensors with our variable paths) or the reader in
             ``zoo/weights/convert/``.
-        member: what the reader shall read inside the file.
-        adopt: function of the architecture's file that names the foreign variables as ours.
+        member: the part of the file to read.
+        adopt: function of the model file that renames the foreign variables to ours.
     """
 
     file: FileName
@@ -71,12 +71,13 @@ class Remote(_Record, frozen=True, kw_only=True, tag_field="kind"):
             )
         if (self.format == "native") != (self.adopt is None):
             raise ValueError(
-                f"source {self.file!r}: a foreign format needs `adopt`, the native one has none"
+                f"source {self.file!r}: a foreign format needs `adopt`, the native one must not "
+                "have it"
             )
 
     @property
     def identity(self) -> str:
-        """What the converted file depends on: the source's content and the way it is read."""
+        """Key of the converted file: the digest of the source and how it is read."""
         return " ".join(
             [self.sha256 or f"{self.git_blob}", self.format, self.member, self.adopt or ""]
         )
@@ -90,7 +91,7 @@ class PyPI(Remote, frozen=True, tag="pypi"):
 
 
 class Url(Remote, frozen=True, tag="url"):
-    """A file at an address."""
+    """A file at a URL."""
 
     url: HttpUrl
 
@@ -99,11 +100,11 @@ Source = Bundled | PyPI | Url
 
 
 class Input(_Record, frozen=True):
-    """What a checkpoint listens to.
+    """The input of a checkpoint.
 
     Attributes:
         sample_rate: in Hz.
-        segment: samples that one prediction hears; None if any length will do.
+        segment: length in samples; None for any length.
         description: the features, in words.
     """
 
@@ -123,13 +124,13 @@ class Metric(_Record, frozen=True, kw_only=True):
     """One score of a checkpoint.
 
     Attributes:
-        name: such as "ROC-AUC"; mean over labels unless it says otherwise.
+        name: such as "ROC-AUC"; the mean over labels unless stated otherwise.
         value: between 0 and 1.
         data: the corpus.
-        split: which part of it, by whose list.
-        clips: number of clips scored; None where the source does not say.
+        split: the part of the corpus, and who defined it.
+        clips: number of scored clips; None if the source does not state it.
         kind: "published" by the weights' authors, or "measured" by this project.
-        source: where the number stands, or the command that gave it.
+        source: where the number is published, or the command that measured it.
     """
 
     name: Text
@@ -145,20 +146,20 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
     """One set of trained weights.
 
     Attributes:
-        architecture: the model file that it fits.
-        default: whether the architecture's bare name means this one.
-        options: arguments of the architecture's builder, and "segment", in seconds, and "backend",
-            with its arguments, where they are not the paper's.
-        parameters: how many of its numbers were trained; others are moving averages, constants.
+        architecture: name of the model file.
+        default: whether it is the default checkpoint of the architecture.
+        options: arguments of the architecture's builder; also "segment", in seconds, and
+            "backend", with its arguments, if they differ from the paper's.
+        parameters: number of trained parameters, without moving averages and constants.
         labels: in the order of the network's outputs.
-        sources: where it can be had, in the order in which they are tried.
-        input: what it listens to.
+        sources: where to load it from, in the order of the attempts.
+        input: its sample rate and segment.
         licence: of weights and data.
         authors: who made the weights.
         citation: what to cite when using them.
-        provenance: who trained them on what, and how they got here.
+        provenance: who trained the weights, on which data, and how they were converted.
         status: "verified" against the original, or "not yet loaded" (listed from its description
-            alone).
+            only).
         metrics: published and measured scores.
     """
 
@@ -183,7 +184,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
 
     @property
     def bundled(self) -> tuple[Bundled, ...]:
-        """The sources that travel with the package."""
+        """The sources that are bundled with the package."""
         return tuple(source for source in self.sources if isinstance(source, Bundled))
 
     @property
@@ -193,7 +194,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
 
 
 class Manifest(_Record, frozen=True):
-    """Every checkpoint by its name."""
+    """All checkpoints by name."""
 
     checkpoints: dict[str, Checkpoint]
 
@@ -201,8 +202,8 @@ class Manifest(_Record, frozen=True):
         for name, checkpoint in self.checkpoints.items():
             if name.split(".")[0] != checkpoint.architecture:
                 raise ValueError(
-                    f"checkpoint {name!r} is of architecture {checkpoint.architecture!r}, "
-                    "but its name says otherwise"
+                    f"checkpoint {name!r} has the architecture {checkpoint.architecture!r}, "
+                    "but its name states another one"
                 )
         repeated = _repeated(c.architecture for c in self.checkpoints.values() if c.default)
         if repeated:
@@ -218,10 +219,16 @@ class Manifest(_Record, frozen=True):
             )
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """Return the checkpoint of that name.
+        """Return a checkpoint by name.
+
+        Args:
+            name: such as "pons2017.mtt".
+
+        Returns:
+            Its record.
 
         Raises:
-            UnknownName: if there is none; the message lists those there are.
+            UnknownName: there is no such checkpoint; the message lists all names.
         """
         if name not in self.checkpoints:
             raise UnknownName(
@@ -234,8 +241,11 @@ class Manifest(_Record, frozen=True):
 def load() -> Manifest:
     """Read the project's own manifest, once.
 
+    Returns:
+        The manifest.
+
     Raises:
-        ConfigError: if it is missing or does not fit the schema.
+        ConfigError: it is missing or not valid.
     """
     for folder in (PACKAGE, PACKAGE.parent):
         file = folder / FILE_NAME
@@ -245,7 +255,7 @@ def load() -> Manifest:
 
 
 def bundled_folder() -> Path:
-    """Return where the weights that travel with the package lie: inside it, or in the checkout."""
+    """Return the folder of the bundled weights: in the package, or in the checkout."""
     installed = PACKAGE / "bundled"
     return installed if installed.is_dir() else PACKAGE.parent / "weights"
 
@@ -255,10 +265,13 @@ def parse(content: bytes, origin: str) -> Manifest:
 
     Args:
         content: JSON.
-        origin: where it comes from, for messages.
+        origin: its file name, for messages.
+
+    Returns:
+        The manifest.
 
     Raises:
-        ConfigError: naming the field that does not fit, and why.
+        ConfigError: the content is not valid; the message names the field and the reason.
     """
     where = ""
     try:
@@ -269,17 +282,17 @@ def parse(content: bytes, origin: str) -> Manifest:
             if isinstance(shared := entry.get("labels"), str):
                 if shared not in file.labels:
                     known = ", ".join(file.labels) or "no list"
-                    raise ValueError(f"there are no labels {shared!r}; the manifest has {known}")
+                    raise ValueError(f"there is no label list {shared!r}; the manifest has {known}")
                 entry = {**entry, "labels": file.labels[shared]}
             checkpoints[name] = msgspec.convert(entry, Checkpoint)
         where = ""
         return Manifest(checkpoints=checkpoints)
-    except ValueError as error:  # msgspec's errors are of that kind
+    except ValueError as error:  # msgspec's errors are ValueErrors
         raise ConfigError(f"{origin} is not a valid manifest{where}: {error}") from error
 
 
 class _File(_Record, frozen=True, kw_only=True):
-    """The outline of the JSON file; `labels` holds lists that several checkpoints refer to."""
+    """The structure of the JSON file; several checkpoints may refer to one list of `labels`."""
 
     schema: Literal[1]
     labels: dict[str, tuple[Text, ...]] = {}
