@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--minutes 2 30 120] [--csv OUT.csv]
 
-Each length is tagged in a process of its own, from an MP3 made of noise with a slow swell (what is
-in it does not matter here). The peak must not grow with the length.
+Each length is tagged in a process of its own. The file is an MP3 of noise with a slow swell, since
+its content does not matter here. The peak must not grow with the length.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-# Linux's VmHWM is of this process alone; getrusage counts the memory of whoever started it, too.
+# Linux's VmHWM is of this process alone; getrusage also counts the memory of its parent.
 CODE = """
 import re, sys
 import zoo
@@ -45,8 +45,14 @@ def peak_megabytes(path: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, nargs="+", default=[2, 30, 120])
-    parser.add_argument("--csv", help="write the table here")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        nargs="+",
+        default=[2, 30, 120],
+        help="Lengths of the files. Default: 2 30 120.",
+    )
+    parser.add_argument("--csv", help="The file to write the table to. Default: none.")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -2,9 +2,9 @@
 
     python benchmarks/onsets.py TRACK [--madmom REF/bin/python] [--rounds 5] [--csv OUT.csv]
 
-TRACK is a long real recording. madmom 0.16.1 needs an environment of its own, with a NumPy and a
-Cython of its time; the C files that it brings do not know Python 3.11, and a line gives back a name
-that Python took away:
+TRACK is a long real recording. madmom 0.16.1 needs an environment of its own, with an old NumPy
+and Cython. Its C files do not compile on Python 3.11, so they are made again; the last line
+restores a name that Python removed:
 
     python3.11 -m venv REF
     REF/bin/pip install "numpy==1.23.5" "scipy==1.10.1" "cython<3" "setuptools<60" wheel mido
@@ -14,10 +14,10 @@ that Python took away:
     echo "import collections as c, collections.abc as a; c.MutableSequence = a.MutableSequence" >
         REF/lib/python3.11/site-packages/sitecustomize.py
 
-Each contender lives in a process of its own, is warmed by one run, and then they take turns, from
-the file on disk to times in seconds. madmom computes on one core; so `zoo, one core` stands beside
-it, held on one by the operating system, as madmom and librosa are. Absolute times depend on the
-machine and on who else uses it; the ratio to librosa within a round is what counts.
+Each contender runs in a process of its own and is warmed up by one run. Then they take turns, from
+the file on disk to times in seconds. madmom computes on one core, so `zoo, one core` is compared
+with it; the operating system limits it to one core, as it does madmom and librosa. Absolute times
+depend on the machine and its load; compare the ratios to librosa within a round.
 """
 
 import argparse
@@ -38,12 +38,12 @@ def work():
 
 MADMOM = """
 from madmom.features.onsets import CNNOnsetProcessor, OnsetPeakPickingProcessor
-hear = CNNOnsetProcessor()
+network = CNNOnsetProcessor()
 pick = OnsetPeakPickingProcessor(
     threshold=0.54, smooth=0.05, pre_max=0.01, post_max=0.01, combine=0.03, fps=100
 )
 def work():
-    return pick(hear(sys.argv[1]))
+    return pick(network(sys.argv[1]))
 """
 
 LIBROSA = """
@@ -64,11 +64,13 @@ found = len
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("track")
-    parser.add_argument("--madmom", help="python of madmom's environment")
-    parser.add_argument("--model", default="schluter2014", help="ours")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--csv", help="write the rounds here")
+    parser.add_argument("track", help="A long real recording.")
+    parser.add_argument("--madmom", help="Python of madmom's environment. Default: without madmom.")
+    parser.add_argument(
+        "--model", default="schluter2014", help="Our model to measure. Default: schluter2014."
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="Number of rounds. Default: 5.")
+    parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
     given = parser.parse_args()
     duration = soundfile.info(given.track).duration
     wanted = {

@@ -4,21 +4,20 @@
         [--tensorflow-io TFIO/bin/python] [--csv results/pipeline.csv]
 
 Clips are cut from TRACK (the example by default, repeated), and written as WAV, FLAC, Ogg Vorbis
-and MP3, 44.1 kHz stereo. Heard at 16 kHz mono, in segments of 3 s as pons2017 cuts them, by
+and MP3, 44.1 kHz stereo. They are read at 16 kHz mono, in segments of 3 s as for pons2017, by
 
     librosa          a loop of librosa.load, and slices
     zoo              an epoch of zoo.data.segments, every segment of every clip, in batches of 16
     tensorflow-io    the same of a quarter of the clips, with decoder="tensorflow-io", in an
                      environment of its own: pip install "music-zoo[tensorflow-io]"
     cached           the same as zoo with cache=, from the second epoch on; MP3 only
-    drawn            four random segments of each clip, as in training, from MP3
-    drawn cached     the same with cache=
+    random           four random segments of each clip, as in training, from MP3
+    random cached    the same with cache=
 
-Each lives in a process of its own that may use one core, or two; it is warmed by one epoch, and
-then they take turns. Absolute speeds depend on the machine and on who else uses it; the ratio
-within a round is what counts, and on a busy machine the ratio of processor times. To begin an epoch
-takes the pipeline about .1 s of processor time, which a loop does not need: with few clips it looks
-slower than it is.
+Each runs in a process of its own, on one core or two, and is warmed up by one epoch. Then they take
+turns. Absolute speeds depend on the machine and its load; compare the ratios within a round, and on
+a busy machine the ratios of processor times. The pipeline needs about .1 s of processor time to
+start an epoch, a loop needs none: with few clips the pipeline looks slower than it is.
 """
 
 import argparse
@@ -37,10 +36,10 @@ FORMATS = ("wav", "flac", "ogg", "mp3")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# --- what takes part, each in a process of its own ---
+# --- the contenders, each in a process of its own ---
 
 
-def hear_librosa(paths: list[str], folder: Path):
+def read_librosa(paths: list[str], folder: Path):
     import librosa
 
     def epoch() -> float:
@@ -54,7 +53,7 @@ def hear_librosa(paths: list[str], folder: Path):
     return epoch
 
 
-def hear_zoo(paths: list[str], folder: Path, **options):
+def read_zoo(paths: list[str], folder: Path, **options):
     import zoo
     from zoo import data
 
@@ -68,34 +67,34 @@ def hear_zoo(paths: list[str], folder: Path, **options):
     return epoch
 
 
-def hear_tensorflow_io(paths: list[str], folder: Path):
-    return hear_zoo(paths[::4], folder, decoder="tensorflow-io")
+def read_tensorflow_io(paths: list[str], folder: Path):
+    return read_zoo(paths[::4], folder, decoder="tensorflow-io")
 
 
-def hear_cached(paths: list[str], folder: Path):
-    return hear_zoo(paths, folder, cache=folder / "cache")
+def read_cached(paths: list[str], folder: Path):
+    return read_zoo(paths, folder, cache=folder / "cache")
 
 
-def hear_drawn(paths: list[str], folder: Path):
-    return hear_zoo(paths, folder, training=True, segments=4, seed=0)
+def read_random(paths: list[str], folder: Path):
+    return read_zoo(paths, folder, training=True, segments=4, seed=0)
 
 
-def hear_drawn_cached(paths: list[str], folder: Path):
-    return hear_zoo(paths, folder, training=True, segments=4, seed=0, cache=folder / "cache")
+def read_random_cached(paths: list[str], folder: Path):
+    return read_zoo(paths, folder, training=True, segments=4, seed=0, cache=folder / "cache")
 
 
 CONTENDERS = {
-    "librosa": hear_librosa,
-    "zoo": hear_zoo,
-    "tensorflow-io": hear_tensorflow_io,
-    "cached": hear_cached,
-    "drawn": hear_drawn,
-    "drawn cached": hear_drawn_cached,
+    "librosa": read_librosa,
+    "zoo": read_zoo,
+    "tensorflow-io": read_tensorflow_io,
+    "cached": read_cached,
+    "random": read_random,
+    "random cached": read_random_cached,
 }
 
 
 def serve(name: str, folder: Path) -> None:
-    """Read names of formats, hear an epoch of each; print its seconds, the processor's, heard."""
+    """Read names of formats; print seconds, processor seconds and audio seconds of an epoch."""
     epochs = {}
     for line in sys.stdin:
         suffix = line.strip()
@@ -103,13 +102,13 @@ def serve(name: str, folder: Path) -> None:
             paths = sorted(map(str, folder.glob(f"*.{suffix}")))
             epochs[suffix] = CONTENDERS[name](paths, folder)
         start, work = time.perf_counter(), time.process_time()
-        heard = epochs[suffix]()
+        audio = epochs[suffix]()
         taken = time.perf_counter() - start, time.process_time() - work
-        print(json.dumps([*taken, heard]), flush=True)
+        print(json.dumps([*taken, audio]), flush=True)
 
 
 class Contender:
-    """A process that hears an epoch whenever it is asked to."""
+    """A process that reads an epoch on request."""
 
     def __init__(self, name: str, folder: Path, cores: set[int], python: str = sys.executable):
         command = [python, __file__, "--serve", name, str(folder)]
@@ -124,13 +123,13 @@ class Contender:
         )
 
     def run(self, suffix: str) -> tuple[float, float, float]:
-        """Hear the clips in one format: seconds taken, of all cores, and of audio heard."""
+        """Read the clips in one format: seconds taken, processor seconds, seconds of audio."""
         self.process.stdin.write(suffix + "\n")
         self.process.stdin.flush()
         while line := self.process.stdout.readline():
             if line.startswith("["):
-                seconds, work, heard = json.loads(line)
-                return seconds, work, heard
+                seconds, work, audio = json.loads(line)
+                return seconds, work, audio
         raise SystemExit(f"a contender died:\n{self.process.stderr.read()[-2000:]}")
 
     def stop(self) -> None:
@@ -172,14 +171,14 @@ def measure(contenders: dict[str, Contender], suffix: str, rounds: int, audio: f
     """Let the contenders take turns."""
     speeds: Speeds = {name: [] for name in contenders}
     for name, contender in contenders.items():
-        *_, heard = contender.run(suffix)
+        *_, found = contender.run(suffix)
         expected = audio / 4 if name == "tensorflow-io" else audio
-        if "drawn" not in name and abs(heard - expected) > 0.01 * expected:
-            raise SystemExit(f"{name} heard {heard:.1f} s of {expected:.1f} s in {suffix}")
+        if "random" not in name and abs(found - expected) > 0.01 * expected:
+            raise SystemExit(f"{name} read {found:.1f} s of {suffix}; expected {expected:.1f} s")
     for _ in range(rounds):
         for name, contender in contenders.items():
-            seconds, work, heard = contender.run(suffix)
-            speeds[name].append((heard / seconds, heard / work))
+            seconds, work, found = contender.run(suffix)
+            speeds[name].append((found / seconds, found / work))
     return speeds
 
 
@@ -206,10 +205,10 @@ def report(speeds: Speeds, base: str, suffix: str, cores: int, rows: list[list[s
 
 
 def write_table(rows: list[list[str]], path: str | None) -> None:
-    """Write what was measured so far: it takes minutes, and somebody may stop it."""
+    """Write the rows so far, since the benchmark takes minutes and may be stopped."""
     if path is None:
         return
-    columns = "format,cores,contender,beside,speed,per_core,per_processor_second"
+    columns = "format,cores,contender,compared_with,speed,per_core,per_processor_second"
     for ratio in ("ratio", "processor_ratio"):
         columns += f",{ratio},{ratio}_lowest,{ratio}_highest"
     with open(path, "w", newline="") as file:
@@ -218,12 +217,20 @@ def write_table(rows: list[list[str]], path: str | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sound", type=Path, help="a long recording; the example by default")
-    parser.add_argument("--clips", type=int, default=48, help="a multiple of 4")
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tensorflow-io", metavar="PYTHON", help="python of its environment")
-    parser.add_argument("--csv", help="write the table here")
+    parser.add_argument("--sound", type=Path, help="A long recording. Default: the example.")
+    parser.add_argument(
+        "--clips", type=int, default=48, help="Number of clips, a multiple of 4. Default: 48."
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=30.0, help="Length of a clip. Default: 30."
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="Number of rounds. Default: 5.")
+    parser.add_argument(
+        "--tensorflow-io",
+        metavar="PYTHON",
+        help="Python of tensorflow-io's environment. Default: without tensorflow-io.",
+    )
+    parser.add_argument("--csv", help="The file to write the table to. Default: none.")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -250,7 +257,7 @@ def main() -> None:
                 speeds = measure(loops, suffix, arguments.rounds, audio)
                 report(speeds, "librosa", suffix, cores, rows)
                 write_table(rows, arguments.csv)
-            for pair in (("zoo", "cached"), ("drawn", "drawn cached")):
+            for pair in (("zoo", "cached"), ("random", "random cached")):
                 both = {n: loops.get(n) or Contender(n, folder, may) for n in pair}
                 loops |= both
                 speeds = measure(both, "mp3", arguments.rounds, audio)

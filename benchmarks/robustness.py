@@ -1,23 +1,23 @@
-"""What a tagger's scores lose when the sound is worse, or a little different.
+"""Measure how much a tagger's scores change when the sound is worse, or a little different.
 
     python recipes/genre_test/fetch.py FOLDER
     python benchmarks/robustness.py FOLDER WORK
     python benchmarks/robustness.py FOLDER WORK --models pons2017.mtt zhu2016.zoo
 
-The middle 30 s of each of the 80 tracks of the public genre test set (what is weak about it stands
-in recipes/genre_test/tracks.py), as they are and
+The middle 30 s of each of the 80 tracks of the public genre test set (recipes/genre_test/tracks.py
+lists its weaknesses), unchanged and
 
     MP3 64 kbit/s     encoded and decoded again, stereo
     -12 dB            softer
     left channel      mono from one channel, instead of the mean of both
-    8 kHz band        nothing above 8 kHz: resampled to 16 kHz and back; what listens at 16 kHz or
-                      less hears no difference
-    +1 semitone       pitch only, by librosa's phase vocoder, which smears a little by itself
+    8 kHz band        nothing above 8 kHz: resampled to 16 kHz and back; this changes nothing
+                      for models at 16 kHz or less
+    +1 semitone       pitch only, by librosa's phase vocoder, which itself smears a little
 
-Two numbers of each: the mean ROC-AUC of the four genres that all checkpoints know, with intervals
-of 95 % over 1,000 resamples of the artists; and how much the scores of all tags move on average
-from those of the sound as it is. Writes results/robustness.csv, model by model; the rows of models
-that it is not given stay. The changed sounds stay in WORK (3.6 GB).
+Two numbers of each: the mean ROC-AUC of the four genres that all checkpoints have, with intervals
+of 95 % over 1,000 resamples of the artists; and the mean absolute difference of the scores of all
+tags from those of the unchanged sound. Writes results/robustness.csv, model by model; the rows of
+other models stay. The changed sounds stay in WORK (3.6 GB).
 """
 
 import argparse
@@ -46,15 +46,15 @@ import tracks
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 SECONDS = 30.0
-# What libsndfile calls the compression of MP3 with a constant rate: from 320 kbit/s down to 32.
+# libsndfile's compression level of MP3 with a constant rate goes from 320 kbit/s down to 32.
 MP3 = {"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": (320 - 64) / (320 - 32)}
 WAV = {"format": "WAV", "subtype": "FLOAT"}
-HEADER = ("model", "change", "clips", "artists", "ROC-AUC", "low", "high", "less than as it is",
+HEADER = ("model", "change", "clips", "artists", "ROC-AUC", "low", "high", "drop from unchanged",
           "mean absolute difference of scores")  # fmt: skip
 
 
 def band(sound: np.ndarray, rate: int) -> np.ndarray:
-    """Return a sound (samples, channels) without what is above 8 kHz."""
+    """Return a sound (samples, channels) without frequencies above 8 kHz."""
     return soxr.resample(soxr.resample(sound, rate, 16000), 16000, rate)
 
 
@@ -64,7 +64,7 @@ def semitone(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 CHANGES: dict[str, tuple[Callable[[np.ndarray, int], np.ndarray], dict]] = {
-    "as it is": (lambda sound, rate: sound, WAV),
+    "unchanged": (lambda sound, rate: sound, WAV),
     "MP3 64 kbit/s": (lambda sound, rate: sound, MP3),
     "-12 dB": (lambda sound, rate: sound * 10 ** (-12 / 20), WAV),
     "left channel": (lambda sound, rate: sound[:, 0], WAV),
@@ -74,7 +74,7 @@ CHANGES: dict[str, tuple[Callable[[np.ndarray, int], np.ndarray], dict]] = {
 
 
 def changed(whole: Corpus, change: str, work: Path) -> Corpus:
-    """Return the corpus with the middle of each track, changed; makes the files that are absent."""
+    """Return the corpus with the middle of each track, changed; make missing files."""
     make, form = CHANGES[change]
     folder = work / change.replace(" ", "_").replace("/", "_")
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,13 +100,13 @@ def rows(name: str, corpora: dict[str, Corpus]) -> list[list[str]]:
     reference: np.ndarray | None = None
     first = 0.0
     for change, corpus in progress(corpora.items(), name):
-        heard = scores.predict(model, corpus)
+        predicted = scores.predict(model, corpus)
         tags = scores.matched(name, model.labels, corpus)
-        result = of_tags(model, corpus, tags, heard, bootstrap=1000, seed=0)
+        result = of_tags(model, corpus, tags, predicted, bootstrap=1000, seed=0)
         auc = result.metrics["ROC-AUC"]
         if reference is None:
-            reference, first = heard.values, auc.value
-        moved = float(np.abs(heard.values - reference).mean())
+            reference, first = predicted.values, auc.value
+        moved = float(np.abs(predicted.values - reference).mean())
         numbers = [f"{value:.4f}" for value in (*auc, first - auc.value, moved)]
         lines.append([name, change, str(result.clips), str(result.groups), *numbers])
     return lines
@@ -114,9 +114,13 @@ def rows(name: str, corpora: dict[str, Corpus]) -> list[list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that recipes/genre_test/fetch.py filled")
-    parser.add_argument("work", type=Path, help="where changed sounds go")
-    parser.add_argument("--models", nargs="+", help="by default all that know the genres")
+    parser.add_argument(
+        "folder", type=Path, help="The folder that recipes/genre_test/fetch.py filled."
+    )
+    parser.add_argument("work", type=Path, help="The folder to write changed sounds to.")
+    parser.add_argument(
+        "--models", nargs="+", help="Checkpoints to measure. Default: all that have the genres."
+    )
     given = parser.parse_args()
     whole = genre_test.only(tracks.corpus(given.folder), tracks.GENRES[1:])
     corpora = {change: changed(whole, change, given.work) for change in CHANGES}

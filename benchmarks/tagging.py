@@ -2,17 +2,17 @@
 
     python benchmarks/tagging.py TRACK --reference REF/bin/python [--rounds 7] [--csv OUT.csv]
 
-TRACK is a long real recording. REF is the original's own environment, since it runs on old versions
-only:
+TRACK is a long real recording. REF is an environment for the original, since it runs only with old
+versions:
 
     python3.11 -m venv REF
     REF/bin/pip install tensorflow-cpu==2.15.1 librosa==0.10.2 soundfile
     REF/bin/pip install --no-deps musicnn==0.1.0
 
-Each contender lives in a process of its own, is warmed by one run, and then they take turns, from
-the file on disk to the ten best tags. Absolute times depend on the machine and on who else uses it;
-the ratio within a round is what counts. The last lines compare with what the machine could do: the
-network's multiplications at the speed of its best matrix product.
+Each contender runs in a process of its own and is warmed up by one run. Then they take turns, from
+the file on disk to the ten best tags. Absolute times depend on the machine and its load; compare
+the ratios within a round. The last lines compare with the limit of the machine: the network's
+multiplications at the speed of its best matrix product.
 """
 
 import argparse
@@ -79,10 +79,10 @@ print(error.max(), error.mean(), np.abs(grams[1].mean() - grams[0].mean()).max()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("track")
-    parser.add_argument("--reference", required=True, help="python of the original's environment")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--csv", help="write the rounds here")
+    parser.add_argument("track", help="A long real recording.")
+    parser.add_argument("--reference", required=True, help="Python of the original's environment.")
+    parser.add_argument("--rounds", type=int, default=7, help="Number of rounds. Default: 7.")
+    parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
     arguments = parser.parse_args()
 
     import soundfile

@@ -1,22 +1,22 @@
-"""Training steps a second, and whether the pipeline starves the device.
+"""Training steps a second, and whether the pipeline keeps up with the device.
 
     python benchmarks/training.py
     python benchmarks/training.py --backend jax --networks pons2017 choi2016 --seconds 20
 
-It takes turns, for some seconds each, and as many rounds as one wants, between
+It takes turns, for `--seconds` each and `--rounds` rounds, between
 
-    memory     training on one batch that is repeated: what the device can do
+    memory     training on one repeated batch: the limit of the device
     MP3        training on random segments of MP3 files through zoo.data.dataset
     shards     the same from its cache of decoded sounds, which is filled before
-    MP3 alone, shards alone    nothing but the pipeline: what it could feed
+    MP3 alone, shards alone    only the pipeline: its own limit
 
 for each network in float32 and in mixed_bfloat16. Where MP3 or shards are as fast as memory, the
-pipeline keeps up; the ratio within a round is what counts, for absolute times depend on the machine
-and on who else uses it. On a processor pipeline and network share the cores, so some of the
+pipeline keeps up. Compare the ratios within a round, since absolute times depend on the machine and
+its load. On a processor pipeline and network share the cores, so some of the
 difference is the decoding itself.
 
 Each network trains in a process of its own with `fit`, Adam and binary cross-entropy on 50 labels,
-or as many as the sounds have. The first steps of a turn, in which the pipeline starts, do not
+or as many as the data set has. The first steps of a turn, in which the pipeline starts, do not
 count. The sounds are --data, as `zoo train` takes it, whatever their format; or else 48 MP3 files
 of 30 s that it makes: tones in noise, 44.1 kHz, stereo.
 
@@ -124,7 +124,7 @@ class Clock:
         return self.seconds >= self.limit
 
     def callback(self):
-        """Return what makes `fit` count with this clock, and stop."""
+        """Return a callback that counts steps of `fit` with this clock, and stops it."""
         import keras
 
         class Stop(keras.callbacks.Callback):
@@ -163,11 +163,11 @@ def work(job: dict) -> None:
         print(json.dumps(worker.turn(line.strip(), job["seconds"])), flush=True)
 
 
-# --- the process that asks ---
+# --- the process that measures ---
 
 
 class Contender:
-    """A process with a network, that trains whenever it is asked to."""
+    """A process with a network that trains on request."""
 
     def __init__(self, backend: str, job: dict):
         self.process = subprocess.Popen(
@@ -181,14 +181,16 @@ class Contender:
         self.device = self.answer()
 
     def answer(self):
-        """Return what it says next."""
+        """Return its next line of JSON."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             try:
                 return json.loads(line)
             except json.JSONDecodeError:
                 continue  # a greeting of some library
-        raise SystemExit(f"it died: {' '.join(self.process.args)}; run this by hand to see why")
+        raise SystemExit(
+            f"a process ended: {' '.join(self.process.args)}. To see why, run this command by hand."
+        )
 
     def turn(self, source: str) -> float:
         """Return steps a second."""
@@ -242,7 +244,7 @@ def measure(network: str, data: str, caches: Path, arguments: argparse.Namespace
         for policy, contender in contenders.items():
             for source in sources:
                 if source in ALONE and policy != arguments.policies[0]:
-                    continue  # the pipeline does not know of it
+                    continue  # the pipeline is the same with each policy
                 rate = contender.turn(source)
                 if number:
                     where = [number, arguments.backend, contender.device, network, policy]
@@ -253,7 +255,7 @@ def measure(network: str, data: str, caches: Path, arguments: argparse.Namespace
 
 
 def report(network: str, rows: list[list]) -> None:
-    """Print medians and ranges, and how much of the device's speed each source leaves."""
+    """Print medians and ranges, and each source's share of the speed from memory."""
     print(f"\n{network}: {rows[0][1]} on {rows[0][2]}, batches of {rows[0][5]}")
     print(f"{'':<16}{'':<14}{'steps a second, median and range':<36}of memory, in the same round")
     rates = {(row[0], row[4], row[6]): float(row[7]) for row in rows}
@@ -271,15 +273,40 @@ def spread(values: list[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
-    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME[,OPTION=VALUE...]")
-    parser.add_argument("--policies", nargs="+", default=POLICIES)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=10, help="of a turn")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--data", help="such as a folder with classes, or mtat:FOLDER#train")
-    parser.add_argument("--no-shards", dest="shards", action="store_false")
-    parser.add_argument("--csv", help="write the rounds here")
+    parser.add_argument(
+        "--backend",
+        default="tensorflow",
+        choices=["tensorflow", "jax", "torch"],
+        help="The backend of Keras. Default: tensorflow.",
+    )
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        default=NETWORKS,
+        metavar="NAME[,OPTION=VALUE...]",
+        help=f"Networks to train. Default: {' '.join(NETWORKS)}.",
+    )
+    parser.add_argument(
+        "--policies",
+        nargs="+",
+        default=POLICIES,
+        help=f"Dtype policies. Default: {' '.join(POLICIES)}.",
+    )
+    parser.add_argument("--batch-size", type=int, default=16, help="Batch size. Default: 16.")
+    parser.add_argument("--seconds", type=float, default=10, help="Length of a turn. Default: 10.")
+    parser.add_argument("--rounds", type=int, default=5, help="Number of rounds. Default: 5.")
+    parser.add_argument(
+        "--data",
+        help="Data set, such as a folder with classes, or mtat:FOLDER#train. Default: MP3 files "
+        "that are made here.",
+    )
+    parser.add_argument(
+        "--no-shards",
+        dest="shards",
+        action="store_false",
+        help="Leave the cache of decoded sounds out. Default: it is measured too.",
+    )
+    parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:

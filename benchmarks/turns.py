@@ -1,4 +1,4 @@
-"""What benchmarks share that let programs take turns, each in a process of its own."""
+"""Shared by the benchmarks in which programs take turns, each in a process of its own."""
 
 import json
 import statistics
@@ -16,15 +16,15 @@ for line in sys.stdin:
 
 
 class Contender:
-    """A process that does its work whenever it is asked to."""
+    """A process that does its work on request."""
 
     def __init__(self, python: str, code: str, *arguments: str):
         """Start it.
 
         Args:
-            python: which one.
-            code: defines `work()`, and `found(result)`, what is to be told of its result.
-            arguments: of the code.
+            python: path of the interpreter.
+            code: defines `work()`, and `found(result)`, which turns its result into JSON.
+            arguments: command-line arguments of the code.
         """
         self.process = subprocess.Popen(
             [python, "-c", code + LOOP, *arguments],
@@ -35,7 +35,7 @@ class Contender:
         )
 
     def run(self) -> tuple[float, Any]:
-        """Work once: seconds, and what was found."""
+        """Work once; return seconds and the result."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("go\n")

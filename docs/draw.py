@@ -1,7 +1,7 @@
-"""Pictures of the first layer's filters, to scale, on the sound that they see.
+"""Figures of the first layer's filters, to scale, on their input.
 
-`generate.py` calls `picture`. The shapes are those of an architecture's `CARD`. Behind them is the
-example clip: its waveform, or the spectrogram that the network itself computes of it.
+`generate.py` calls `picture`. The shapes are those of an architecture's `CARD`. The background
+is the example clip: its waveform, or the spectrogram that the network computes from it.
 """
 
 import importlib
@@ -58,7 +58,7 @@ def picture(a: Architecture, path: Path) -> None:
 
 
 def different(variants: dict[str, Variant]) -> dict[str, Variant]:
-    """Return those whose shapes do not occur in one before."""
+    """Return the variants whose filter shapes differ from those of all variants before."""
     found: dict[tuple, tuple[str, Variant]] = {}
     for name, v in variants.items():
         shapes = tuple(shape[:2] for shape in v.filters), tuple(v.over_mean)
@@ -66,17 +66,17 @@ def different(variants: dict[str, Variant]) -> dict[str, Variant]:
     return dict(found.values())
 
 
-# --- what is behind ---
+# --- the background ---
 
 
 def sound(v: Variant) -> np.ndarray:
-    """Return as much of the example clip as a network hears at once, (samples,)."""
+    """Return as much of the example clip as a network's segment has, (samples,)."""
     start = round(START * v.sample_rate)
     return audio.load(CLIP, v.sample_rate)[start : start + v.segment]
 
 
 def spectrogram(module: ModuleType, v: Variant, waveform: np.ndarray) -> np.ndarray:
-    """Return what a network computes of a waveform as grey values, 0 to 1: (frames, bands)."""
+    """Return a network's spectrogram of a waveform as grey values, 0 to 1: (frames, bands)."""
     x = keras.Input((len(waveform),))
     features = keras.Model(x, module.frontend(x, **v.options)["features"])(waveform[None])
     image = keras.ops.convert_to_numpy(features)[0]
@@ -104,7 +104,7 @@ def show(axes: Axes, image: np.ndarray, plane: tuple[int, int], first: int, fram
 
 
 def magnify(whole: Axes, part: Axes) -> None:
-    """Mark in the whole what the part beside it shows."""
+    """Mark the part in the whole."""
     (left, right), (bottom, top) = part.get_xlim(), part.get_ylim()
     low, high = whole.get_ylim()
     margin = 0.04 * (high - low)
@@ -151,7 +151,7 @@ def on_spectrogram(row: SubFigure, v: Variant, image: np.ndarray) -> None:
 
 
 def shown(v: Variant, plane: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return what part of the plane shows the filters well: left, bottom, width, height."""
+    """Return a part of the plane that fits the filters: left, bottom, width, height."""
     frames, bands = plane
     if frames <= WHOLE:
         return 0, 0, frames, bands
@@ -166,7 +166,7 @@ def place(axes: Axes, filters: list[tuple[int, int, int]]) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     width, height = right - left, top - bottom
     gap = 0.008 * width
-    room = width * (0.085 if width < WHOLE * 0.7 else 0.12)  # for what is written beside one
+    room = width * (0.085 if width < WHOLE * 0.7 else 0.12)  # for the text beside a filter
     x = left + 2 * gap
     upright = [shape for shape in filters if shape[0] <= max(shape[1], FEW)]
     long = [shape for shape in filters if shape not in upright]
@@ -187,7 +187,7 @@ def place(axes: Axes, filters: list[tuple[int, int, int]]) -> None:
 
 
 def over_mean(axes: Axes, v: Variant, mean: np.ndarray) -> None:
-    """Draw filters that see the mean of all bands as bars, on the course of that mean."""
+    """Draw filters on the mean of all bands as bars, on the curve of that mean."""
     high, width = len(v.over_mean), len(mean)
     axes.set(xlim=(0, width), ylim=(0, high), xticks=[], yticks=[], ylabel=f"mean of\n{v.bands}")
     curve = high * (mean - mean.min()) / np.ptp(mean)
@@ -206,7 +206,7 @@ def rectangle(axes: Axes, corner, width: float, height: float, colour: str, **st
 
 
 def note(axes: Axes, x: float, y: float, text: str, colour: str, va: str = "bottom") -> None:
-    """Write what a filter is."""
+    """Write a filter's label."""
     paper = {"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.5}
     axes.text(x, y, text, color=colour, va=va, linespacing=1.3, zorder=4, bbox=paper)
 
@@ -215,7 +215,7 @@ def note(axes: Axes, x: float, y: float, text: str, colour: str, va: str = "bott
 
 
 def on_waveform(row: SubFigure, v: Variant, waveform: np.ndarray) -> None:
-    """Draw the whole segment, and beside it as many samples as show the filters well."""
+    """Draw the whole segment, and beside it enough samples to show the filters."""
     whole, part = row.subplots(1, 2, width_ratios=SHARES)
     limit = 1.05 * np.abs(waveform).max()
     peaks = np.abs(waveform[: len(waveform) // 300 * 300]).reshape(300, -1).max(axis=1)
@@ -224,7 +224,7 @@ def on_waveform(row: SubFigure, v: Variant, waveform: np.ndarray) -> None:
     whole.set(xlim=(0, len(waveform)), ylim=(-limit, limit), xticks=[], yticks=[])
     whole.set_xlabel(f"{v.segment:,} samples, {v.segment / v.sample_rate:.1f} s")
 
-    room = 0.22  # of the width, for what is written above a filter
+    room = 0.22  # of the width, for the text above a filter
     last, stride, _ = v.filters[-1]
     samples = round((last + 2.3 * stride) / (0.97 - room * (len(v.filters) - 1)))
     samples = max(samples, 30)

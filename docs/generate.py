@@ -3,9 +3,9 @@
     python docs/generate.py
 
 Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
-of the CSV files in results/ that stand in README's tables; `tests/test_docs.py` compares. Half a
-minute on a CPU, most of it for the spectrograms behind the filters; `python docs/generate.py text`
-leaves the pictures as they are.
+of the CSV files in results/ that README's tables use. `tests/test_docs.py` checks that it was run.
+It takes half a minute on a CPU, most of it for the spectrograms behind the filters; `python
+docs/generate.py text` leaves the figures as they are.
 """
 
 import csv
@@ -28,9 +28,9 @@ MADE = "<!-- Written by docs/generate.py from the models' cards: change those, a
 
 REVIEW = """\
 Jordi Pons' review, "Deep learning architectures for music audio classification: a personal
-(re)view", sorts convolutional networks by two questions about the first layer: does it see a
+(re)view", sorts convolutional networks by two questions about the first layer: is its input a
 waveform or a spectrogram, and how much knowledge of audio is in the shape of its filters? A third
-question is how the back-end makes one vector of a clip. This is its grid, with what the zoo has."""
+question is how the back-end makes one vector of a clip. This is its grid, with our networks."""
 
 REMARKS = """\
 - A paper's other networks may belong elsewhere: `variant="waveform"` of pons2017 has minimal
@@ -47,15 +47,15 @@ A paper's own back-end is the default. `zoo.build(name, labels, backend="attenti
 these behind any front-end; one of fixed length needs `segment=seconds` too."""
 
 COMPARE = """\
-An architecture's bare name means the checkpoint in bold. Each page says on which part of the data
-a score was taken, and where it stands; only scores on the same part compare. On MagnaTagATune some
-papers test on all clips and some leave out those without any of the 50 tags, which alone lifts
-PR-AUC from about .38 to about .45. `zoo list`, `zoo list --taxonomy` and `zoo info NAME` show the
-same on the command line."""
+An architecture's bare name loads the checkpoint in bold. Each page says on which part of the data
+a score was measured, and its source; only scores on the same part can be compared. On MagnaTagATune
+some papers test on all clips and some leave out those without any of the 50 tags, which alone
+raises PR-AUC from about .38 to about .45. `zoo list`, `zoo list --taxonomy` and `zoo info NAME`
+show the same on the command line."""
 
 STAGES = """\
-`model.stage(name)` gives the network up to a stage, `model.embed(audio, stage=name)` what it says
-of a sound. Shapes are those of the default network, where nothing else is said."""
+`model.stage(name)` gives the network up to a stage, `model.embed(audio, stage=name)` its
+output for a sound. Shapes are those of the default network, unless the table says otherwise."""
 
 
 # --- the index ---
@@ -83,11 +83,11 @@ def index() -> str:
         ),
         "## All of them",
         table(
-            ("", "year", "task", "input", "heard at once", "trained parameters", "checkpoints"),
+            ("", "year", "task", "input", "segment", "trained parameters", "checkpoints"),
             map(architecture_row, names),
         ),
-        "Heard at once, and parameters: of the default network, with as many labels as its page "
-        "says.",
+        "Segment and parameters are those of the default network, with the number of labels on its "
+        "page.",
         "## Checkpoints",
         table(
             ("", "licence of the weights", "status", "published", "measured", "data"),
@@ -126,15 +126,24 @@ def back_ends(names: Iterable[str]) -> Iterable[tuple[str, ...]]:
 
 
 def architecture_row(name: str) -> tuple[str, ...]:
-    """Return what the index says of an architecture."""
+    """Return an architecture's row in the index."""
     card = lookup.info(name)
     a, (default, *_) = card.architecture, card.architecture.variants.values()
+    length = segment_length(default)
     own = f"{len(card.checkpoints)}" if card.checkpoints else ""
-    return link(name), str(a.year), a.task, a.input, hears(default), f"{default.parameters:,}", own
+    return (
+        link(name),
+        str(a.year),
+        a.task,
+        a.input,
+        length,
+        f"{default.parameters:,}",
+        own,
+    )
 
 
 def checkpoint_rows(name: str) -> Iterable[tuple[str, ...]]:
-    """Yield what the index says of a checkpoint: a row for each part of data, or one."""
+    """Yield a checkpoint's rows in the index: one for each part of data, or one."""
     checkpoint = lookup.info(name).checkpoints[name]
     label = f"[{name}](models/{checkpoint.architecture}.md#{anchor(name)})"
     label = f"**{label}**" if checkpoint.default else label
@@ -173,7 +182,7 @@ def page(name: str) -> str:
         "## Networks",
         f"Trained parameters with {text.plural(a.labels, 'label')}.",
         table(
-            ("", "`zoo.build(...)`", "sample rate", "heard at once", "parameters", "first layer"),
+            ("", "`zoo.build(...)`", "sample rate", "segment", "parameters", "first layer"),
             ((variant, *variant_row(v)) for variant, v in a.variants.items()),
         ),
         "## Options",
@@ -181,15 +190,15 @@ def page(name: str) -> str:
         option_table(functions),
         "## Stages",
         STAGES,
-        table(("stage", "what it is"), ((f"`{stage}`", what) for stage, what in a.stages.items())),
+        table(("stage", "meaning"), ((f"`{stage}`", what) for stage, what in a.stages.items())),
         "## Use",
         usage(name, a, next(iter(card.checkpoints), None)),
         "## Checkpoints",
         *(
             [checkpoint_part(key, c) for key, c in card.checkpoints.items()]
-            or ["None: the zoo knows no published weights that it may hold or fetch."]
+            or ["None: there are no published weights that the zoo may distribute or fetch."]
         ),
-        "## What the numbers rest on",
+        "## Sources of the numbers",
         f"From the top of [zoo/models/{name}.py](../../zoo/models/{name}.py).",
         f"```text\n{rest}\n```",
     )
@@ -204,14 +213,14 @@ def docstring(content: str) -> tuple[str, str]:
 
 
 def caption(a: Architecture) -> str:
-    """Return what to know when looking at the picture."""
-    said = "To scale: the filters of the first layer, on the example clip as the networks see it."
+    """Return the caption of the figure."""
+    words = "To scale: the filters of the first layer, on the networks' input for the example clip."
     if any(v.plane is None for v in a.variants.values()):
-        said += " Dashed: the next positions of a filter."
+        words += " Dashed: the next positions of a filter."
     for bands, plane in {v.bands: v.plane for v in a.variants.values() if v.plane}.items():
         if bands != "bands":
-            said += f" Drawn is the spectrogram before it is reduced to {plane[1]} {bands}."
-    return f"*{said}*"
+            words += f" It shows the spectrogram before it is reduced to {plane[1]} {bands}."
+    return f"*{words}*"
 
 
 def facts(a: Architecture) -> Iterable[tuple[str, str]]:
@@ -222,19 +231,19 @@ def facts(a: Architecture) -> Iterable[tuple[str, str]]:
     yield "filters", a.filters
     yield "back-end", f"[{a.backend}](../index.md#{a.backend}); {cards.length(a)}"
     if a.notes:
-        yield "to know", a.notes
+        yield "notes", a.notes
 
 
 def variant_row(v: Variant) -> tuple[str, ...]:
-    """Return what a page says of one of the networks, after its name."""
+    """Return a network's row in a page, after its name."""
     options = f"`{cards.options(v)}`" if v.options else "default"
     shapes = cards.filters(v)
     if v.plane is not None:
         shapes += f" (frames x {v.bands}, of {v.plane[0]} x {v.plane[1]})"
-    return options, f"{v.sample_rate:,} Hz", hears(v), f"{v.parameters:,}", shapes
+    return options, f"{v.sample_rate:,} Hz", segment_length(v), f"{v.parameters:,}", shapes
 
 
-def hears(v: Variant) -> str:
+def segment_length(v: Variant) -> str:
     """Return the length of a segment."""
     return f"{cards.seconds(v.segment, v.sample_rate)} s"
 
@@ -272,7 +281,7 @@ def checkpoint_part(name: str, c: Checkpoint) -> str:
     head = ("score", "published", "measured", "data", "part", "clips", "source")
     return document(
         f"### {name}",
-        f"What `{c.architecture}` alone means." if c.default else "",
+        f"The default of `{c.architecture}`." if c.default else "",
         table(("", ""), (row for row in rows if row[1])),
         table(head, scores) if scores else "No score is published for these weights.",
         f"<details><summary>{text.plural(len(c.labels), 'label')}, in the order of the output"
@@ -290,16 +299,16 @@ def values(kinds: dict) -> tuple[str, str]:
 
 def clips(kinds: dict) -> str:
     """Return how many clips were scored."""
-    return next((f"{m.clips:,}" for m in kinds.values() if m.clips), "not said")
+    return next((f"{m.clips:,}" for m in kinds.values() if m.clips), "not given")
 
 
 def sources(kinds: dict) -> str:
-    """Return where the values stand."""
+    """Return the sources of the values."""
     return "; ".join(dict.fromkeys(m.source for m in kinds.values()))
 
 
 def origin(source: Source) -> str:
-    """Return where a file of weights can be had."""
+    """Return the place of a weight file."""
     if isinstance(source, Bundled):
         return "the package itself"
     if isinstance(source, PyPI):
@@ -311,25 +320,26 @@ def origin(source: Source) -> str:
 
 
 def option_table(functions: list[Callable]) -> str:
-    """Return a table of the keyword-only arguments of functions, with what their docstrings say."""
+    """Return a table of the keyword-only arguments of functions, from their docstrings."""
     rows: dict[str, tuple[str, str, str]] = {}
     for function in functions:
-        said = arguments(function)
+        described = arguments(function)
         for p in inspect.signature(function).parameters.values():
             if p.kind is p.KEYWORD_ONLY and (p.name not in rows or not rows[p.name][2]):
-                meaning = said.get(p.name, "")
+                meaning = described.get(p.name, "")
                 meaning = "" if meaning.startswith("as in ") else meaning
                 rows[p.name] = (f"`{p.name}`", f"`{p.default!r}`", meaning)
-    return table(("option", "default", "what it is"), rows.values()) if rows else "None."
+    return table(("option", "default", "meaning"), rows.values()) if rows else "None."
 
 
 def arguments(function: Callable) -> dict[str, str]:
-    """Return what a function's docstring says of each argument."""
+    """Return the description of each argument in a function's docstring."""
     _, _, section = (inspect.getdoc(function) or "").partition("Args:\n")
     found = re.findall(r"^    \*{0,2}(\w+): (.+(?:\n {5,}.+)*)", section.split("\n\n")[0], re.M)
-    below = "[below](#what-the-numbers-rest-on)"
+    below = "[below](#sources-of-the-numbers)"
     return {
-        name: " ".join(said.split()).replace("the top of this file", below) for name, said in found
+        name: " ".join(words.split()).replace("the top of this file", below)
+        for name, words in found
     }
 
 
@@ -367,9 +377,9 @@ def anchor(heading: str) -> str:
 
 
 def models() -> str:
-    """Return the checkpoints, with what was published and what was measured in separate columns."""
+    """Return the checkpoints, with published and measured scores in separate columns."""
     genres, students = result("genre_test"), result("distillation")
-    heard = {row["checkpoint"]: row for row in genres if row["genre"] == "mean of 4 genres"}
+    by_genre = {row["checkpoint"]: row for row in genres if row["genre"] == "mean of 4 genres"}
     follows = {row["model"]: row for row in students if row["split"] == "test"}
     rows = []
     for name, checkpoint in manifest.load().checkpoints.items():
@@ -383,7 +393,7 @@ def models() -> str:
             for m in checkpoint.metrics
             if (m.name, m.kind) == ("ROC-AUC", "published")
         )
-        row = heard.get(name, {})
+        row = by_genre.get(name, {})
         measured = ""
         if row.get("ROC-AUC"):
             value, low, high = (float(row[f"ROC-AUC{end}"]) for end in ("", " low", " high"))
@@ -424,7 +434,7 @@ def onset_scores() -> str:
 
 
 def readme() -> str:
-    """Return README with its tables brought up to date."""
+    """Return README with updated tables."""
     content = README.read_text(encoding="utf-8")
     for name, make in (("models", models), ("onsets", onset_scores)):
         before, begin, rest = content.partition(BEGIN.format(name))
@@ -433,7 +443,7 @@ def readme() -> str:
     return content
 
 
-# --- what the command does ---
+# --- the command ---
 
 
 def pages() -> dict[Path, str]:

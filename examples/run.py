@@ -1,8 +1,8 @@
 """Execute the notebooks of this folder, as a reader would: each in a fresh kernel, top to bottom.
 
     python examples/run.py              # all of them; fails on the first error, changes nothing
-    python examples/run.py 2_features   # those whose names begin so
-    python examples/run.py --write      # and keep the outputs in the files
+    python examples/run.py 2_features   # those whose names begin with this
+    python examples/run.py --write      # also write the outputs to the files
 
 It needs the extra `notebooks`: `pip install '.[notebooks]'`. Less than five minutes on two cores.
 """
@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 300  # seconds for one cell
-# What TensorFlow says at its import, before anyone can tell it not to, and of its own retracing.
+# Messages of TensorFlow at import, before its log level can be set, and on retracing.
 CHATTER = re.compile(
     r"^(WARNING: All log messages before absl|[IW]\d+ [\d:.]+ |WARNING:tensorflow:\d+ out of).*\n?",
     re.MULTILINE,
@@ -47,7 +47,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
-    """Take TensorFlow's chatter out of an output; None if nothing else is in it."""
+    """Remove TensorFlow's messages from an output; return None if nothing is left."""
     if output.output_type == "stream":
         output.text = CHATTER.sub("", output.text)
         return output if output.text.strip() else None
@@ -55,10 +55,19 @@ def tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 
 
 def main() -> None:
-    """Read the command line, execute, say how long each took."""
+    """Read the command line, execute the notebooks, print the time of each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=[""], help="how their names begin")
-    parser.add_argument("--write", action="store_true", help="keep the outputs")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        default=[""],
+        help="Execute only notebooks whose names begin with one of these. Default: all.",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="Write the outputs to the notebooks. Default: they stay as they are.",
+    )
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of TensorFlow, errors alone
     paths = [p for p in sorted(HERE.glob("*.ipynb")) if p.name.startswith(tuple(arguments.names))]

@@ -1,11 +1,11 @@
-"""Build the weight files that travel with the package from those that their authors published.
+"""Build the bundled weight files from those that their authors published.
 
     python recipes/bundle.py pons2017.mtt
 
 For each name, the checkpoint's published file is fetched (or taken from `ZOO_MIRROR`), verified and
 converted; `weights/NAME.safetensors` is written, and the size and sha256 of the bundled source in
-`weights_manifest.json` are brought up to date. The same source gives the same bytes, so that
-anybody can check what we ship. Takes some seconds and the download (musicnn's wheel: 29 MB).
+`weights_manifest.json` are updated. The same source gives the same bytes, so that
+anybody can check the bundled file. Takes some seconds and the download (musicnn's wheel: 29 MB).
 """
 
 import argparse
@@ -33,7 +33,9 @@ AUTHORS = ["The zoo's authors"]  # of our own weights
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("names", metavar="NAME", nargs="+", help="such as pons2017.mtt")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="+", help="Names of checkpoints, such as pons2017.mtt."
+    )
     for name in parser.parse_args().names:
         bundle(name)
 
@@ -41,7 +43,7 @@ def main() -> None:
 def bundle(name: str) -> None:
     """Write the file of one checkpoint and describe it in the manifest."""
     file = CHECKOUT / "weights" / f"{name}.safetensors"
-    with tempfile.TemporaryDirectory() as fresh:  # not the user's cache: convert anew
+    with tempfile.TemporaryDirectory() as fresh:  # not the user's cache: convert again
         os.environ[cache.VARIABLE] = fresh
         shutil.copyfile(fetch.path(name, published_only(name)), file)
     source = described(file)
@@ -51,13 +53,14 @@ def bundle(name: str) -> None:
 
 
 def publish(model: zoo.AudioModel, name: str, entry: dict, default: bool = True) -> None:
-    """Bundle a network of our own, as the default of its architecture if nothing else is said.
+    """Bundle a network of our own, by default as the default of its architecture.
 
     Args:
         model: the network.
-        name: of its weights.
-        entry: in the manifest, without what is the same for all of ours or follows from the model.
-        default: whether the architecture's bare name means it.
+        name: name of its weights.
+        entry: its entry in the manifest, without the fields that are the same for all our networks
+            or follow from the model.
+        default: whether the architecture's bare name loads it.
     """
     whole = {
         "architecture": model.architecture,

@@ -2,17 +2,17 @@
 
 `clips_music.py` beside this file holds the music and the tags; here it becomes sound. Each piece is
 played once, by one of two soundfonts, cut after 6.5 s and written as mono Ogg Vorbis. The tags are
-those of the score: no model has a say in them, and no clip is chosen or dropped for what a model
-says of it.
+those of the score. No model decided on them, and no clip was chosen or dropped because of a model's
+output.
 
-Command, from the top of the checkout; a few minutes, since fluidsynth reads a soundfont anew for
-each clip:
+Command, from the top of the checkout. It takes a few minutes, since fluidsynth reads the soundfont
+again for each clip:
 
     python recipes/clips.py examples/clips
 
 It needs numpy, soundfile, the program ``fluidsynth`` and two soundfonts, all three in Debian and
 Ubuntu: ``fluidsynth``, ``fluid-soundfont-gm`` (MIT) and ``musescore-general-soundfont-small`` (MIT,
-parts public domain or CC0). ``examples/clips/README.md`` tells what may be done with the result.
+parts public domain or CC0). ``examples/clips/README.md`` states the licence of the result.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def pitch(name: str) -> int:
 
 
 def melody(score: str, loudness: int, beats: float) -> Iterator[Note]:
-    """Read a score of notes and chords, over and over until `beats` quarter notes are full."""
+    """Read a score of notes and chords, repeated until it fills `beats` quarter notes."""
     at, length = 0.0, 1.0
     for token in itertools.cycle(score.replace("|", " ").split()):
         names, _, given = token.partition(":")
@@ -66,7 +66,7 @@ def melody(score: str, loudness: int, beats: float) -> Iterator[Note]:
 
 
 def strokes(grid: str, loudness: int, beats: float) -> Iterator[Note]:
-    """Read a grid of sixteenths, one line a drum, bar after bar until `beats` are full."""
+    """Read a grid of sixteenths, a line for each drum, repeated until it fills `beats`."""
     for drum, steps in re.findall(r"(\w+)\s+([xX.]+)", grid):
         for step in range(int(4 * beats)):
             stroke = steps[step % len(steps)]
@@ -118,7 +118,7 @@ def render(piece: Piece) -> np.ndarray:
 def main() -> None:
     """Read the command line, play every piece, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the clips and clips.csv go")
+    parser.add_argument("folder", type=Path, help="The folder to write the clips and clips.csv to.")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = []

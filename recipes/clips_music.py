@@ -9,8 +9,8 @@ Tunes by name (Bach, Beethoven, Mozart, Pachelbel, Petzold, Vivaldi, Brahms, the
 tradition) are in the public domain; only their openings are played, accompaniments are plain.
 Pieces whose names begin with "own" were written for this file.
 
-The tags are those of MagnaTagATune that a listener would grant, given by the rules in
-``examples/clips/README.md`` when the music was written, before any model had heard it.
+The tags are the tags of MagnaTagATune that a listener would give. They follow the rules in
+``examples/clips/README.md`` and were written with the music, before any model scored it.
 """
 
 import re

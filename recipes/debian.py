@@ -1,10 +1,10 @@
-"""Get files out of Debian packages, by name: what the recipes that need other people's music share.
+"""Get files out of Debian packages by name: shared by the recipes that need other people's music.
 
-Each package is downloaded with `apt-get download`, what is wanted and the statement of licences are
-taken out of it, and the rest is deleted before the next one comes: never more than one package on
-the disk. Neither root nor an installation is needed. Stopped and started again, it goes on with the
-package where it was. `fetched.json` in the folder tells the version of each package and the SHA-256
-of each file.
+Each package is downloaded with `apt-get download`. The wanted files and the statement of licences
+are taken out of it, and the rest is deleted before the next download: there is never more than one
+package on the disk. Neither root nor an installation is needed. When it was stopped and is started
+again, it continues with the package where it was. `fetched.json` in the folder has the version of
+each package and the SHA-256 of each file.
 """
 
 import fnmatch
@@ -27,7 +27,7 @@ PROGRAMS = ("apt-get", "dpkg-deb")
 
 
 class Unavailable(Exception):
-    """Why a package or a track cannot be had; the others still can."""
+    """Why a package or a track cannot be fetched; the others still can be."""
 
 
 class Wanted(Protocol):
@@ -35,25 +35,25 @@ class Wanted(Protocol):
 
     package: str
     path: str  # inside the package
-    inside: str  # path inside the archive that `path` is then, or ""
+    inside: str  # path inside `path` if that is an archive, or ""
 
     @property
     def file(self) -> str:
-        """Where it goes in the folder."""
+        """Its path in the folder."""
 
 
 def fetch(folder: Path, wanted: Sequence[Wanted]) -> dict[str, str]:
-    """Get every track that is not there yet, package by package.
+    """Get every track that is missing in the folder, package by package.
 
     Args:
-        folder: made if need be.
+        folder: it is made if it does not exist.
         wanted: rows of the table.
 
     Returns:
-        Packages and tracks that could not be had, each with the reason.
+        Packages and tracks that could not be fetched, each with the reason.
 
     Raises:
-        SystemExit: there is no apt here.
+        SystemExit: apt is not installed.
     """
     of: dict[str, list[Wanted]] = {}
     for track in wanted:
@@ -67,28 +67,28 @@ def fetch(folder: Path, wanted: Sequence[Wanted]) -> dict[str, str]:
 
 
 def need_programs() -> None:
-    """Raise SystemExit if there is no apt here."""
+    """Raise SystemExit if apt is not installed."""
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     if absent:
         raise SystemExit(
             f"There is no {' and no '.join(absent)} here: this recipe takes its material from "
-            "Debian's packages. Run this on Debian 12, or in a container of it that shares the "
+            "Debian's packages. Run it on Debian 12, or in a container of it that shares the "
             "folder."
         )
 
 
 def fetch_matching(folder: Path, patterns: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Get all files of packages whose paths match; what is there is not asked for again.
+    """Get all files of packages whose paths match; complete packages are not downloaded again.
 
     Args:
-        folder: made if need be; files go to folder/PACKAGE/path.
-        patterns: package -> patterns as in a shell, of which * also stands for slashes.
+        folder: it is made if it does not exist; files go to folder/PACKAGE/path.
+        patterns: package -> patterns as in a shell, but * also matches slashes.
 
     Returns:
-        Packages that could not be had, each with the reason.
+        Packages that could not be fetched, each with the reason.
 
     Raises:
-        SystemExit: there is no apt here.
+        SystemExit: apt is not installed.
     """
 
     def there(package: str, entry: Mapping | None) -> bool:
@@ -115,16 +115,17 @@ def fetch_each(
     """Download packages one by one and take something out of each; keep the record.
 
     Args:
-        folder: made if need be.
-        packages: their names.
-        there: tells of a package and its entry in the record, None for none, whether all is there.
-        take: takes what is wanted out of a package's file; returns its entry.
+        folder: it is made if it does not exist.
+        packages: names of packages.
+        there: returns whether a package is complete, from its name and its entry in the record
+            (None if it has none).
+        take: takes the wanted files out of a package's file; returns its entry.
 
     Returns:
-        What could not be had, each with the reason.
+        Packages and tracks that could not be fetched, each with the reason.
 
     Raises:
-        SystemExit: there is no apt here.
+        SystemExit: apt is not installed.
     """
     need_programs()
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +155,7 @@ def fetch_each(
 
 
 def complete(folder: Path, files: Sequence[Wanted], entry: Mapping | None) -> bool:
-    """Tell whether all tracks of a package are there, but for those that it does not hold."""
+    """Return whether all tracks of a package are there, except those that it does not hold."""
     return entry is not None and all(
         track.file in entry["missing"]
         or (track.file in entry["tracks"] and (folder / track.file).is_file())
@@ -166,12 +167,12 @@ def download(package: str, folder: Path, progress: Callable[[int, int], None]) -
     """Let apt download a package.
 
     Args:
-        package: its name.
-        folder: empty; where it goes.
-        progress: is told the bytes that are there and the bytes that there will be.
+        package: name of the package.
+        folder: an empty folder to write to.
+        progress: called with the number of bytes done and the number of all bytes.
 
     Raises:
-        Unavailable: with the last line of what apt says.
+        Unavailable: apt failed; with the last line of its output.
     """
     command = ["apt-get", "download", package]
     # A line for each file: 'address' name bytes checksum.
@@ -198,7 +199,7 @@ def download(package: str, folder: Path, progress: Callable[[int, int], None]) -
 
 
 def last_line(words: str, otherwise: str) -> str:
-    """Return the last line of what a program wrote, or `otherwise` if it was silent."""
+    """Return the last line of a program's output, or `otherwise` if there is none."""
     return (words.strip().splitlines() or [otherwise])[-1]
 
 
@@ -210,14 +211,14 @@ def unpack(deb: Path, files: Sequence[Wanted], folder: Path) -> dict:
     Args:
         deb: the package's file.
         files: tracks that it should hold.
-        folder: of the test set.
+        folder: folder of the test set.
 
     Returns:
         The package's entry in the record: version; tracks and their SHA-256; tracks that are
         missing, with the reason.
 
     Raises:
-        Unavailable: it is no package.
+        Unavailable: it is not a package.
     """
     package = files[0].package
     found: dict[str, str] = {}
@@ -272,7 +273,7 @@ def members(deb: Path) -> Iterator[tuple[str, IO[bytes]]]:
         for member in archive:
             if member.isfile():
                 yield member.name.removeprefix("./"), archive.extractfile(member)
-        while process.stdout.read(1 << 20):  # what follows the end of the archive
+        while process.stdout.read(1 << 20):  # padding behind the end of the archive
             pass
 
 
@@ -304,13 +305,13 @@ def write(content: IO[bytes], path: Path) -> str:
 
 
 def read_record(folder: Path) -> dict[str, dict]:
-    """Return what earlier runs got: package -> its entry."""
+    """Return the record of earlier runs: package -> its entry."""
     file = folder / RECORD
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def write_record(folder: Path, record: dict[str, dict]) -> None:
-    """Write what has been got so far, whole or not at all."""
+    """Write the record, whole or not at all."""
     part = folder / f".{RECORD}.part"
     part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(folder / RECORD)

@@ -1,43 +1,46 @@
-"""Distil a tagger: train an architecture to say what the teachers say.
+"""Distil a tagger: train an architecture to predict the scores of its teachers.
 
-    python recipes/distill.py choi2016 LESSONS STATE
-    python recipes/distill.py dieleman2014 LESSONS STATE
-    python recipes/distill.py lee2017 LESSONS STATE
-    python recipes/distill.py lee2017 LESSONS STATE --lots 400
-    python recipes/distill.py lee2017 LESSONS STATE --lots 800
-    python recipes/distill.py zhu2016 LESSONS STATE
-    python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
-    python recipes/distill.py choi2016.full LESSONS STATE
+    python recipes/distill.py choi2016 CLIPS STATE
+    python recipes/distill.py dieleman2014 CLIPS STATE
+    python recipes/distill.py lee2017 CLIPS STATE
+    python recipes/distill.py lee2017 CLIPS STATE --shards 400
+    python recipes/distill.py lee2017 CLIPS STATE --shards 800
+    python recipes/distill.py zhu2016 CLIPS STATE
+    python recipes/distillation/publishing.py CLIPS STATE [ARCH ...]
+    python recipes/distill.py choi2016.full CLIPS STATE
 
-The student hears lessons (`distillation/lessons.py`) and learns the mean of the teachers' scores of
-the same 3 s, by cross-entropy, with Adam; the rate falls along half a cosine to a fiftieth. A
-network that hears less than 3 s gets a piece of them drawn by chance. Half of the lessons are
-turned upside down, and all are shifted by up to 10 ms: a spectrogram hardly tells, a waveform does.
-choi2016 hears 29.12 s at once, a whole lesson, and learns the mean over its segments, after it has
-learned of pieces of 3 s; what it is then is kept and published as well. `choi2016.full` is FCN-4 as
-wide as in its paper, 69 MB, and only scored: it begins as the published narrow one, widened
-(`distillation/widening.py`).
-The last bias begins where it says of each tag how often it is heard. There is less dropout than in
-the papers: with their .5 behind each block choi2016, a quarter as wide, had .60 on the validation
-after 20 lots, and .85 with .1; lee2017, half as wide, .76 and .78. dieleman2014, which has no batch
-normalisation, learns with it, and gets it folded into its weights (`distillation/normed.py`): after
-300 lots that made .92 of .88. zhu2016, whose filters hear 60 ms, has a stack of convolutions behind
-them: .89 on the validation after 120 lots, .87 with the pooling over time of its file.
+The student is trained on the clips of `distillation/training_clips.py`. Its target is the mean of
+the teachers' scores of the same 3 s, its loss the cross-entropy, its optimizer Adam; the learning
+rate falls along half a cosine to a fiftieth. A network that takes less than 3 s gets a random piece
+of them. Half of the clips are inverted in sign, and all are shifted by up to 10 ms: that hardly
+changes a spectrogram, but it changes a waveform. choi2016 takes 29.12 s, a whole clip, and its
+target is the mean over the clip's segments. Before, it is trained on pieces of 3 s; that network is
+kept and published as well. `choi2016.full` is FCN-4 as wide as in its paper, 69 MB, and only
+scored: it starts from the published narrow one, widened (`distillation/widening.py`).
 
-After each `EVERY` lots the network hears every fourth segment of the validation lessons; the state
-with the highest mean ROC-AUC there is kept. Then its last layer is fitted anew, to convergence, and
-stays so if the score on the validation is higher (`distillation/last_layer.py`). At the end it
-hears the test lessons, of games, soundfonts and voices that are in no other split. Writes
+The last bias starts where the output for each tag is the tag's mean score. There is less dropout
+than in the papers. With their .5 behind each block choi2016, a quarter as wide, had .60 on the
+validation after 20 shards, and .85 with .1; lee2017, half as wide, .76 and .78. dieleman2014, which
+has no batch normalisation, is trained with it, and it is then folded into the weights
+(`distillation/normed.py`): after 300 shards the score was .92 instead of .88. The filters of
+zhu2016 span 60 ms, so it has a stack of convolutions behind them: .89 on the validation after 120
+shards, .87 with the pooling over time of its file.
 
-    STATE/ARCH.npz                        everything; stopped and started again, it goes on there
-    results/distillation_training.csv     loss, validation and steps a second, along the way
-    results/distillation.csv              a row a model and split: what `following.py` explains
-    results/distillation_tags.csv         a row a model and tag of the test split
-    results/distillation_training.png     score on the validation against hours heard
+After each `EVERY` shards the network is scored on every fourth segment of the validation clips. The
+state with the highest mean ROC-AUC there is kept. Then its last layer is fitted again, to
+convergence; the fitted layer is kept if its score on the validation is higher
+(`distillation/last_layer.py`). At the end the network is scored on the test clips, whose games,
+soundfonts and voices are in no other split. Writes
 
-`--lots N` trains longer than `STUDENTS` says: with a state that has ended, it goes on from its last
-weights, the rate falling from a third of the first to a fiftieth again. With KERAS_BACKEND=jax the
-two that hear waveforms learn up to twice as fast on a processor.
+    STATE/ARCH.npz                        the state; a command that was stopped resumes from it
+    results/distillation_training.csv     loss, validation and steps a second, during training
+    results/distillation.csv              a row for each model and split; metrics: `following.py`
+    results/distillation_tags.csv         a row for each model and tag, on the test split
+    results/distillation_training.png     score on the validation against hours of training
+
+`--shards N` trains longer than `STUDENTS` says. From a state that has ended, it continues with its
+last weights; the rate falls from a third of the first to a fiftieth again. With KERAS_BACKEND=jax
+the two networks on waveforms train up to twice as fast on a processor.
 """
 
 import argparse
@@ -62,17 +65,18 @@ from zoo.utils.files import replacing
 sys.path.append(str(Path(__file__).resolve().parent / "distillation"))
 import following
 import last_layer
-import lessons
 import normed
+import training_clips
 import widening
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-EVERY = 20  # lots between two looks at the validation
-LOOK, REFIT = 4, 3  # of 3 s pieces, every how many a look and the fit of the last layer hear
-FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of what is first heard in pieces of 3 s
-ROUND = 10  # lots in memory
+EVERY = 20  # shards between two validations
+# Of pieces of 3 s: validation uses every 4th, the fit of the last layer every 3rd.
+VALIDATION_STEP, REFIT_STEP = 4, 3
+FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of the training on pieces of 3 s that comes first
+ROUND = 10  # shards in memory
 SHIFT = 0.01  # s, at most
-PIECES = "_3s"  # of the name of a student of whole lessons while it learns on pieces of 3 s
+PIECES = "_3s"  # added to the name of a network for whole clips that is trained on pieces of 3 s
 TEACHER = "pons2017.mtt"  # whose labels these are
 
 
@@ -80,19 +84,19 @@ class Student(NamedTuple):
     """How an architecture is distilled; none of these numbers is its paper's."""
 
     options: dict[str, Any]
-    lots: int  # of 20 lessons of 30 s
+    shards: int  # to train on, of 20 clips of 30 s each
     batch: int = 32
     rate: float = 1e-3
-    short: int = 0  # lots that one of 29 s hears before in pieces of 3 s, at `FIRST_RATE`
+    short: int = 0  # shards that one of 29 s is first trained on in pieces of 3 s, at `FIRST_RATE`
     dropout: float | None = None  # in training, instead of the paper's
     norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
-    widens: str = ""  # weights of a narrower one that it begins as (`distillation/widening.py`)
+    widens: str = ""  # weights of a narrower one that it starts from (`distillation/widening.py`)
 
 
-# Steps, scores and seconds: results/distillation_training.csv. The lessons grew meanwhile: choi2016
-# learned from 15 h, dieleman2014 from 30 h, zhu2016 and choi2016.full from 50 h, and lee2017 from
-# 15 h until lot 160, from 30 h until lot 400 and from 50 h until lot 800. The first two learned
-# without lessons upside down or shifted, and lee2017 until lot 400.
+# Steps, scores and seconds: results/distillation_training.csv. The training clips grew meanwhile:
+# choi2016 was trained on 15 h, dieleman2014 on 30 h, zhu2016 and choi2016.full on 50 h, and lee2017
+# on 15 h until shard 160, on 30 h until shard 400 and on 50 h until shard 800. In the training of
+# the first two, and of lee2017 until shard 400, no clip was inverted or shifted.
 STUDENTS = {
     "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
     "zhu2016": Student(
@@ -118,19 +122,19 @@ STUDENTS = {
 
 
 def pieces(
-    model: zoo.AudioModel, lot: lessons.Lot, chance: np.random.Generator | None
+    model: zoo.AudioModel, shard: training_clips.Shard, chance: np.random.Generator | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a lot into what a network hears: sounds (pieces, samples), scores (pieces, labels).
+    """Cut a shard into inputs of a network: sounds (pieces, samples), scores (pieces, labels).
 
     Args:
-        model: hears them.
-        lot: lessons, at its rate.
-        chance: where in the 3 s a shorter piece begins, which lessons are turned upside down, how
-            far all are shifted; None for the middle, and none.
+        model: the network.
+        shard: clips, at the sample rate of the network.
+        chance: decides where in the 3 s a shorter piece begins, which clips are inverted, and how
+            far all are shifted. With None, pieces are from the middle and nothing is changed.
     """
     rate, length = model.sample_rate, model.segmentation.segment
-    sounds = np.asarray(lot.sounds, "float32") / 32767
-    if chance is not None:  # spectrograms hardly tell, so the scores stay true; waveforms do
+    sounds = np.asarray(shard.sounds, "float32") / 32767
+    if chance is not None:  # hardly changes a spectrogram, so the scores stay valid
         sounds *= chance.choice(np.array([-1, 1], "float32"), (len(sounds), 1))
         shift = round(SHIFT * rate)
         sounds = np.roll(sounds, chance.integers(-shift, shift + 1), axis=1)
@@ -138,27 +142,27 @@ def pieces(
     span = round(3 * rate)
     if length > 2 * span:
         start = round(share * (sounds.shape[1] - length))
-        return sounds[:, start : start + length], lot.scores.mean(axis=1)
-    beside = max(0, length - span)  # some hear a little more than 3 s
+        return sounds[:, start : start + length], shard.scores.mean(axis=1)
+    beside = max(0, length - span)  # some networks take a little more than 3 s
     sounds = np.pad(sounds, ((0, 0), (beside, beside)))
     first = beside + round(share * (span - length))
-    starts = [first + round(i * lessons.HOP * rate) for i in range(lessons.SEGMENTS)]
+    starts = [first + round(i * training_clips.HOP * rate) for i in range(training_clips.SEGMENTS)]
     cut = np.stack([sounds[:, start : start + length] for start in starts], axis=1)
-    return cut.reshape(-1, length), lot.scores.reshape(-1, lot.scores.shape[-1])
+    return cut.reshape(-1, length), shard.scores.reshape(-1, shard.scores.shape[-1])
 
 
 def several(
     model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pieces of several lots."""
-    cut = [pieces(model, lessons.read_at(path, model.sample_rate), chance) for path in paths]
+    """Return the pieces of several shards."""
+    cut = [pieces(model, training_clips.read_at(path, model.sample_rate), chance) for path in paths]
     return np.concatenate([x for x, _ in cut]), np.concatenate([y for _, y in cut])
 
 
 def rounds(
     model: zoo.AudioModel, paths: Sequence[Path], wanted: range
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the pieces of each round; the next one is read meanwhile. All lots come in turn."""
+    """Yield the pieces of each round of shards; the next round is read meanwhile."""
 
     def read(number: int) -> tuple[np.ndarray, np.ndarray]:
         turns = [divmod(number * ROUND + i, len(paths)) for i in range(ROUND)]
@@ -175,28 +179,28 @@ def rounds(
             yield data
 
 
-def said(
+def predict(
     model: keras.Model, paths: Sequence[Path], every: int = 1, of: zoo.AudioModel | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a model says of pieces of some lots, and what the teachers said of them.
+    """Return a model's outputs for the pieces of some shards, and the teachers' scores of them.
 
     Args:
         model: a network, or a stage of it.
-        paths: of the lots.
-        every: hear only every so many pieces.
+        paths: the shards.
+        every: 1 for all pieces, 2 for every second one, and so on.
         of: the network that `model` is a stage of.
     """
-    answers, wanted = [], []
+    outputs, targets = [], []
     for path in paths:
-        lot = lessons.read_at(path, (of or model).sample_rate)
-        x, y = (part[::every] for part in pieces(of or model, lot, None))
-        answers.append(model.predict(x, batch_size=40, verbose=0))
-        wanted.append(y)
-    return np.concatenate(answers), np.concatenate(wanted)
+        shard = training_clips.read_at(path, (of or model).sample_rate)
+        x, y = (part[::every] for part in pieces(of or model, shard, None))
+        outputs.append(model.predict(x, batch_size=40, verbose=0))
+        targets.append(y)
+    return np.concatenate(outputs), np.concatenate(targets)
 
 
-def hears_pieces(model: zoo.AudioModel) -> bool:
-    """Say whether a network hears about 3 s at once, and not a whole lesson."""
+def takes_pieces(model: zoo.AudioModel) -> bool:
+    """Return whether the segments of a network are of about 3 s, and not a whole clip."""
     return model.segmentation.segment < 5 * model.sample_rate
 
 
@@ -204,12 +208,12 @@ def hears_pieces(model: zoo.AudioModel) -> bool:
 
 
 class State:
-    """A network in training, its optimizer, what it did so far and the best it has been.
+    """A network in training: its variables, its optimizer, its history and its best state.
 
     Args:
-        model: what is judged, and comes of it.
-        learner: what is trained: the model itself, or a copy with norms.
-        file: where all of it is kept.
+        model: the network, which is validated and published.
+        learner: the network to train: the model itself, or a copy with norms.
+        file: where the state is kept.
     """
 
     def __init__(self, model: zoo.AudioModel, learner: keras.Model, file: Path):
@@ -226,10 +230,10 @@ class State:
                 )
 
     def add(self, row: list[str]) -> None:
-        """Take a row of the training table, and write everything."""
+        """Add a row to the training table, and write the state."""
         self.rows.append(row)
         highest = max(float(other[AUC]) for other in self.rows)
-        if not float(row[AUC]) < highest:  # where no tag counts, and there is none, the last
+        if not float(row[AUC]) < highest:  # NaN where no tag counts: then the last
             self.best = variables.values_of(self.model.variables)
         values = variables.values_of(self.variables)
         arrays = {f"variable{i}": value for i, value in enumerate(values)}
@@ -238,9 +242,9 @@ class State:
             np.savez(file, rows=[",".join(row) for row in self.rows], **arrays)
 
 
-HEADER = ("model", "lots", "hours heard", "steps", "loss", "ROC-AUC on validation",
+HEADER = ("model", "shards", "hours trained", "steps", "loss", "ROC-AUC on validation",
           "rank correlation", "mean absolute error", "steps per second", "seconds")  # fmt: skip
-LOTS, HOURS, STEPS, AUC, SECONDS = 1, 2, 3, 5, 9
+SHARDS, HOURS, STEPS, AUC, SECONDS = 1, 2, 3, 5, 9
 
 
 def falling(first: float, done: float) -> float:
@@ -257,11 +261,11 @@ def built(name: str, student: Student, dtype: str | None = None) -> zoo.AudioMod
 
 
 def begin_with_averages(model: keras.Model, paths: Sequence[Path]) -> None:
-    """Let the untrained network's last bias say how often each tag is heard.
+    """Set the untrained network's last bias so that its outputs are the mean scores of the tags.
 
-    Most tags are rare. Otherwise the first thousand steps go into finding that out.
+    Most tags are rare. Otherwise the network needs its first thousand steps to learn this.
     """
-    often = np.mean([lessons.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
+    often = np.mean([training_clips.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
     often = np.clip(often, 1e-4, 1 - 1e-4)
     model.get_layer("logits").bias.assign(np.log(often / (1 - often)))
 
@@ -273,14 +277,14 @@ def trained(
     paths: Sequence[Path] = (),
     begin_with: Sequence[np.ndarray] = (),
 ) -> State:
-    """Train a network, or go on with it.
+    """Train a network, or resume its training.
 
     Args:
-        name: of its state.
-        student: how.
-        given: what the command line says.
-        paths: the lots; all of those for training if none are given.
-        begin_with: the values of its variables at first; untrained ones if none are given.
+        name: the name of its state.
+        student: how to train it.
+        given: the arguments of the command line.
+        paths: the shards; by default all shards of the training split.
+        begin_with: initial values of its variables; by default those of an untrained network.
     """
     model = built(given.architecture, student, given.dtype)
     for layer in model.layers:
@@ -292,20 +296,20 @@ def trained(
     learner.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
     learner.optimizer.build(learner.trainable_variables)
     state = State(model, learner, given.state / f"{name}.npz")
-    paths = paths or lessons.lots(given.lessons, lessons.TRAIN)
-    validation = lessons.lots(given.lessons, lessons.VALIDATION)
+    paths = paths or training_clips.shards(given.clips, training_clips.TRAIN)
+    validation = training_clips.shards(given.clips, training_clips.VALIDATION)
     if not state.rows and begin_with:
         variables.assign_values(model.variables, begin_with)
     elif not state.rows:
         begin_with_averages(learner, paths)
-    total = (given.lots or student.lots) // ROUND
-    done = int(state.rows[-1][LOTS]) // ROUND if state.rows else 0
+    total = (given.shards or student.shards) // ROUND
+    done = int(state.rows[-1][SHARDS]) // ROUND if state.rows else 0
     first, begin = student.rate, 0
-    if given.lots and done >= student.lots // ROUND:  # goes on after its planned end
-        first, begin = student.rate / 3, student.lots // ROUND
+    if given.shards and done >= student.shards // ROUND:  # continues after its planned end
+        first, begin = student.rate / 3, student.shards // ROUND
     if done >= total:
         return state
-    every = LOOK if hears_pieces(model) else 1
+    every = VALIDATION_STEP if takes_pieces(model) else 1
     losses, clock, steps, seconds = [], time.perf_counter(), 0, 0.0
     data = rounds(model, paths, range(done, total))
     for number, (x, y) in zip(
@@ -316,14 +320,14 @@ def trained(
         losses.append(fitted.history["loss"][0])
         steps += -(-len(x) // student.batch)
         seconds += time.perf_counter() - clock
-        lots = (number + 1) * ROUND
-        if lots % EVERY == 0 or number + 1 == total:
+        shards = (number + 1) * ROUND
+        if shards % EVERY == 0 or number + 1 == total:
             fold()
-            tags = following.follow(*said(model, validation, every), model.labels)
+            tags = following.follow(*predict(model, validation, every), model.labels)
             last = state.rows[-1] if state.rows else ["0"] * len(HEADER)
-            hours = lots * lessons.LOT * lessons.SECONDS / 3600
+            hours = shards * training_clips.CLIPS_PER_SHARD * training_clips.SECONDS / 3600
             numbers = (float(np.mean(losses)), *following.mean(tags))
-            row = [name, str(lots), f"{hours:.2f}", str(int(last[STEPS]) + steps)]
+            row = [name, str(shards), f"{hours:.2f}", str(int(last[STEPS]) + steps)]
             row += [f"{number:.4f}" for number in numbers]
             row += [f"{steps / seconds:.2f}", f"{float(last[SECONDS]) + seconds:.0f}"]
             state.add(row)
@@ -336,45 +340,53 @@ def trained(
 # --- results ---
 
 
-def finished(name: str, student: Student, taught: Path, folder: Path) -> zoo.AudioModel:
-    """Return a network in its best state, its last layer fitted anew if that is better.
+def finished(name: str, student: Student, clips: Path, folder: Path) -> zoo.AudioModel:
+    """Return a network in its best state; its last layer is fitted again if that is better.
 
-    A widened network's is not: to hear all lessons takes it hours.
-    Better is a higher ROC-AUC on the validation; what came of it is kept in FOLDER/NAME.last.npz.
+    Better means a higher ROC-AUC on the validation. The result is kept in
+    FOLDER/NAME.last_layer.npz. The last layer of a widened network is not fitted: to compute the
+    inputs of that layer for all clips would take hours.
     """
     model = built(name, student)
     with np.load(folder / f"{name}.npz") as kept:
-        lots = int(kept["rows"].tolist()[-1].split(",")[LOTS])
+        shards = int(kept["rows"].tolist()[-1].split(",")[SHARDS])
         variables.assign_values(
             model.variables, [kept[f"best{i}"] for i in range(len(model.variables))]
         )
-    layer, file = model.get_layer("logits"), folder / f"{name}.last.npz"
+    layer, file = model.get_layer("logits"), folder / f"{name}.last_layer.npz"
     if student.widens:
         return model
-    if not file.is_file() or int(np.load(file)["lots"]) != lots:
+    if not file.is_file() or int(np.load(file)["shards"]) != shards:
         below = model.stage("penultimate")
-        every = REFIT if hears_pieces(model) else 1
-        train = said(below, lessons.lots(taught, lessons.TRAIN), every, of=model)
-        heard, wanted = said(below, lessons.lots(taught, lessons.VALIDATION), of=model)
-        layers = [layer.get_weights(), last_layer.fit(train, (heard, wanted))]
+        every = REFIT_STEP if takes_pieces(model) else 1
+        paths = training_clips.shards(clips, training_clips.TRAIN)
+        train = predict(below, paths, every, of=model)
+        paths = training_clips.shards(clips, training_clips.VALIDATION)
+        inputs, targets = predict(below, paths, of=model)
+        layers = [layer.get_weights(), last_layer.fit(train, (inputs, targets))]
         aucs = [
-            following.mean(following.follow(last_layer.says(heard, *w), wanted, model.labels))[0]
+            following.mean(following.follow(last_layer.scores(inputs, *w), targets, model.labels))[
+                0
+            ]
             for w in layers
         ]
-        print(f"{name}: last layer as trained {aucs[0]:.4f}, fitted anew {aucs[1]:.4f}", flush=True)
+        print(
+            f"{name}: last layer as trained {aucs[0]:.4f}, fitted again {aucs[1]:.4f}", flush=True
+        )
         kernel, bias = layers[aucs[1] > aucs[0]]
         with replacing(file) as new:
-            np.savez(new, kernel=kernel, bias=bias, lots=lots)
+            np.savez(new, kernel=kernel, bias=bias, shards=shards)
     with np.load(file) as kept:
         layer.set_weights([kept["kernel"], kept["bias"]])
     return model
 
 
-def both_ways(name: str, student: Student, given: argparse.Namespace) -> State:
-    """Train a network; one that hears whole lessons first on pieces of 3 s, if it has `short`.
+def train_in_stages(name: str, student: Student, given: argparse.Namespace) -> State:
+    """Train a network; one of whole clips first on pieces of 3 s, if it has `short`.
 
-    All weights but the last pooling's window are the same: ten times as many targets, each of what
-    is heard just there, teach the filters sooner than the means over lessons do.
+    The two networks differ only in the window of the last pooling, so the weights fit both. Pieces
+    give ten times as many targets, each for just its 3 s. The filters learn faster from them than
+    from means over whole clips.
     """
     if student.widens:
         begin_with = widening.widened(zoo.load(student.widens), built(name, student))
@@ -382,26 +394,25 @@ def both_ways(name: str, student: Student, given: argparse.Namespace) -> State:
     if not student.short:
         return trained(name, student, given)
     first = in_pieces(student)
-    state = trained(name + PIECES, first, argparse.Namespace(**{**vars(given), "lots": None}))
+    state = trained(name + PIECES, first, argparse.Namespace(**{**vars(given), "shards": None}))
     write(name + PIECES, state, first, given)
     return trained(name, student, given, begin_with=state.best)
 
 
 def in_pieces(student: Student) -> Student:
-    """Return how a student of whole lessons first learns on pieces of 3 s."""
+    """Return how a network for whole clips is first trained on pieces of 3 s."""
     options = {**student.options, "segment": 3.0}
     return student._replace(
-        options=options, lots=student.short, batch=FIRST_BATCH, rate=FIRST_RATE, short=0
+        options=options, shards=student.short, batch=FIRST_BATCH, rate=FIRST_RATE, short=0
     )
 
 
 def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:
     """Score the finished network on validation and test, and write the tables."""
-    model = finished(name, student, given.lessons, given.state)
-    splits = (lessons.VALIDATION, lessons.TEST)
-    report(
-        name, model, {split: said(model, lessons.lots(given.lessons, split)) for split in splits}
-    )
+    model = finished(name, student, given.clips, given.state)
+    splits = (training_clips.VALIDATION, training_clips.TEST)
+    paths = {split: training_clips.shards(given.clips, split) for split in splits}
+    report(name, model, {split: predict(model, paths[split]) for split in splits})
     following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
     draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")
 
@@ -413,21 +424,21 @@ TAGS = ("model", "tag", f"pieces over {following.PRESENT}", "ROC-AUC", "rank cor
 
 
 def report(
-    name: str, model: zoo.AudioModel, heard: dict[str, tuple[np.ndarray, np.ndarray]]
+    name: str, model: zoo.AudioModel, results: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:
     """Write a student's rows of both tables.
 
     Args:
-        name: of its weights.
+        name: the name of its weights.
         model: the student.
-        heard: for each split what it says and what the teachers said; the tags' rows are those of
-            the last one.
+        results: for each split its outputs and the teachers' scores. The rows of tags are for the
+            last split.
     """
     rows: list[list[str]] = []
     tags: list[following.Tag] = []
-    for split, (answers, wanted) in heard.items():
-        tags = following.follow(answers, wanted, model.labels)
-        rows.append(scored(name, split, tags, len(wanted), model))
+    for split, (outputs, targets) in results.items():
+        tags = following.follow(outputs, targets, model.labels)
+        rows.append(scored(name, split, tags, len(targets), model))
         print(*rows[-1])
     following.merge(RESULTS / "distillation.csv", SCORES, rows)
     following.merge(RESULTS / "distillation_tags.csv", TAGS, by_tag(name, tags))
@@ -454,7 +465,7 @@ def by_tag(name: str, tags: Sequence[following.Tag]) -> list[list[str]]:
 
 
 def draw(table: Path, path: Path) -> None:
-    """Draw the score on the validation against the hours heard."""
+    """Draw the score on the validation against hours of training."""
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
     figure = Figure((8, 4), layout="constrained")
@@ -463,7 +474,9 @@ def draw(table: Path, path: Path) -> None:
         mine = [(float(r[HOURS]), float(r[AUC])) for r in rows if r[0] == name]
         (line,) = axes.plot(*zip(*mine, strict=True), label=name)
         axes.plot(*mine[-1], "o", color=line.get_color(), markersize=4)
-    axes.set(xlabel="hours of lessons heard", ylabel="ROC-AUC against the teachers", xlim=(0, None))
+    axes.set(
+        xlabel="hours of sound trained on", ylabel="ROC-AUC against the teachers", xlim=(0, None)
+    )
     axes.set_title("Students on the validation part", fontsize=11)
     axes.legend(frameon=False, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
@@ -472,16 +485,24 @@ def draw(table: Path, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("architecture", choices=STUDENTS)
-    parser.add_argument("lessons", type=Path, help="that distillation/lessons.py filled")
-    parser.add_argument("state", type=Path, help="where the state is kept")
-    parser.add_argument("--lots", type=int, help="to train on, instead of the student's own number")
-    parser.add_argument("--dtype", help="such as mixed_bfloat16")
+    parser.add_argument("architecture", choices=STUDENTS, help="The network to train.")
+    parser.add_argument(
+        "clips", type=Path, help="The folder that distillation/training_clips.py filled."
+    )
+    parser.add_argument("state", type=Path, help="The folder in which to keep the state.")
+    parser.add_argument(
+        "--shards",
+        type=int,
+        help="Number of shards to train on. Default: the number in STUDENTS.",
+    )
+    parser.add_argument(
+        "--dtype", help="Dtype of the computation, for example mixed_bfloat16. Default: float32."
+    )
     given = parser.parse_args()
     given.state.mkdir(parents=True, exist_ok=True)
     student = STUDENTS[given.architecture]
     name = given.architecture if "." in given.architecture else f"{given.architecture}.zoo"
-    write(name, both_ways(name, student, given), student, given)
+    write(name, train_in_stages(name, student, given), student, given)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the example to hear: the opening of Bach's Prelude in C major, BWV 846, on a piano.
+"""Make the example recording: the opening of Bach's Prelude in C major, BWV 846, on a piano.
 
 The notes are those of the public-domain score (The Well-Tempered Clavier I, 1722; Bach-Gesellschaft
 edition, volume 14, 1866), bars 1 to 11, up to the cadence in G. Each of these bars is five notes in
@@ -147,8 +147,10 @@ def finish(sound: np.ndarray, peak: float = 0.6, fade: float = 1.5) -> np.ndarra
 def main() -> None:
     """Read the command line, play, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=Path, help="the FLAC file to write")
-    parser.add_argument("--soundfont", type=Path, default=SOUNDFONT)
+    parser.add_argument("output", type=Path, help="The FLAC file to write.")
+    parser.add_argument(
+        "--soundfont", type=Path, default=SOUNDFONT, help=f"The soundfont. Default: {SOUNDFONT}."
+    )
     arguments = parser.parse_args()
     sound = finish(render(midi(notes()), arguments.soundfont))
     soundfile.write(arguments.output, sound, SAMPLE_RATE, subtype="PCM_16", compression_level=1.0)

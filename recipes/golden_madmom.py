@@ -1,4 +1,4 @@
-"""Ask the original madmom for the onsets of the example clip, and keep the answer for the tests.
+"""Run the original madmom on the example clip, and keep its onsets for the tests.
 
 The original wants older versions than ours, so it gets an environment of its own, on Python 3.11,
 with gcc and ffmpeg at hand, and madmom-0.16.1.tar.gz from the package index:
@@ -12,7 +12,7 @@ with gcc and ffmpeg at hand, and madmom-0.16.1.tar.gz from the package index:
     PYTHONPATH=madmom-0.16.1 original/bin/python -W ignore recipes/golden_madmom.py \
         example.wav tests/golden/example_madmom.npz
 
-madmom reads WAV by itself; of other files it lets ffmpeg make the mono sound, rounded otherwise.
+madmom reads WAV by itself. Other files it converts to mono with ffmpeg, which rounds differently.
 Seconds of work; ``tests/golden/README.md`` describes what is stored. Four names that Python 3.10
 and NumPy 1.24 removed are put back below; nothing else of madmom is touched.
 """
@@ -36,8 +36,8 @@ PICKING = {"threshold": 0.54, "smooth": 0.05, "pre_max": 0.01, "post_max": 0.01,
 def main() -> None:
     """Read the command line, run the original, write the golden file and show the onsets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("audio", type=Path)
-    parser.add_argument("output", type=Path, help="the .npz file to write")
+    parser.add_argument("audio", type=Path, help="The clip, a WAV file.")
+    parser.add_argument("output", type=Path, help="The .npz file to write.")
     arguments = parser.parse_args()
     activation = CNNOnsetProcessor()(str(arguments.audio))
     onsets = OnsetPeakPickingProcessor(**PICKING)(activation)

@@ -1,6 +1,6 @@
-"""Ask the original musicnn what it says of the example clip, and keep the answer for the tests.
+"""Run the original musicnn on the example clip, and keep its outputs for the tests.
 
-The original runs only beside old versions, so it gets an environment of its own, on Python 3.11:
+The original runs only with old versions, so it gets an environment of its own, on Python 3.11:
 
     python3.11 -m venv original
     original/bin/pip install tensorflow-cpu==2.15.1 librosa==0.10.2 "numpy==1.26.*" soundfile
@@ -52,8 +52,8 @@ def answers(path: Path) -> dict[str, np.ndarray]:
 def main() -> None:
     """Read the command line, run the original, write the golden file and show the best tags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("audio", type=Path)
-    parser.add_argument("output", type=Path, help="the .npz file to write")
+    parser.add_argument("audio", type=Path, help="The clip.")
+    parser.add_argument("output", type=Path, help="The .npz file to write.")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # the package's own, of functions since deprecated
     stored = answers(arguments.audio)

@@ -1,4 +1,4 @@
-"""The recipe of the training audio: what it leaves out, what it keeps apart."""
+"""The recipe of the training audio: what it leaves out, and how it separates splits."""
 
 import csv
 import shutil
@@ -65,8 +65,8 @@ def test_games_of_one_group_or_artist_are_in_one_split(recipe):
 def test_soundfonts_kits_and_voices_are_in_one_split_each(recipe):
     making, kits, speech = recipe("making"), recipe("kits"), recipe("speech")
     voices = [(voice.split, (voice.package, voice.pattern)) for voice in speech.VOICES]
-    for held in (making.PLAYED_BY.items(), kits.KITS.items()):
-        things = [thing for _, some in held for thing in set(some)]
+    for by_split in (making.PLAYED_BY.items(), kits.KITS.items()):
+        things = [thing for _, some in by_split for thing in set(some)]
         assert len(things) == len(set(things))
     assert len({thing for _, thing in voices}) == len(voices)
     for split in ("train", "validation", "test"):
@@ -84,7 +84,7 @@ def test_albums_are_spread_over_the_splits_and_stay_when_there_are_more(recipe):
     assert {album.split("-")[0] for album in many} == {"scores", "mma", "kits"}
 
 
-def test_more_of_the_kinds_that_teachers_hear_seldom_is_more_albums(recipe):
+def test_more_hours_of_kinds_with_rare_tags_are_more_albums(recipe):
     making = recipe("making")
     for what, name in (("rendered", "seldom"), ("voices", "sung")):
         few, more = making.albums(what, 2), making.albums(what, 2, seldom=1)
@@ -133,9 +133,9 @@ def hum(recipe, pitch: float) -> tuple[np.ndarray, list]:
     seconds = np.arange(singing.SAMPLE_RATE) / singing.SAMPLE_RATE
     speech = sum(np.sin(2 * np.pi * pitch * k * seconds) / k for k in range(1, 30)) * 0.1
     speech[: singing.SAMPLE_RATE // 4] = 0
-    heard = singing.listen(speech)
-    assert abs(np.median(heard.pitch[heard.pitched]) - pitch) < 3
-    return speech, singing.syllables(singing.cepstra(heard.envelopes), heard.pitched)
+    analysis = singing.analyse(speech)
+    assert abs(np.median(analysis.pitch[analysis.pitched]) - pitch) < 3
+    return speech, singing.syllables(singing.cepstra(analysis.envelopes), analysis.pitched)
 
 
 def test_the_same_chance_makes_the_same_clip_of_every_kind_of_voice(recipe):
@@ -144,8 +144,8 @@ def test_the_same_chance_makes_the_same_clip_of_every_kind_of_voice(recipe):
     for female, pitch in ((True, 210.0), (False, 120.0)):
         sound, spoken = hum(recipe, pitch)
         voice = speech.Voice(str(pitch), "", "", female, "train")
-        said = (32767 * np.tile(sound, 4)).astype(np.int16)
-        cast.append(speech.Repertoire(voice, said, spoken, 69 + 12 * np.log2(pitch / 440)))
+        samples = (32767 * np.tile(sound, 4)).astype(np.int16)
+        cast.append(speech.Repertoire(voice, samples, spoken, 69 + 12 * np.log2(pitch / 440)))
     for kind in voices.KINDS:
         one, two = (voices.plan(kind, np.random.default_rng(3), 2.0, cast) for _ in range(2))
         assert np.array_equal(one.voice, two.voice)
@@ -162,5 +162,5 @@ def test_a_voice_sings_the_pitch_of_the_note(recipe):
     notes = [singing.Sung(0.2, 1.0, 57.0, 1.0)]  # the A of 220 Hz
     still = singing.Singer(vibrato=0)
     sung = singing.sing(notes, spoken, still, 1.4, np.random.default_rng(0))
-    again = singing.listen(sung)
+    again = singing.analyse(sung)
     assert abs(np.median(again.pitch[again.pitched]) - 220) < 5

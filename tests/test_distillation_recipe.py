@@ -1,4 +1,4 @@
-"""The recipe of our own taggers: what teachers hear is what students hear, and nothing is lost."""
+"""The recipe of our own taggers: teachers and students get the same sound, training resumes."""
 
 import argparse
 import csv
@@ -39,88 +39,87 @@ def corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lessons(distill):
-    """The module, with one teacher, which is bundled, and lots of two."""
-    module = distill.lessons
+def training_clips(distill):
+    """The module, with one teacher, which is bundled, and shards of two clips."""
+    module = distill.training_clips
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LOT", 2)
-        patch.setattr(module.listening, "TEACHERS", (TEACHER,))
+        patch.setattr(module, "CLIPS_PER_SHARD", 2)
+        patch.setattr(module.teacher_scores, "TEACHERS", (TEACHER,))
         yield module
 
 
 @pytest.fixture(scope="module")
-def taught(lessons, corpus, tmp_path_factory) -> Path:
-    """A folder of lessons: a lot of validation, two of test, two for training."""
-    folder = tmp_path_factory.mktemp("lessons")
+def clips(training_clips, corpus, tmp_path_factory) -> Path:
+    """A folder of training clips: one shard for validation, two for test, two for training."""
+    folder = tmp_path_factory.mktemp("clips")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["", str(corpus), str(folder), "--hours", str(4 * 30 / 3600)])
-        lessons.main()
+        training_clips.main()
     return folder
 
 
-def test_lessons_are_whole_and_of_their_split(lessons, corpus, taught):
-    assert [len(lessons.lots(taught, split)) for split in ("train", "validation", "test")] == [
-        2, 1, 2,
-    ]  # fmt: skip
-    lot = lessons.read(lessons.lots(taught, "train")[0])
-    assert lot.sounds.shape == (2, 661500)
-    assert lot.scores.shape == (2, 10, 50)
-    assert np.abs(lot.sounds).max(axis=1).min() > 1000
-    clips = lessons.listening.read(corpus)
-    assert {p.path.stem for p in lessons.fixed(clips, corpus, "test")} == {"d"}
-    starts = sorted(p.start for p in lessons.fixed(clips, corpus, "test"))
+def test_clips_are_complete_and_of_their_split(training_clips, corpus, clips):
+    counts = [len(training_clips.shards(clips, s)) for s in ("train", "validation", "test")]
+    assert counts == [2, 1, 2]
+    shard = training_clips.read(training_clips.shards(clips, "train")[0])
+    assert shard.sounds.shape == (2, 661500)
+    assert shard.scores.shape == (2, 10, 50)
+    assert np.abs(shard.sounds).max(axis=1).min() > 1000
+    rows = training_clips.teacher_scores.read(corpus)
+    assert {p.path.stem for p in training_clips.fixed(rows, corpus, "test")} == {"d"}
+    starts = sorted(p.start for p in training_clips.fixed(rows, corpus, "test"))
     np.testing.assert_allclose(starts, [0, 49.75, 99.5])
-    drawn = lessons.Chances(clips, corpus)
+    sampler = training_clips.Sampler(rows, corpus)
     chance = np.random.default_rng(0)
-    assert {drawn.piece(chance, 30).path.stem for _ in range(50)} == {"a", "b"}
+    assert {sampler.piece(chance, 30).path.stem for _ in range(50)} == {"a", "b"}
 
 
-def test_scores_are_of_the_very_sound_that_the_student_hears(lessons, taught):
-    lot = lessons.read(lessons.lots(taught, "test")[0])
-    sounds = lessons.at_rate(lot.sounds, 16000)
-    said = zoo.load(TEACHER).taggram((sounds[0], 16000)).values[:10]
-    np.testing.assert_allclose(lot.scores[0], said, atol=2e-3)
+def test_scores_are_of_exactly_the_sound_that_the_student_gets(training_clips, clips):
+    shard = training_clips.read(training_clips.shards(clips, "test")[0])
+    sounds = training_clips.at_rate(shard.sounds, 16000)
+    scores = zoo.load(TEACHER).taggram((sounds[0], 16000)).values[:10]
+    np.testing.assert_allclose(shard.scores[0], scores, atol=2e-3)
 
 
-def test_a_lesson_that_is_there_is_not_made_again(lessons, corpus, taught, monkeypatch):
-    before = {file: file.stat().st_mtime_ns for file in taught.iterdir()}
-    monkeypatch.setattr("sys.argv", ["", str(corpus), str(taught), "--hours", str(4 * 30 / 3600)])
-    lessons.main()
-    assert {file: file.stat().st_mtime_ns for file in taught.iterdir()} == before
+def test_a_clip_that_is_there_is_not_made_again(training_clips, corpus, clips, monkeypatch):
+    before = {file: file.stat().st_mtime_ns for file in clips.iterdir()}
+    monkeypatch.setattr("sys.argv", ["", str(corpus), str(clips), "--hours", str(4 * 30 / 3600)])
+    training_clips.main()
+    assert {file: file.stat().st_mtime_ns for file in clips.iterdir()} == before
 
 
-def test_lessons_that_are_not_there_are_asked_for(lessons, tmp_path):
-    with pytest.raises(SystemExit, match=r"lessons\.py"):
-        lessons.lots(tmp_path, "train")
+def test_missing_clips_are_an_error_that_names_the_command(training_clips, tmp_path):
+    with pytest.raises(SystemExit, match=r"training_clips\.py"):
+        training_clips.shards(tmp_path, "train")
 
 
 @pytest.fixture
-def given(taught, tmp_path) -> argparse.Namespace:
+def given(clips, tmp_path) -> argparse.Namespace:
     return argparse.Namespace(
-        architecture="dieleman2014", lessons=taught, state=tmp_path, lots=None, dtype=None
+        architecture="dieleman2014", clips=clips, state=tmp_path, shards=None, dtype=None
     )
 
 
-def test_a_student_gets_the_labels_of_what_it_hears(lessons, distill, taught):
-    path = lessons.lots(taught, "train")[0]
-    lot = lessons.read(path)
+def test_a_student_gets_the_scores_of_its_own_segments(training_clips, distill, clips):
+    path = training_clips.shards(clips, "train")[0]
+    shard = training_clips.read(path)
     model = distill.built("lee2017", distill.STUDENTS["lee2017"])
-    x, y = distill.pieces(model, lot, None)
+    x, y = distill.pieces(model, shard, None)
     assert x.shape == (20, 59049)
-    np.testing.assert_array_equal(y, lot.scores.reshape(20, 50))
-    start = round(3 * lessons.HOP * 22050 + 0.5 * (66150 - 59049))
-    np.testing.assert_allclose(x[13], lot.sounds[1, start : start + 59049] / 32767, atol=1e-6)
-    teacher = zoo.load(TEACHER)  # hears 3.008 s
-    x, y = distill.pieces(teacher, lessons.read_at(path, 16000), None)
+    np.testing.assert_array_equal(y, shard.scores.reshape(20, 50))
+    start = round(3 * training_clips.HOP * 22050 + 0.5 * (66150 - 59049))
+    np.testing.assert_allclose(x[13], shard.sounds[1, start : start + 59049] / 32767, atol=1e-6)
+    teacher = zoo.load(TEACHER)  # takes 3.008 s
+    x, y = distill.pieces(teacher, training_clips.read_at(path, 16000), None)
     assert x.shape == (20, 48128)
     np.testing.assert_allclose(teacher.predict(x, verbose=0)[2:8], y[2:8], atol=0.02)
     whole = distill.built("choi2016", distill.STUDENTS["choi2016"])
-    x, y = distill.pieces(whole, lessons.read_at(path, 12000), np.random.default_rng(0))
+    x, y = distill.pieces(whole, training_clips.read_at(path, 12000), np.random.default_rng(0))
     assert x.shape == (2, 349440)
-    np.testing.assert_allclose(y, lot.scores.mean(axis=1))
+    np.testing.assert_allclose(y, shard.scores.mean(axis=1))
 
 
-def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
+def test_a_network_for_whole_clips_starts_from_the_one_trained_on_pieces(
     distill, given, monkeypatch, tmp_path
 ):
     for name, value in (("ROUND", 1), ("EVERY", 1), ("RESULTS", tmp_path)):
@@ -129,7 +128,7 @@ def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
     monkeypatch.setattr(distill.following, "PRESENT", 0.02)
     given.architecture = "choi2016"
     student = distill.Student({"width": 0.05}, 1, batch=2, rate=0.0, short=1)
-    whole = distill.both_ways("choi2016.zoo", student, given)
+    whole = distill.train_in_stages("choi2016.zoo", student, given)
     assert whole.model.segmentation.segment == 349440
     with np.load(given.state / "choi2016.zoo_3s.npz") as kept:
         pieces = [kept[f"best{i}"] for i in range(len(whole.best))]
@@ -138,7 +137,7 @@ def test_a_student_of_whole_lessons_begins_with_what_it_learned_on_pieces(
             np.testing.assert_array_equal(trained, before)
 
 
-def test_a_student_at_full_width_goes_on_from_the_narrow_one(distill, given, monkeypatch):
+def test_a_student_at_full_width_starts_from_the_narrow_one(distill, given, monkeypatch):
     for name, value in (("ROUND", 1), ("EVERY", 1)):
         monkeypatch.setattr(distill, name, value)
     monkeypatch.setattr(distill.following, "FEWEST", 1)
@@ -149,29 +148,29 @@ def test_a_student_at_full_width_goes_on_from_the_narrow_one(distill, given, mon
     monkeypatch.setattr(distill.widening, "NOISE", 0.0)
     given.architecture = name = "choi2016.full"
     student = distill.Student({"width": 1 / 32}, 1, batch=2, rate=0.0, widens="narrow")
-    distill.both_ways(name, student, given)
-    wide = distill.finished(name, student, given.lessons, given.state)
-    assert not (given.state / f"{name}.last.npz").exists()
+    distill.train_in_stages(name, student, given)
+    wide = distill.finished(name, student, given.clips, given.state)
+    assert not (given.state / f"{name}.last_layer.npz").exists()
     kernel, wider = (np.asarray(m.get_layer("block2_conv").kernel) for m in (narrow, wide))
     np.testing.assert_allclose(wider[:, :, ::2, ::2] * 2, kernel, rtol=1e-6)
 
 
-def test_the_last_bias_begins_with_how_often_tags_are_heard(lessons, distill, taught):
-    paths = lessons.lots(taught, "train")
+def test_the_last_bias_starts_at_the_mean_scores_of_the_tags(training_clips, distill, clips):
+    paths = training_clips.shards(clips, "train")
     model = distill.built("dieleman2014", distill.STUDENTS["dieleman2014"])
     distill.begin_with_averages(model, paths)
-    often = np.mean([lessons.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
-    said = 1 / (1 + np.exp(-np.asarray(model.get_layer("logits").bias)))
-    np.testing.assert_allclose(said, np.clip(often, 1e-4, 1), rtol=1e-3)
+    often = np.mean([training_clips.read(path).scores.mean(axis=(0, 1)) for path in paths], axis=0)
+    outputs = 1 / (1 + np.exp(-np.asarray(model.get_layer("logits").bias)))
+    np.testing.assert_allclose(outputs, np.clip(often, 1e-4, 1), rtol=1e-3)
 
 
-def test_what_is_changed_for_training_sounds_the_same_to_the_teacher(lessons, distill, taught):
-    lot = lessons.read_at(lessons.lots(taught, "train")[0], 16000)
+def test_changes_in_training_leave_the_teachers_scores_the_same(training_clips, distill, clips):
+    shard = training_clips.read_at(training_clips.shards(clips, "train")[0], 16000)
     teacher = zoo.load(TEACHER)
-    plain = distill.pieces(teacher, lot, None)[0]
+    plain = distill.pieces(teacher, shard, None)[0]
     both = set()
     for seed in range(3):
-        x, y = distill.pieces(teacher, lot, np.random.default_rng(seed))
+        x, y = distill.pieces(teacher, shard, np.random.default_rng(seed))
         within = 20 * 160  # samples: no change moves a sound further
         signs = [
             np.sign(value[np.abs(value).argmax()])
@@ -184,7 +183,7 @@ def test_what_is_changed_for_training_sounds_the_same_to_the_teacher(lessons, di
     assert both == {-1, 1}
 
 
-def test_a_wider_network_begins_as_what_it_widens(distill, monkeypatch):
+def test_a_wider_network_starts_with_the_outputs_of_the_narrow_one(distill, monkeypatch):
     narrow, wide = (
         zoo.build("choi2016", ["a", "b"], width=width, segment=3.0) for width in (1 / 32, 3 / 32)
     )
@@ -196,9 +195,9 @@ def test_a_wider_network_begins_as_what_it_widens(distill, monkeypatch):
     wanted = narrow.predict(x, verbose=0)
     noisy = distill.widening.widened(narrow, wide)
     monkeypatch.setattr(distill.widening, "NOISE", 0.0)
-    distill.fitting.assign(wide.variables, distill.widening.widened(narrow, wide))
+    distill.variables.assign_values(wide.variables, distill.widening.widened(narrow, wide))
     np.testing.assert_allclose(wide.predict(x, verbose=0), wanted, atol=1e-5)
-    distill.fitting.assign(wide.variables, noisy)
+    distill.variables.assign_values(wide.variables, noisy)
     kernel = np.asarray(wide.get_layer("block2_conv").kernel)
     assert not np.allclose(kernel[..., 0], kernel[..., 1])
     with pytest.raises(ValueError, match="no multiple"):
@@ -206,7 +205,7 @@ def test_a_wider_network_begins_as_what_it_widens(distill, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["waveform", "spectrogram"])
-def test_norms_that_helped_in_training_are_folded_into_the_weights(distill, kind):
+def test_norms_of_the_training_are_folded_into_the_weights(distill, kind):
     model = zoo.build("dieleman2014", ["a", "b", "c"], input=kind)
     copy, fold = distill.normed.with_norms(model, dropout=0.1)
     rng = np.random.default_rng(0)
@@ -220,22 +219,22 @@ def test_norms_that_helped_in_training_are_folded_into_the_weights(distill, kind
     assert copy.count_params() > model.count_params()
 
 
-def test_training_goes_on_where_it_was_stopped(
-    distill, lessons, taught, given, monkeypatch, tmp_path
+def test_training_resumes_where_it_was_stopped(
+    distill, training_clips, clips, given, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(distill, "ROUND", 1)
     monkeypatch.setattr(distill, "EVERY", 1)
-    monkeypatch.setattr(distill, "LOOK", 2)
+    monkeypatch.setattr(distill, "VALIDATION_STEP", 2)
     monkeypatch.setattr(distill, "RESULTS", tmp_path)
     monkeypatch.setattr(distill.following, "FEWEST", 1)
-    heard = lessons.read(lessons.lots(taught, "validation")[0]).scores
-    monkeypatch.setattr(distill.following, "PRESENT", float(np.median(heard.max(axis=2))))
+    scores = training_clips.read(training_clips.shards(clips, "validation")[0]).scores
+    monkeypatch.setattr(distill.following, "PRESENT", float(np.median(scores.max(axis=2))))
     student = distill.Student({}, 4, batch=8, dropout=0.1, norms=True)
-    given.lots = 2
+    given.shards = 2
     first = distill.trained("dieleman2014.zoo", student, given)
-    given.lots = None
+    given.shards = None
     state = distill.trained("dieleman2014.zoo", student, given)
-    assert [row[distill.LOTS] for row in state.rows] == ["1", "2", "3", "4"]
+    assert [row[distill.SHARDS] for row in state.rows] == ["1", "2", "3", "4"]
     assert state.rows[:2] == first.rows
     assert [int(row[distill.STEPS]) for row in state.rows] == [3, 6, 9, 12]
     losses = [float(row[4]) for row in state.rows]
@@ -248,12 +247,12 @@ def test_training_goes_on_where_it_was_stopped(
     assert (tmp_path / "distillation_training.png").stat().st_size > 5000
 
 
-def test_measures_of_following(distill):
-    taught = np.array([[0.9, 0.0], [0.5, 0.1], [0.1, 0.2], [0.0, 0.05]])
-    said = np.array([[0.8, 0.1], [0.1, 0.2], [0.2, 0.4], [0.0, 0.1]])
+def test_metrics_of_a_student_against_its_teachers(distill):
+    targets = np.array([[0.9, 0.0], [0.5, 0.1], [0.1, 0.2], [0.0, 0.05]])
+    outputs = np.array([[0.8, 0.1], [0.1, 0.2], [0.2, 0.4], [0.0, 0.1]])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distill.following, "FEWEST", 2)
-        tags = distill.following.follow(said, taught, ["there", "absent"])
+        tags = distill.following.follow(outputs, targets, ["there", "absent"])
     assert [tag.there for tag in tags] == [2, 0]
     assert tags[0].auc == pytest.approx(0.75)
     assert tags[1].auc is None
@@ -262,7 +261,7 @@ def test_measures_of_following(distill):
     assert distill.following.mean(tags)[0] == pytest.approx(0.75)
 
 
-def test_tables_keep_what_other_commands_wrote(distill, tmp_path):
+def test_tables_keep_the_rows_of_other_commands(distill, tmp_path):
     file = tmp_path / "table.csv"
     distill.following.merge(file, ("model", "x"), [("b", 1), ("b", 2)])
     distill.following.merge(file, ("model", "x"), [("a", 3)])
@@ -270,52 +269,57 @@ def test_tables_keep_what_other_commands_wrote(distill, tmp_path):
     assert file.read_text() == "model,x\na,3\nb,4\n"
 
 
-def test_a_student_that_repeats_its_teachers_follows_them_perfectly(distill):
-    taught = np.random.default_rng(0).uniform(0, 1, (60, 3))
-    taught[:, 2] = np.linspace(0, 0.2, 60)  # never there
-    tags = distill.following.follow(taught, taught, ("a", "b", "c"))
+def test_a_student_with_the_scores_of_its_teachers_scores_one(distill):
+    targets = np.random.default_rng(0).uniform(0, 1, (60, 3))
+    targets[:, 2] = np.linspace(0, 0.2, 60)  # never present
+    tags = distill.following.follow(targets, targets, ("a", "b", "c"))
     assert len(distill.following.counted(tags)) == 2
     assert distill.following.mean(tags) == pytest.approx((1, 1, 0))
 
 
-def test_coverage_counts_minutes_and_test_segments(distill, lessons, taught, tmp_path, monkeypatch):
+def test_coverage_counts_minutes_and_test_segments(
+    distill, training_clips, clips, tmp_path, monkeypatch
+):
     with recipe_modules.of("distillation") as module:
-        tags_heard = module("tags_heard")
-        monkeypatch.setattr("sys.argv", ["", str(taught), "-o", str(tmp_path / "table.csv")])
-        tags_heard.main()
+        tag_coverage = module("tag_coverage")
+        monkeypatch.setattr("sys.argv", ["", str(clips), "-o", str(tmp_path / "table.csv")])
+        tag_coverage.main()
     with (tmp_path / "table.csv").open() as file:
         rows = {row["tag"]: row for row in csv.DictReader(file)}
     assert len(rows) == 51
-    assert rows["all that was heard"]["test segments"] == "30"
-    assert float(rows["all that was heard"]["train, games"]) == pytest.approx(
-        40 * 2.992 / 60, abs=0.1
-    )
+    assert rows["all segments"]["test segments"] == "30"
+    assert float(rows["all segments"]["train, games"]) == pytest.approx(40 * 2.992 / 60, abs=0.1)
     over = sum(
-        (lessons.read(path).scores > distill.following.PRESENT).sum()
-        for path in lessons.lots(taught, "test")
+        (training_clips.read(path).scores > distill.following.PRESENT).sum()
+        for path in training_clips.shards(clips, "test")
     )
     assert sum(int(rows[tag]["test segments"]) for tag in rows if tag[:3] != "all") == over
 
 
 def test_study_trains_both_front_ends_on_growing_shares(
-    distill, lessons, taught, monkeypatch, tmp_path
+    distill, training_clips, clips, monkeypatch, tmp_path
 ):
     with recipe_modules.of(".") as module:
         study = module("study")
         monkeypatch.setattr(study, "SHARES", (0.5, 1))
         light = {"waveform": ("dieleman2014", {}), "spectrogram": study.FRONT_ENDS["spectrogram"]}
         monkeypatch.setattr(study, "FRONT_ENDS", light)
-        for name, value in (("LOTS", 1), ("BATCH", 4)):
+        for name, value in (("SHARDS", 1), ("BATCH", 4)):
             monkeypatch.setattr(study, name, value)
-        for name, value in (("ROUND", 1), ("EVERY", 1), ("LOOK", 2), ("RESULTS", tmp_path)):
+        for name, value in (
+            ("ROUND", 1),
+            ("EVERY", 1),
+            ("VALIDATION_STEP", 2),
+            ("RESULTS", tmp_path),
+        ):
             monkeypatch.setattr(study.distill, name, value)
-        monkeypatch.setattr("sys.argv", ["", str(taught), str(tmp_path)])
+        monkeypatch.setattr("sys.argv", ["", str(clips), str(tmp_path)])
         study.main()
-        paths = lessons.lots(taught, "train")
+        paths = training_clips.shards(clips, "train")
         assert study.share_of(paths, 0.5)[0] in study.share_of(paths, 1)
     with (tmp_path / "study.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["front-end"] for row in rows] == ["spectrogram"] * 2 + ["waveform"] * 2
-    assert [row["hours of lessons"] for row in rows] == ["0.02", "0.03"] * 2
+    assert [row["hours of clips"] for row in rows] == ["0.02", "0.03"] * 2
     assert {row["steps"] for row in rows} == {"5"}
     assert (tmp_path / "study.png").stat().st_size > 5000

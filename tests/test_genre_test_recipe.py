@@ -42,7 +42,7 @@ def package(tmp_path_factory) -> Path:
     soundfile.write(tree / ROCK, noise, 16000)
     with zipfile.ZipFile(music / "more.pk3", "w") as archive:
         archive.write(tree / ROCK, "sound/metal.ogg")
-    (music / "unasked.ogg").write_bytes(b"x")
+    (music / "unwanted.ogg").write_bytes(b"x")
     (tree / "usr/share/doc/quiet-data").mkdir(parents=True)
     (tree / "usr/share/doc/quiet-data/copyright").write_text("CC0-1.0\n")
     (tree / "DEBIAN").mkdir()
@@ -126,11 +126,11 @@ def test_tracks_are_taken_out_of_a_package_and_of_an_archive_in_it(recipe, packa
         assert soundfile.info(tmp_path / file).frames == 16000
         assert entry["tracks"][file] == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
     assert (tmp_path / "quiet-data/copyright").read_text() == "CC0-1.0\n"
-    assert not list(tmp_path.rglob("unasked.ogg"))
+    assert not list(tmp_path.rglob("unwanted.ogg"))
 
 
 @needs_apt
-def test_the_program_lists_what_is_gone_and_gets_the_rest(source, tmp_path):
+def test_the_program_lists_missing_tracks_and_gets_the_rest(source, tmp_path):
     other = GOOD.replace("quiet-data", "lost-data", 1)
     rows = table(tmp_path, other, GOOD, GONE)
     folder = tmp_path / "test set"
@@ -146,22 +146,20 @@ def test_the_program_lists_what_is_gone_and_gets_the_rest(source, tmp_path):
 
 
 @needs_apt
-def test_a_second_run_asks_only_for_packages_that_are_not_complete(
-    recipe, source, tmp_path, monkeypatch
-):
+def test_a_second_run_downloads_only_incomplete_packages(recipe, source, tmp_path, monkeypatch):
     fetch, tracks = recipe
     monkeypatch.setenv("APT_CONFIG", str(source))
     wanted = tracks.read(table(tmp_path, GOOD, GONE))
     assert list(fetch.fetch(tmp_path, wanted)) == [wanted[1].file]
     stamp = (tmp_path / wanted[0].file).stat().st_mtime_ns
-    monkeypatch.setenv("APT_CONFIG", "/dev/null/none")  # apt fails if it is asked
+    monkeypatch.setenv("APT_CONFIG", "/dev/null/none")  # apt fails if it is run
     assert list(fetch.fetch(tmp_path, wanted)) == [wanted[1].file]
     assert (tmp_path / wanted[0].file).stat().st_mtime_ns == stamp
     (tmp_path / wanted[0].file).unlink()
     assert list(fetch.fetch(tmp_path, wanted)) == ["quiet-data"]
 
 
-def test_without_apt_the_message_says_what_would_help(recipe, tmp_path, monkeypatch):
+def test_without_apt_the_message_says_how_to_fix_it(recipe, tmp_path, monkeypatch):
     fetch, tracks = recipe
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"no apt-get and no dpkg-deb here.*Debian 12"):

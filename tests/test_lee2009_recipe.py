@@ -1,4 +1,4 @@
-"""The recipe of lee2009's weights: its draws, its folded head, and the weights that it gave."""
+"""The recipe of lee2009's weights: its draws, its folded head, and its weights."""
 
 import csv
 from pathlib import Path
@@ -35,31 +35,31 @@ def listed() -> tuple[list[str], list[str]]:
 
 def test_no_draw_has_an_artist_in_training_and_in_the_test(recipe, listed):
     genres, artists = listed
-    for draw in recipe("lots").draws(genres, artists, 200):
+    for draw in recipe("draws").draws(genres, artists, 200):
         trained = {artists[i] for part in draw.train for i in part}
         assert not trained & {artists[i] for i in draw.test}
 
 
 def test_every_draw_trains_five_tracks_of_each_class_and_tests_each(recipe, listed):
     genres, artists = listed
-    lots = recipe("lots")
-    names = lots.classes(genres, artists)
+    draws = recipe("draws")
+    names = draws.classes(genres, artists)
     assert names == ["electronic", "ambient", "classical", "metal"]
-    for draw in lots.draws(genres, artists, 50):
+    for draw in draws.draws(genres, artists, 50):
         assert [[genres[i] for i in part] for part in draw.train] == [[n] * 5 for n in names]
         assert len({i for part in draw.train for i in part}) == 20
         assert {genres[i] for i in draw.test} == set(names)
 
 
 def test_draws_are_repeatable_and_differ_by_seed(recipe, listed):
-    draws = recipe("lots").draws
+    draws = recipe("draws").draws
     assert draws(*listed, 5) == draws(*listed, 5)
     assert draws(*listed, 5) != draws(*listed, 5, seed=1)
 
 
 def test_a_class_of_one_artist_is_left_out(recipe):
     genres, artists = ["a"] * 7 + ["b"] * 7, ["x"] * 7 + ["y"] * 6 + ["z"]
-    assert recipe("lots").classes(genres, artists) == ["b"]
+    assert recipe("draws").classes(genres, artists) == ["b"]
 
 
 def test_accuracy_is_one_where_classes_lie_apart_and_counts_classes_alike(recipe):
@@ -69,7 +69,7 @@ def test_accuracy_is_one_where_classes_lie_apart_and_counts_classes_alike(recipe
     train = np.arange(40) % 2 == 0
     assert accuracy(x, y, train, ~train) == 1
     wrong = x.copy()
-    wrong[30:] = x[:10]  # all of b looks like a; learned from what looks right
+    wrong[30:] = x[:10]  # all of b looks like a, but not in training
     wrong[train] = x[train]
     assert accuracy(wrong, y, train, ~train) == 0.5
 
@@ -91,7 +91,7 @@ def test_excerpts_are_spread_over_a_file_and_short_ones_padded(recipe, tmp_path)
     assert not short[0, 16000:].any()
 
 
-def test_what_was_heard_is_kept_track_by_track(recipe, tmp_path):
+def test_outputs_are_kept_track_by_track(recipe, tmp_path):
     excerpts = recipe("excerpts")
     sounds = [np.full((n, 4), 8000 * n, "int16") for n in (1, 2, 1)]
     seen = []
@@ -100,8 +100,8 @@ def test_what_was_heard_is_kept_track_by_track(recipe, tmp_path):
         seen.append(len(x))
         return x[:, :2]
 
-    first = excerpts.heard("net", network, ["a", "b"], sounds[:2], tmp_path)
-    again = excerpts.heard("net", network, ["a", "b", "c"], sounds, tmp_path)
+    first = excerpts.outputs("net", network, ["a", "b"], sounds[:2], tmp_path)
+    again = excerpts.outputs("net", network, ["a", "b", "c"], sounds, tmp_path)
     assert seen == [3, 1]
     assert first.shape == (3, 2)
     np.testing.assert_array_equal(again[:3], first)
@@ -115,7 +115,7 @@ def test_folding_the_standardisation_into_the_head_is_exact(recipe):
     np.testing.assert_allclose(x @ folded + shifted, (x - mean) / scale @ kernel + bias, rtol=1e-10)
 
 
-# --- the weights that travel with the package ---
+# --- the bundled weights ---
 
 
 @pytest.fixture(scope="module")

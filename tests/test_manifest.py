@@ -165,7 +165,11 @@ def test_a_manifest_of_another_schema_is_refused(entry):
         (("input", "sample_rate"), "16k", "Expected `int`, got `str` - at `$.input.sample_rate`"),
         (("input", "sample_rate"), 0, "`int` >= 1 - at `$.input.sample_rate`"),
         (("metrics", 0, "value"), 90.7, "`float` <= 1.0 - at `$.metrics[0].value`"),
-        (("metrics", 0, "kind"), "heard", "Invalid enum value 'heard' - at `$.metrics[0].kind`"),
+        (
+            ("metrics", 0, "kind"),
+            "guessed",
+            "Invalid enum value 'guessed' - at `$.metrics[0].kind`",
+        ),
         (("colour",), "red", "unknown field `colour`"),
         (("sources", 0, "sha1"), "0", "unknown field `sha1` - at `$.sources[0]`"),
         (("sources", 0, "kind"), "ftp", "Invalid value 'ftp' - at `$.sources[0].kind`"),

@@ -1,4 +1,4 @@
-"""The recipe of the onset detector: what counts as an onset, and what is held out of training."""
+"""The recipe of the onset detector: what an onset is, and that training and test are separate."""
 
 import io
 import zlib
@@ -45,7 +45,7 @@ def note(delay: float, rise: float) -> np.ndarray:
     ("delay", "rise", "expected"),
     [(0, 0, 0), (0.03, 0, 0.03), (0, 0.1, 0.02), (0.05, 0.2, 0.09)],
 )
-def test_a_note_begins_when_it_is_heard(sounds, delay, rise, expected):
+def test_an_onset_is_when_a_note_sounds(sounds, delay, rise, expected):
     assert sounds.attack(note(delay, rise)) == pytest.approx(expected, abs=0.0015)
 
 
@@ -60,7 +60,7 @@ def test_onsets_closer_than_30_ms_are_one(sounds):
     assert sounds.merged([]).shape == (0,)
 
 
-def test_notes_sound_late_by_what_was_measured_of_the_nearest(sounds, monkeypatch):
+def test_a_note_gets_the_measured_delay_of_the_nearest_one(sounds, monkeypatch):
     measured = {(60, 50): 0.04, (60, 110): 0.02, (72, 50): 0.03, (72, 110): 0.01}
     monkeypatch.setattr(sounds, "delays", lambda font, programme: measured)
     notes = [
@@ -131,7 +131,7 @@ def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it(train):
     assert list(kinds.values()) == [(0, "tanh"), (2, "tanh"), (2, "tanh"), (2, "relu")]
 
 
-def test_what_is_held_out_is_never_trained_on(material):
+def test_soundfonts_and_kits_of_the_test_are_not_in_training(material):
     fonts = {part: material.FONTS.get(part, material.TRAINING) for part in material.ALBUMS}
     assert not set(fonts["soundfont"]) & {*fonts["train"], *fonts["validation"]}
     assert not set(fonts["validation"]) & set(fonts["train"])

@@ -1,4 +1,4 @@
-"""The recipes for MagnaTagATune run, on a miniature of it; every architecture has its numbers."""
+"""The recipes for MagnaTagATune run on a miniature of it; every architecture has its numbers."""
 
 import io
 import re

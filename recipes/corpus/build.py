@@ -1,32 +1,32 @@
-"""Build the audio that our taggers are distilled on, from the names of Debian packages.
+"""Build the audio that our taggers are distilled on, from Debian packages.
 
     apt-get install mma fluidsynth ffmpeg
     python recipes/corpus/build.py FOLDER
 
 About 30 h of real music of free games (`games.py`), and by default 8 h of rendered music and 8 h
-of voices, for the instruments, styles and singing that games lack: our own scores, drawn by chance,
+of voices, for the instruments, styles and singing that games lack: our own random scores,
 through four soundfonts (`scores.py`, `playing.py`); accompaniments of mma's style files; bands with
 real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and singing our
-melodies (`speech.py`, `singing.py`, `voices.py`). No sound has a label: teachers listen to it.
+melodies (`speech.py`, `singing.py`, `voices.py`). No sound needs a label: the teachers score it.
 
-`--only games`, `rendered` or `voices` builds one of the three, `--rendered H` and `--voices H` say
-how many hours, `--workers N` how many processes. `--seldom H` makes so many more of either, of
-kinds in which teachers hear tags that they hear seldom; `--split test` makes only the test's part
-of what is asked for. It can be stopped at any time and goes on where it was. The same command makes
-the same files again, with the same programs and packages.
+`--only games`, `rendered` or `voices` builds one of the three. `--rendered H` and `--voices H` set
+the hours, `--workers N` the processes. `--seldom H` makes H more hours of both, of kinds with tags
+that teachers give rarely. `--split test` makes only the clips of the test split. The command can be
+stopped at any time; started again, it continues where it was. The same command makes the same files
+again, with the same programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
 in test, Csound's bank only in validation); a style file of mma; a drum kit; a voice.
 
 FOLDER gets
     corpus.csv       path, tags, split, group, kind, seconds: for zoo.data.from_table. The tags are
-                     what is known from making a clip, and are empty for games and for mma.
+                     known from how a clip was made; they are empty for games and for mma.
     sources.json     packages with version and SHA-256 of each file; programs with their versions
-    ATTRIBUTION.md   whose music and voices these are, and under which licence
+    ATTRIBUTION.md   artists and licences of the music and voices
     games/ rendered/ voices/ packages/
 
-Downloads 5.5 GB and keeps about 3 GB. The games take what the download takes; an hour of rendered
-music or of voices takes about four minutes of one core.
+Downloads 5.5 GB and keeps about 3 GB. The games take as long as the download; an hour of
+rendered music or of voices takes about four minutes of one core.
 """
 
 import argparse
@@ -55,22 +55,23 @@ PROGRAMS = {"rendered": ("mma", "fluidsynth"), "voices": ("fluidsynth", "ffmpeg"
 
 
 def build_games(folder: Path) -> None:
-    """Fetch the tracks of `games.csv`; say what could not be had."""
+    """Fetch the tracks of `games.csv`; print those that could not be fetched."""
     missing = debian.fetch(folder / "games", games.read())
     for name, reason in missing.items():
-        print(f"not had: {name}: {reason}")
+        print(f"could not be fetched: {name}: {reason}")
 
 
 def build_made(what: str, folder: Path, given: argparse.Namespace) -> None:
-    """Fetch what rendered clips or voices are made of, and make them, all or those of a split."""
+    """Fetch the material of rendered clips or voices, and make the clips."""
     absent = [name for name in PROGRAMS[what] if shutil.which(name) is None]
     if absent:
         raise SystemExit(
-            f"not found: {', '.join(absent)}. On Debian: apt-get install {' '.join(absent)}"
+            f"not found: {', '.join(absent)}. To fix this on Debian: "
+            f"apt-get install {' '.join(absent)}"
         )
     missing = debian.fetch_matching(folder / "packages", making.packages(what))
     if missing:
-        raise SystemExit(f"could not be had: {missing}. Does `apt-get update` help?")
+        raise SystemExit(f"could not be fetched: {missing}. To fix this, try `apt-get update`.")
     names = making.albums(what, getattr(given, what), given.seldom)
     names = [name for name in names if given.split in (None, making.split_of(name))]
     for _ in progress(in_turn(names, folder, given.workers), description=what, total=len(names)):
@@ -83,13 +84,13 @@ def in_turn(names: list[str], folder: Path, workers: int) -> Iterator[list[makin
     if workers <= 1:
         yield from map(make, names)
         return
-    make(names[0])  # alone: it listens to voices for all the others
+    make(names[0])  # alone: it analyses the voices for all the others
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(make, names)
 
 
 def rows(folder: Path) -> list[making.Row]:
-    """List what is there."""
+    """List the clips that are there."""
     listed = [
         making.Row(f"games/{track.file}", "", track.split, track.group, "game", track.seconds)
         for track in games.read()
@@ -148,7 +149,7 @@ def write_sources(folder: Path) -> None:
 
 
 def version(program: str) -> str:
-    """Return the first line of what a program says of its version, or "" if it is not there."""
+    """Return the version line of a program's output, or "" if it is not installed."""
     if shutil.which(program) is None:
         return ""
     flag = {"mma": "-v", "ffmpeg": "-version"}.get(program, "--version")
@@ -175,19 +176,35 @@ def report(listed: Iterable[making.Row]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where everything goes")
-    parser.add_argument("--only", choices=KINDS, help="build one part")
+    parser.add_argument("folder", type=Path, help="The folder to write to.")
+    parser.add_argument("--only", choices=KINDS, help="Build only this part. Default: all.")
     parser.add_argument(
-        "--rendered", type=float, default=8, metavar="HOURS", help="of rendered music"
+        "--rendered",
+        type=float,
+        default=8,
+        metavar="HOURS",
+        help="Hours of rendered music. Default: 8.",
     )
     parser.add_argument(
-        "--voices", type=float, default=8, metavar="HOURS", help="of clips with voices"
+        "--voices",
+        type=float,
+        default=8,
+        metavar="HOURS",
+        help="Hours of clips with voices. Default: 8.",
     )
     parser.add_argument(
-        "--seldom", type=float, default=0, metavar="HOURS", help="more of both, of a few kinds"
+        "--seldom",
+        type=float,
+        default=0,
+        metavar="HOURS",
+        help="More hours of both, of kinds with rare tags. Default: 0.",
     )
-    parser.add_argument("--split", choices=SPLITS, help="make only what is for it")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
+    parser.add_argument(
+        "--split", choices=SPLITS, help="Make only clips of this split. Default: all."
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="Processes that make clips. Default: 1."
+    )
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     wanted = [given.only] if given.only else KINDS

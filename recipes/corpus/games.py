@@ -1,4 +1,4 @@
-"""The real music of the corpus: what Debian's free games play.
+"""The real music of the corpus: the soundtracks of Debian's free games.
 
 `games.csv` lists 620 tracks, 30.3 h, of 20 seconds or more each, with the artist that the file
 names, the split and the group. A group is a package, or several packages that share an artist.
@@ -6,8 +6,8 @@ names, the split and the group. A group is a package, or several packages that s
 **The public genre test set is kept out, and so is everything else by its artists.** Of the 43.3 h
 that we know of, 4.7 h are that test set. 8.3 h more are left out: tracks that name one of its
 artists under any of their names (among them adonthell-data's ZhayTee, who is Joseph G. Toscano);
-tracks of the test set's packages that name nobody; and what is doubtful, such as the nameless
-tracks of supertux-data, where ZhayTee has others. `tests/test_corpus_recipe.py` checks the rule.
+tracks of the test set's packages that name nobody; and doubtful tracks, such as the nameless ones
+of supertux-data, where ZhayTee has others. `tests/test_corpus_recipe.py` checks the rule.
 """
 
 import csv
@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 TABLE = Path(__file__).parent / "games.csv"
-# Artists of the test set as they are called elsewhere, besides the names in its table.
+# Other names of the test set's artists, besides those in its table.
 ALIASES = (
     "zhay", "toscano", "k-pone", "hasi50", "halfmann", "strohmeier", "4t thieves", "picciani",
     "muldjord", "legoluft", "rustltd", "obsidian shell", "aubry", "westlund", "pinkham", "rozanc",
@@ -31,7 +31,7 @@ class Track(NamedTuple):
 
     package: str
     path: str  # inside the package
-    inside: str  # path inside the archive that `path` is then, or ""
+    inside: str  # path inside `path` if that is an archive, or ""
     artist: str  # "" if the file does not say
     title: str
     seconds: float
@@ -41,7 +41,7 @@ class Track(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Where the track lies in the folder: an archive counts as a folder."""
+        """Path of the track in the folder; an archive counts as a folder."""
         return str(PurePosixPath(self.package, self.path, self.inside))
 
 

@@ -20,7 +20,7 @@ KITS = {
     "validation": ("ForzeeStereo", "rumpf_kit_z01_h2"),
     "test": ("ElectricEmpireKit", "Millo_MultiLayered2", "Gimme A Hand 1.0"),
 }  # fmt: skip
-# What the makers of the kits call their drums; the first that fits counts.
+# Names of drums in the kits; the first pattern that matches counts.
 NAMES = (
     (p.CLAP, r"clap"),
     (p.OPEN, r"open|hh ?o|hihat 3|hat 3"),

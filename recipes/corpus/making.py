@@ -1,7 +1,7 @@
-"""One album of clips: what a worker makes in one go, and writes with a list of what it made.
+"""One album of clips: a worker makes it in one go, and writes it with a list of its clips.
 
-An album has a name; its name is the seed of every chance in it, and the same name makes the same
-clips. An album that is there is not made again.
+The name of an album is the seed of all its randomness: the same name makes the same clips. An
+album that is there is not made again.
 """
 
 import json
@@ -30,7 +30,7 @@ SPLITS = (
     "train", "train", "test", "train", "train",
 )  # fmt: skip
 SERIES = ("scores", "scores", "mma", "scores", "kits", "scores", "scores")
-SELDOM = {  # kinds in which teachers hear solo and harp; female vocal and male voice
+SELDOM = {  # kinds with tags that teachers give rarely: solo, harp; female vocal, male voice
     "rendered": ("piano", "classical-guitar", "classical-guitar"),
     "voices": ("aria", "song"),
 }
@@ -97,8 +97,8 @@ def make(album: str, folder: Path) -> list[Row]:
     """Make an album, unless it is there.
 
     Args:
-        album: its name.
-        folder: of the corpus; has `packages/`.
+        album: name of the album.
+        folder: folder of the corpus; has `packages/`.
 
     Returns:
         A row for each clip.
@@ -135,7 +135,7 @@ def font(name: str, folder: Path) -> Path:
 
 
 def of_scores(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
-    """Write and play our own scores, of some kinds only if they are given."""
+    """Write and play our own scores; `only` limits the kinds."""
     played_by = scores.either(chance, *PLAYED_BY[split])
     kinds = (scores.either(chance, *only) for _ in range(CLIPS)) if only else scores.draw(chance)
     pieces = [scores.write(next(kinds), chance, SECONDS) for _ in range(CLIPS)]
@@ -176,7 +176,7 @@ def of_kits(chance, split: str, folder: Path) -> Made:
 
 
 def of_mma(chance, split: str, folder: Path) -> Made:
-    """Let mma accompany in the styles that people wrote for it; whole style files are held out."""
+    """Render accompaniments of mma's style files; whole files are kept for validation and test."""
     played_by = scores.either(chance, *PLAYED_BY[split])
     mine = style_files(split)
     made = 0
@@ -187,7 +187,7 @@ def of_mma(chance, split: str, folder: Path) -> Made:
             source, target, wav = (Path(scratch, f"song.{end}") for end in ("mma", "mid", "wav"))
             source.write_text(score)
             if subprocess.run(["mma", "-f", target, source], capture_output=True).returncode:
-                continue  # a few of mma's files want what this score does not give
+                continue  # a few of mma's files need more than this score has
             rendering.fluidsynth(target, font(played_by, folder), wav)
             with soundfile.SoundFile(wav) as sound:
                 sound.seek(min(rendering.SAMPLE_RATE, sound.frames))
@@ -213,7 +213,7 @@ def style_files(split: str) -> list[Path]:
 
 
 def accompaniment(chance, file: Path) -> str:
-    """Write a song for mma: two grooves of a style file, a key, chords and a tempo by chance."""
+    """Write a song for mma: two grooves of a style file, and a random key, chords and tempo."""
     text = file.read_text(encoding="latin-1")
     found = re.findall(r"^\s*DefGroove\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
     names = [name for name in dict.fromkeys(found) if not SPECIAL.search(name)] or found
@@ -234,10 +234,10 @@ def accompaniment(chance, file: Path) -> str:
 
 
 def of_voices(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
-    """Let the voices of a split speak and sing, clips of some kinds only if they are given."""
+    """Make clips in which the voices of a split speak and sing; `only` limits the kinds."""
     played_by = scores.either(chance, *PLAYED_BY[split])
     cast = [
-        speech.repertoire(voice, folder / "packages", folder / "voices" / "heard")
+        speech.repertoire(voice, folder / "packages", folder / "voices" / "analysed")
         for voice in speech.VOICES
         if voice.split == split
     ]

@@ -1,7 +1,7 @@
-"""How to play: notes of arpeggios, melodies, basses, chorales and drums over a run of chords.
+"""Notes of arpeggios, melodies, basses, chorales and drums over a run of chords.
 
-A `Frame` is what all players of a piece agree on: tempo, metre, key, scale, and a chord a bar. Each
-function gives the notes of one player; chance decides between many ways to play the same thing.
+All players of a piece share a `Frame`: tempo, metre, key, scale, and a chord for each bar. Each
+function returns the notes of one player, at random among many variants.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ KICK, SNARE, CLAP, CLOSED, LOW, OPEN, MIDDLE, CRASH, HIGH, RIDE = (
     50,
     51,
 )
-# Sixteenths of a bar of four: kick, snare, hat; what is played in each style.
+# Sixteenths of a bar of four in each style: kick, snare, hat.
 GRIDS = {
     "rock": ("X.....x.X.......", "....X.......X...", "x.x.x.x.x.x.x.x."),
     "half": ("X..x..x...x.....", "........X.......", "x.x.x.x.x.x.x.x."),
@@ -66,7 +66,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """What the players agree on."""
+    """What all players of a piece share."""
 
     chance: np.random.Generator
     seconds: float
@@ -113,7 +113,7 @@ class Frame:
 def frame(
     chance, seconds: float, tempo, level=(60, 105), modes=("major", "minor"), metre=4
 ) -> Frame:
-    """Draw a frame; `tempo` and `level` are ranges."""
+    """Return a random frame; `tempo` and `level` are ranges."""
     mode = str(chance.choice(modes))
     degrees = PROGRESSIONS[chance.integers(len(PROGRESSIONS))]
     speed, loud = chance.uniform(*tempo), int(chance.uniform(*level))
@@ -191,7 +191,7 @@ def picking(f: Frame, low: int) -> list[Note]:
 
 
 def power(f: Frame, low: int = 38) -> list[Note]:
-    """Riff on root, fifth and octave: eighths, palm-muted or held, as it comes."""
+    """Riff on root, fifth and octave: eighths, palm-muted or held, at random."""
     grids = ("x.xxx.xx", "xxxxxxxx", "x..x..x.", "x.......", "x.xx.xx.", "xx.xx.xx")
     grid, division = f.chance.choice(grids), int(f.chance.choice([2, 4]))
     steps, notes = f.beat / division, []
@@ -208,17 +208,19 @@ def power(f: Frame, low: int = 38) -> list[Note]:
 
 def bass(f: Frame, low: int = 33) -> list[Note]:
     """Play a bass: on the roots, in fifths, in octaves or walking."""
-    way, notes = int(f.chance.integers(4)), []
+    style, notes = int(f.chance.integers(4)), []
     for bar, start in enumerate(f.bars):
         root = f.root(bar, low)
         for i in range(2 * f.metre):
-            if way < 3 and not (way == 0 or i % 2 == 0):
+            if style < 3 and not (style == 0 or i % 2 == 0):
                 continue
-            if way == 3 and i % 2:
+            if style == 3 and i % 2:
                 continue
             walk = f.chord(bar, root, 4)[(i // 2) % 4]
-            pitch = (root, root + (0, 7)[i // 2 % 2], root + (0, 12)[i // 2 % 2], walk)[way]
-            notes.append(f.note(start + i * f.beat / 2, f.beat * (0.45, 0.9, 0.9, 0.9)[way], pitch))
+            pitch = (root, root + (0, 7)[i // 2 % 2], root + (0, 12)[i // 2 % 2], walk)[style]
+            notes.append(
+                f.note(start + i * f.beat / 2, f.beat * (0.45, 0.9, 0.9, 0.9)[style], pitch)
+            )
     return notes
 
 
@@ -283,13 +285,13 @@ def ornamented(f: Frame, notes: list[Note], share: float = 0.25) -> list[Note]:
 def running(f: Frame, low: int, high: int, division: int = 4) -> list[Note]:
     """Run up and down the scale without a rest, turning by chance."""
     scale = [p for p in range(low, high) if (p - f.key) % 12 in MODES[f.mode]]
-    place, way, notes, step = len(scale) // 2, 1, [], f.beat / division
+    place, direction, notes, step = len(scale) // 2, 1, [], f.beat / division
     for now in np.arange(0.05, f.seconds, step):
         if f.chance.random() < 0.2:
-            way = -way
-        place += way * int(f.chance.choice([1, 1, 1, 1, 2]))
+            direction = -direction
+        place += direction * int(f.chance.choice([1, 1, 1, 1, 2]))
         if not 0 <= place < len(scale):
-            way, place = -way, int(np.clip(place, 1, len(scale) - 2))
+            direction, place = -direction, int(np.clip(place, 1, len(scale) - 2))
         notes.append(f.note(now, step, scale[place]))
     return notes
 

@@ -33,7 +33,7 @@ def album(pieces: Sequence[Piece], soundfont: Path, rate: int = SAMPLE_RATE) -> 
         For each piece (samples,), mono, without a room and not normalised.
 
     Raises:
-        RuntimeError: fluidsynth failed; with what it said.
+        RuntimeError: fluidsynth failed; with its message.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "album.mid"), Path(folder, "album.wav")
@@ -51,7 +51,7 @@ def album(pieces: Sequence[Piece], soundfont: Path, rate: int = SAMPLE_RATE) -> 
 
 def fluidsynth(source: Path, soundfont: Path, target: Path, rate: int = SAMPLE_RATE) -> None:
     """Play a MIDI file, dry, into a stereo wave file; raise RuntimeError."""
-    if not soundfont.is_file():  # fluidsynth would play with another one
+    if not soundfont.is_file():  # fluidsynth would use another one
         raise FileNotFoundError(f"{soundfont}: no such soundfont; see build.py")
     command = ["fluidsynth", "-n", "-i", "-q", "-r", str(rate), "-g", "0.4", "-R", "0"]
     command += ["-C", "0", "-O", "s16", "-T", "wav", "-F", str(target)]
@@ -114,7 +114,7 @@ def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np
         rate: samples a second.
         seconds: until the echo has fallen by 60 dB.
         wet: level of the echo beside the sound, 0 for none.
-        chance: the walls.
+        chance: random generator of the echo.
 
     Returns:
         (samples,): as long as before.
@@ -131,14 +131,14 @@ def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np
 
 
 def finish(sound: np.ndarray, rate: int, chance, wettest=0.6, loud=False) -> np.ndarray:
-    """Give a clip a room, a tone and a level of its own, drawn by chance.
+    """Give a clip a random room, tone and level.
 
     Args:
         sound: (samples,).
         rate: samples a second.
-        chance: what decides.
+        chance: random generator.
         wettest: level of the room's echo at most.
-        loud: drive it into saturation and keep it loud, as records of rock and dance music are.
+        loud: drive it into saturation and keep it loud, like records of rock and dance music.
 
     Returns:
         (samples,) float32, below full scale.

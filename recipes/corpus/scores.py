@@ -1,8 +1,8 @@
-"""The scores of the rendered clips: kinds of music that the games lack, drawn by chance.
+"""Random scores of the rendered clips, of kinds of music that the games lack.
 
-`KINDS` names each kind, the MagnaTagATune tags that are true of it whatever chance decides (what a
-listener might add is left open), its weight, and the function that writes one piece. The tags of
-the instruments that it then has come from its parts.
+`KINDS` names each kind, the MagnaTagATune tags that are true of every such piece (a listener
+might add others), its weight, and the function that writes one piece. The tags of
+its instruments come from its parts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,8 +45,8 @@ SQUARE, SAW, CHARANG, NEW_AGE, WARM, POLYSYNTH, BOWED, METALLIC, HALO, SWEEP = (
 RAIN, CRYSTAL, ATMOSPHERE, ECHOES, SITAR, BANJO, FIDDLE, TAIKO = 96, 98, 99, 102, 104, 105, 110, 116
 VOICE_PAD = 91
 DRUMS = -1
-# What a listener hears of a programme, as MagnaTagATune calls it.
-HEARD_AS = {
+# MagnaTagATune's tags of each programme's instrument.
+TAGS_OF = {
     PIANO: ("piano",),
     HARPSICHORD: ("harpsichord",),
     **dict.fromkeys((NYLON, STEEL, CLEAN, OVERDRIVE, DISTORTION), ("guitar",)),
@@ -107,8 +107,8 @@ def write(name: str, chance: Chance, seconds: float) -> Piece:
 
 
 def instruments(parts: Sequence[Part], but: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the tags of the instruments that are there to be heard, but for some."""
-    found = [tag for part in parts if part.volume >= 60 for tag in HEARD_AS.get(part.programme, ())]
+    """Return the tags of the audible instruments, without those in `but`."""
+    found = [tag for part in parts if part.volume >= 60 for tag in TAGS_OF.get(part.programme, ())]
     return tuple(tag for tag in dict.fromkeys(found) if tag not in but)
 
 
@@ -149,13 +149,13 @@ def harpsichord(chance, seconds):
         ("major", "minor", "harmonic"),
         int(chance.choice([3, 4])),
     )
-    way = int(chance.integers(4))
-    if way == 0:
+    style = int(chance.integers(4))
+    if style == 0:
         return [Part(HARPSICHORD, p.arpeggio(f, 45, 6, 4))]
-    if way == 1:
+    if style == 1:
         left = p.melody(f, 40, 58, 2, rests=0.15)
         return [Part(HARPSICHORD, p.ornamented(f, p.running(f, 60, 84))), Part(HARPSICHORD, left)]
-    if way == 2:
+    if style == 2:
         upper = p.ornamented(f, p.melody(f, 60, 84, 1.5), 0.5)
         return [Part(HARPSICHORD, upper), Part(HARPSICHORD, p.held(f, 43, 3, 0.9, 2))]
     return [

@@ -1,9 +1,9 @@
 """Make recorded speech sing: the vowels of a real voice, on the notes of a melody.
 
-The old source-filter model. `listen` takes speech apart, 200 times a second, into a smooth spectral
+The old source-filter model. `analyse` splits speech, 200 times a second, into a smooth spectral
 envelope (what mouth and throat do), whether there is a pitch, and how high it is. `syllables` finds
 the stretches of speech that have a pitch, each with the consonant before it. `sing` puts the
-syllables on notes: the consonant keeps its time, the vowel is drawn out, and where the voice
+syllables on notes: the consonant keeps its time, the vowel is stretched, and where the voice
 had its own pitch there are now pulses with the pitch of the note: gliding from the note before,
 trembling (vibrato), drifting a little as people do. Every pulse sounds through the envelope of its
 moment, and breath is noise through the same envelope.
@@ -29,7 +29,7 @@ VOICED = 0.5  # height of the autocorrelation's peak above which there is a pitc
 FLOOR = 1e-5
 
 
-class Heard(NamedTuple):
+class Analysis(NamedTuple):
     """Speech, frame by frame."""
 
     envelopes: np.ndarray  # (frames, bins) log amplitude
@@ -77,8 +77,8 @@ class Singer:
     tilt: float = 0.0
 
 
-def listen(speech: np.ndarray) -> Heard:
-    """Take speech apart.
+def analyse(speech: np.ndarray) -> Analysis:
+    """Split speech into envelopes, pitch and level.
 
     Args:
         speech: (samples,) at 16 kHz.
@@ -104,7 +104,7 @@ def listen(speech: np.ndarray) -> Heard:
     best = (peaks * lags**-0.08).argmax(axis=1)  # two periods are as alike as one: prefer one
     height = np.take_along_axis(peaks, best[:, None], 1)[:, 0]
     pitched = (height > VOICED) & (level > 0.08 * np.quantile(level, 0.95))
-    return Heard(envelopes, pitched, SAMPLE_RATE / (best + shortest), level)
+    return Analysis(envelopes, pitched, SAMPLE_RATE / (best + shortest), level)
 
 
 def envelope(spectra: np.ndarray) -> np.ndarray:
@@ -199,14 +199,16 @@ def place(note: Sung, word: Syllable, shapes, noisy, gain) -> None:
         shapes[first:start] = envelopes(consonant)
     noisy[first:start] = 1
     gain[first:start] = note.loudness
-    # The first and the last 40 ms keep their time; what is between is drawn out.
+    # The first and the last 40 ms keep their time; the rest is stretched.
     sounded = envelopes(word.vowel)
     edge = min(8, len(sounded) // 3, length // 3)
     at = np.arange(length, dtype=np.float64)
     last = len(sounded) - 1
-    drawn = np.interp(at, [0, edge, length - 1 - edge, length - 1], [0, edge, last - edge, last])
-    low = drawn.astype(int)
-    part = (drawn - low)[:, None]
+    stretched = np.interp(
+        at, [0, edge, length - 1 - edge, length - 1], [0, edge, last - edge, last]
+    )
+    low = stretched.astype(int)
+    part = (stretched - low)[:, None]
     vowel = sounded[low] * (1 - part) + sounded[np.minimum(low + 1, last)] * part
     # Speech falls away; sung notes are held: level the vowel out, but not altogether.
     loud = vowel.max(axis=1, keepdims=True)

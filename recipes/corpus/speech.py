@@ -1,4 +1,4 @@
-"""Who speaks: real voices in Debian packages, as sounds and as syllables to sing with.
+"""Real voices in Debian packages, as sounds and as syllables for singing.
 
 Telephone prompts (asterisk-core-sounds: Allison Smith in English and in Spanish, June Wallack in
 French, Carlo in Italian, a Russian woman; CC BY-SA 3.0), and the talk of the two fish of Fish
@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 RATE = singing.SAMPLE_RATE
-MINUTES = 12  # of speech of each voice that are taken
+MINUTES = 12  # of speech to take from each voice
 LONGEST = 20.0  # seconds; longer recordings are cut there
 
 
@@ -47,7 +47,7 @@ VOICES = (
 
 
 def packages() -> dict[str, list[str]]:
-    """Return what to fetch: package -> patterns."""
+    """Return the files to fetch: package -> patterns."""
     wanted: dict[str, list[str]] = {}
     for voice in VOICES:
         wanted.setdefault(voice.package, []).append(voice.pattern)
@@ -55,11 +55,11 @@ def packages() -> dict[str, list[str]]:
 
 
 def recordings(voice: Voice, folder: Path) -> Iterator[np.ndarray]:
-    """Yield what a voice says, a file at a time: (samples,) at 16 kHz, silence cut off.
+    """Yield the recordings of a voice: (samples,) at 16 kHz, silence cut off.
 
     Args:
-        voice: who.
-        folder: into which the packages were fetched.
+        voice: the voice.
+        folder: the folder into which the packages were fetched.
     """
     files = sorted((folder / voice.package).glob(voice.pattern.replace("sounds/*", "sounds/**/*")))
     order = np.random.default_rng(0).permutation(len(files))
@@ -85,7 +85,7 @@ def decoded(file: Path) -> np.ndarray:
 
 
 class Repertoire(NamedTuple):
-    """What we have of a voice."""
+    """The recordings and syllables of a voice."""
 
     voice: Voice
     speech: np.ndarray  # (samples,) int16 at 16 kHz: recordings with pauses between
@@ -94,27 +94,27 @@ class Repertoire(NamedTuple):
 
 
 def repertoire(voice: Voice, folder: Path, cache: Path) -> Repertoire:
-    """Listen to a voice once; keep what was heard in a file of the cache."""
+    """Return the repertoire of a voice; its analysis is kept in a file of the cache."""
     file = cache / f"{voice.name}.npz"
     if not file.is_file():
-        pieces, heard, total = [], [], 0
+        pieces, analyses, total = [], [], 0
         for sound in recordings(voice, folder):
             sound = 0.1 * sound / (np.sqrt(np.mean(sound**2)) + 1e-6)
             pieces.append(np.concatenate([sound, np.zeros(RATE // 4, np.float32)]))
-            heard.append(singing.listen(sound))
+            analyses.append(singing.analyse(sound))
             total += len(pieces[-1])
             if total > MINUTES * 60 * RATE:
                 break
-        lengths = [len(h.pitched) for h in heard]
-        pitched = np.concatenate([h.pitched for h in heard])
-        pitch = np.concatenate([h.pitch for h in heard])[pitched]
+        lengths = [len(a.pitched) for a in analyses]
+        pitched = np.concatenate([a.pitched for a in analyses])
+        pitch = np.concatenate([a.pitch for a in analyses])[pitched]
         cache.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.part")
         with part.open("wb") as target:
             np.savez(
                 target,
                 speech=np.clip(32767 * np.concatenate(pieces), -32768, 32767).astype(np.int16),
-                cepstra=np.concatenate([singing.cepstra(h.envelopes) for h in heard]),
+                cepstra=np.concatenate([singing.cepstra(a.envelopes) for a in analyses]),
                 pitched=pitched,
                 lengths=lengths,
                 pitch=69 + 12 * np.log2(np.median(pitch) / 440),

@@ -1,17 +1,18 @@
-"""Which network should teach? How well each hears instruments and voices that we know are there.
+"""Compare candidate teachers: how well does each detect instruments and voices that are known?
 
     ZOO_MIRROR=MIRROR python recipes/corpus/teachers.py FOLDER
 
-Each of the published MagnaTagATune networks hears the rendered and voice clips of the test split
-(unseen soundfont, unseen voices; `--minutes` of each, 60 by default) and those of `examples/clips`,
-whose tags follow from their scores. For every tag that a score decides, the ROC-AUC of the mean of
-a network's scores over a clip's segments; the same of the mean of several networks. Written to
-results/teachers.csv (ours with `--minutes 15`): a row a tag, then the mean over tags; a column for
-each network and mean.
+Each of the published MagnaTagATune networks scores the rendered and voice clips of the test split,
+with a soundfont and voices of no other split (`--minutes` of each, 60 by default), and those of
+`examples/clips`. The tags of all these clips follow from their scores of music. For every tag that
+a score of music decides, this computes the ROC-AUC of the mean of a network's outputs over a clip's
+segments, and the same for the mean of several networks. It writes results/teachers.csv (ours with
+`--minutes 15`): a row for each tag, then the mean over tags; a column for each network and mean.
 
-Rendered sounds are not recordings, and tags that only a listener can give (weird, soft, classic)
-are not asked for. Genres are: the score was written to be of that genre. ZOO_MIRROR is needed for
-`pons2017.mtt_won2020` where its file is not in the cache; what cannot be had is left out and named.
+Rendered sounds are not recordings. Tags that only a listener can give (weird, soft, classic) are
+left out. Genres are in: a score was written in its genre. ZOO_MIRROR is needed for
+`pons2017.mtt_won2020` if its file is not in the cache. Networks that cannot be loaded are left out
+and named.
 """
 
 import argparse
@@ -19,8 +20,8 @@ import csv
 import itertools
 from pathlib import Path
 
-import listening
 import numpy as np
+import teacher_scores
 from rich.progress import track
 from sklearn.metrics import roc_auc_score
 
@@ -42,9 +43,9 @@ FEWEST = 5  # positive and negative clips, for a tag to count
 
 def clips(folder: Path, minutes: float) -> list[tuple[Path, set[str]]]:
     """List clips whose tags are known, each with those tags."""
-    test = [c for c in listening.read(folder) if c.split == "test" and c.tags]
-    test = [c for c in test if c.kind != "strange"]  # nobody knows what that is
-    found = [(folder / c.path, set(c.tags)) for c in listening.sample(test, minutes)]
+    test = [c for c in teacher_scores.read(folder) if c.split == "test" and c.tags]
+    test = [c for c in test if c.kind != "strange"]  # it has no known tags
+    found = [(folder / c.path, set(c.tags)) for c in teacher_scores.sample(test, minutes)]
     table = TOP / "examples" / "clips" / "clips.csv"
     with table.open(newline="", encoding="utf-8") as file:
         found += [
@@ -58,40 +59,48 @@ def clips(folder: Path, minutes: float) -> list[tuple[Path, set[str]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that build.py filled")
-    parser.add_argument("--minutes", type=float, default=60, help="of each part")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
+    parser.add_argument("folder", type=Path, help="The folder that build.py filled.")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="Minutes of each part of the corpus. Default: 60."
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=RESULTS,
+        help="The table to write. Default: results/teachers.csv.",
+    )
     given = parser.parse_args()
     found = clips(given.folder, given.minutes)
-    said: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
     for name in CANDIDATES:
         try:
             model = zoo.load(name)
         except ZooError as error:
             print(f"{name} is left out: {error}")
             continue
-        cache = given.folder / "heard"
-        hear = (listening.heard(model, name, path, cache) for path, _ in found)
-        scores = [s.astype(float).mean(axis=0) for s in track(hear, name, total=len(found))]
-        said[name] = np.stack(scores)
+        cache = given.folder / "teacher_scores"
+        kept = (teacher_scores.predicted(model, name, path, cache) for path, _ in found)
+        scores = [s.astype(float).mean(axis=0) for s in track(kept, name, total=len(found))]
+        outputs[name] = np.stack(scores)
         labels = model.labels
-    names = list(said)
+    names = list(outputs)
     for size in (2, 3, 4):
         for some in itertools.combinations(names, size):
-            said[" + ".join(some)] = np.mean([said[name] for name in some], axis=0)
+            outputs[" + ".join(some)] = np.mean([outputs[name] for name in some], axis=0)
     rows = []
     for tag in DECIDED:
         truth = np.array([tag in tags for _, tags in found])
         if min(truth.sum(), (~truth).sum()) >= FEWEST:
             column = labels.index(tag)
-            aucs = [roc_auc_score(truth, scores[:, column]) for scores in said.values()]
+            aucs = [roc_auc_score(truth, scores[:, column]) for scores in outputs.values()]
             rows.append((tag, int(truth.sum()), *(f"{auc:.3f}" for auc in aucs)))
     means = np.mean([[float(cell) for cell in row[2:]] for row in rows], axis=0)
     rows.append(("mean", len(found), *(f"{mean:.4f}" for mean in means)))
     given.output.parent.mkdir(parents=True, exist_ok=True)
     with given.output.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("tag", "clips", *said), *rows])
-    for name, mean in zip(said, means, strict=True):
+        csv.writer(file, lineterminator="\n").writerows([("tag", "clips", *outputs), *rows])
+    for name, mean in zip(outputs, means, strict=True):
         print(f"{mean:.4f}  {name}")
 
 

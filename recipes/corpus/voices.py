@@ -1,8 +1,8 @@
 """Clips with voices: real ones that speak, and real ones made to sing our melodies.
 
-`KINDS` names each kind, how often it comes, and the function that makes it. The words are those of
-telephone prompts and of two fish (`speech.py`), the singing is `singing.py`'s, what plays under it
-is written by `scores.py`.
+`KINDS` names each kind, its weight, and the function that makes it. The words are those of
+telephone prompts and of two fish (`speech.py`). `singing.py` makes the singing, `scores.py` the
+accompaniment.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,13 +26,13 @@ MALE = ("male", "man", "male vocal", "male voice")
 
 
 class Plan(NamedTuple):
-    """A clip to be: what is sung or said, and what is played under it."""
+    """A clip before it is mixed: the voice, and the music under it."""
 
     kind: str
     tags: tuple[str, ...]
     voice: np.ndarray  # (samples,) at 16 kHz
     under: Piece
-    balance: float  # dB by which the voice is louder than what is under it
+    balance: float  # dB by which the voice is louder than the music
     wet: float  # room at most
     voices: tuple[str, ...]
 
@@ -66,13 +66,13 @@ def somebody(chance, cast: Cast) -> Repertoire:
 
 
 def plan(name: str, chance, seconds: float, cast: Cast) -> Plan:
-    """Make a clip's voice and write what is under it; the same chance makes the same."""
+    """Make a clip's voice and write the music under it; the same `chance` makes the same plan."""
     made = KINDS[name][1](chance, seconds, cast)
     return made._replace(tags=made.tags + scores.instruments(made.under.parts, made.tags))
 
 
 def mixed(plan: Plan, under: np.ndarray, chance, loud: bool = False) -> np.ndarray:
-    """Lay a voice over what is played: (samples,) at 22,050 Hz."""
+    """Mix a voice with the music under it: (samples,) at 22,050 Hz."""
     rate = rendering.SAMPLE_RATE
     voice = soxr.resample(plan.voice.astype(np.float32), RATE, rate)
     voice = np.pad(voice, (0, max(0, len(under) - len(voice))))[: len(under)]
@@ -90,7 +90,7 @@ def mixed(plan: Plan, under: np.ndarray, chance, loud: bool = False) -> np.ndarr
 
 
 def words(chance, who: Repertoire, count: int) -> list[singing.Syllable]:
-    """Take syllables in the order in which they were said."""
+    """Take syllables in the order in which they were spoken."""
     start = int(chance.integers(len(who.syllables)))
     return [who.syllables[(start + i) % len(who.syllables)] for i in range(count)]
 
@@ -110,7 +110,7 @@ def sung(
 
 
 def any_singer(chance, ring: float = 0) -> Singer:
-    """Draw how somebody sings."""
+    """Return a random singer."""
     return Singer(
         vibrato=chance.uniform(0.05, 0.5) + 0.03 * ring,
         rate=chance.uniform(4.8, 6.4),
@@ -123,7 +123,7 @@ def any_singer(chance, ring: float = 0) -> Singer:
 
 
 def singing_frame(chance, seconds: float, tempo=(64, 120)) -> p.Frame:
-    """Draw what singer and players agree on."""
+    """Return a random frame for singer and players."""
     return p.frame(chance, seconds, tempo, (65, 100), ("major", "minor", "dorian", "harmonic"))
 
 
@@ -243,8 +243,8 @@ def chant(chance, seconds, cast):
 # --- speaking ---
 
 
-def said(chance, who: Repertoire, seconds: float) -> np.ndarray:
-    """Let a voice speak from somewhere in its recordings."""
+def spoken(chance, who: Repertoire, seconds: float) -> np.ndarray:
+    """Return a random part of a voice's recordings."""
     count = int(seconds * RATE)
     start = int(chance.integers(max(len(who.speech) - count, 1)))
     return who.speech[start : start + count].astype(np.float32) / 32768
@@ -256,7 +256,13 @@ def speech(chance, seconds, cast):
     who = somebody(chance, cast)
     nothing = Piece("speech", (), seconds, [])
     return Plan(
-        "speech", SPOKEN + sex(who), said(chance, who, seconds), nothing, 0, 0.4, (who.voice.name,)
+        "speech",
+        SPOKEN + sex(who),
+        spoken(chance, who, seconds),
+        nothing,
+        0,
+        0.4,
+        (who.voice.name,),
     )
 
 
@@ -268,7 +274,7 @@ def speech_over_music(chance, seconds, cast):
     name = either(chance, *scores.ACCOMPANIMENTS)
     tags = SPOKEN + sex(who) + GENRES.get(name, ())
     under = Piece(f"speech-{name}", tags, seconds, scores.accompaniment(name, f))
-    voice = said(chance, who, seconds)
+    voice = spoken(chance, who, seconds)
     return Plan(
         "speech-over-music", tags, voice, under, chance.uniform(5, 17), 0.3, (who.voice.name,)
     )
@@ -297,11 +303,11 @@ def rap(chance, seconds, cast):
 def strange(chance, seconds, cast):
     """Speech backwards, too low or through a ring modulator, over effects without a key."""
     who = somebody(chance, cast)
-    voice = said(chance, who, 1.3 * seconds)
-    way = int(chance.integers(3))
-    if way == 0:
+    voice = spoken(chance, who, 1.3 * seconds)
+    effect = int(chance.integers(3))
+    if effect == 0:
         voice = voice[::-1]
-    elif way == 1:
+    elif effect == 1:
         voice = soxr.resample(voice, RATE, RATE * chance.uniform(1.15, 1.3))
     else:
         at = np.arange(len(voice)) / RATE

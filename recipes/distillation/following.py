@@ -1,8 +1,8 @@
-"""How well a student's scores follow its teacher's: what all our distilled taggers are measured by.
+"""Compare a student's scores with its teacher's: the metrics of all our distilled taggers.
 
-"ROC-AUC" asks whether what the teacher gives a tag more than `PRESENT` comes before the rest; it is
-counted for tags of which there are `FEWEST` such pieces or more. The rank correlation (Spearman's)
-and the mean absolute error are over all tags. None of them says anything about listeners.
+"ROC-AUC" takes a tag as present where the teacher gives it more than `PRESENT`. It is computed for
+tags that are present in `FEWEST` segments or more. The rank correlation (Spearman's) and the mean
+absolute error are over all tags. None of the three says how well a model agrees with listeners.
 """
 
 import csv
@@ -21,24 +21,24 @@ PRESENT, FEWEST = 0.3, 20
 
 
 class Tag(NamedTuple):
-    """What was measured of one tag."""
+    """The metrics of one tag."""
 
     label: str
-    there: int  # pieces in which the teacher hears it
-    auc: float | None  # None where these are too few
+    there: int  # segments in which it is present
+    auc: float | None  # None if they are too few
     rank: float
     error: float
 
 
-def follow(said: np.ndarray, taught: np.ndarray, labels: Sequence[str]) -> list[Tag]:
-    """Compare scores, (pieces, labels) both, tag by tag."""
+def follow(outputs: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> list[Tag]:
+    """Compare outputs with targets, both (segments, labels), tag by tag."""
     tags = []
     for i, label in enumerate(labels):
-        there = taught[:, i] > PRESENT
+        there = targets[:, i] > PRESENT
         counts = FEWEST <= there.sum() < len(there)
-        auc = float(roc_auc_score(there, said[:, i])) if counts else None
-        rank = float(spearmanr(said[:, i], taught[:, i]).statistic)
-        error = float(np.abs(said[:, i] - taught[:, i]).mean())
+        auc = float(roc_auc_score(there, outputs[:, i])) if counts else None
+        rank = float(spearmanr(outputs[:, i], targets[:, i]).statistic)
+        error = float(np.abs(outputs[:, i] - targets[:, i]).mean())
         tags.append(Tag(label, int(there.sum()), auc, rank, error))
     return tags
 
@@ -56,13 +56,13 @@ def mean(tags: Sequence[Tag]) -> tuple[float, float, float]:
 
 
 def merge(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], keys: int = 1) -> None:
-    """Put rows into a table that other commands write to as well.
+    """Write rows into a table that other commands write to as well.
 
     Args:
-        path: of the table, made if need be.
-        header: its columns.
-        rows: take the place of those that have the same first `keys` cells as any of them.
-        keys: how many cells say what a row is about.
+        path: the table; it is made if it does not exist.
+        header: its column names.
+        rows: they replace the rows that have the same first `keys` cells as any of them.
+        keys: number of cells that identify a row.
     """
     rows = [list(map(str, row)) for row in rows]
     new = {tuple(row[:keys]) for row in rows}

@@ -1,8 +1,8 @@
-"""Fit a last, linear layer to what the teachers say, to convergence.
+"""Fit a last, linear layer to the teachers' scores, to convergence.
 
-The least cross-entropy, by L-BFGS from a layer that says of everything how often each tag comes;
-the decay is that of the least loss on the validation. What the layer hears is standardised for
-that, and the standardisation folded into it.
+It minimises the cross-entropy by L-BFGS, beginning with a layer whose output is the mean score of
+each tag. The weight decay is the one with the lowest loss on the validation. The inputs of the
+layer are standardised for the fit, and the standardisation is then folded into its weights.
 """
 
 import numpy as np
@@ -16,34 +16,34 @@ def fit(train: Pair, validation: Pair) -> Pair:
     """Return kernel (values, labels) and bias (labels,).
 
     Args:
-        train: what the layer hears (pieces, values), and the teachers' scores (pieces, labels).
-        validation: likewise.
+        train: inputs of the layer (segments, values), and the teachers' scores (segments, labels).
+        validation: the same for the validation split.
     """
     mean, scale = train[0].mean(axis=0), train[0].std(axis=0) + 1e-3
-    heard = [(part[0] - mean) / scale for part in (train, validation)]
+    inputs = [(part[0] - mean) / scale for part in (train, validation)]
     often = np.clip(train[1].mean(axis=0), 1e-6, 1 - 1e-6)
     weights = np.vstack([np.zeros((len(mean), len(often))), np.log(often / (1 - often))])
     found = []
-    for decay in DECAYS:  # from the strongest, each from where the one before ended
+    for decay in DECAYS:  # the strongest first; each starts where the one before ended
         weights = minimize(
-            loss, weights.ravel(), (heard[0], train[1], decay),
+            loss, weights.ravel(), (inputs[0], train[1], decay),
             jac=True, method="L-BFGS-B", options={"maxiter": 60},
         ).x.reshape(weights.shape)  # fmt: skip
-        found.append((loss(weights.ravel(), heard[1], validation[1], 0.0)[0], weights))
+        found.append((loss(weights.ravel(), inputs[1], validation[1], 0.0)[0], weights))
         print(f"decay {decay:g}: validation loss {found[-1][0]:.4f}", flush=True)
     _, best = min(found, key=lambda pair: pair[0])
     return fold(best[:-1], best[-1], mean, scale)
 
 
-def says(heard: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the scores that a layer gives: (pieces, labels)."""
-    return 1 / (1 + np.exp(-(heard @ kernel + bias)))
+def scores(inputs: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return the outputs of a layer: (segments, labels)."""
+    return 1 / (1 + np.exp(-(inputs @ kernel + bias)))
 
 
 def fold(
     kernel: np.ndarray, bias: np.ndarray, mean: np.ndarray, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a head that says of x what the given one says of (x - mean) / scale."""
+    """Return a head whose output for x is that of the given one for (x - mean) / scale."""
     folded = kernel / scale[:, None]
     return folded, bias - mean @ folded
 

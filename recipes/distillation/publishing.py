@@ -1,13 +1,13 @@
-"""Write the weight files of distilled taggers that travel with the package, and their entries.
+"""Write the bundled weight files of distilled taggers, and their entries in the manifest.
 
-    python recipes/distillation/publishing.py LESSONS STATE [ARCH ...]
+    python recipes/distillation/publishing.py CLIPS STATE [ARCH ...]
 
 For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`, float32,
-and its entry in `weights_manifest.json`, the default of its architecture, with what was measured
-from results/distillation.csv.
+and its entry in `weights_manifest.json`, the default of its architecture, with the scores in
+results/distillation.csv.
 
-The entry says that the network learned from all the lessons that LESSONS has now: name the
-architectures for which that is so.
+The entry says that the network was trained on all clips that CLIPS has now. So name only the
+architectures for which this is true.
 """
 
 import argparse
@@ -16,14 +16,14 @@ import datetime
 import sys
 from pathlib import Path
 
-import lessons
 import numpy as np
+import training_clips
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import bundle
 import distill
-import listening
+import teacher_scores
 
 MEASURES = {
     "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
@@ -36,10 +36,10 @@ DATA = (
     "it is in the weights' file"
 )
 NORMS = (
-    " It learned with batch normalisation, which is folded into the weights: the network is the "
-    "paper's, without any."
+    " It was trained with batch normalisation, which is folded into the weights: the network is "
+    "the paper's, without any."
 )
-HEARS = {
+INPUTS = {
     "dieleman2014": "mono; log-mel spectrogram computed in the model: FFT 256, hop 256, 128 bands; "
     "segments of 3 s",
     "zhu2016": "mono; waveform; segments of 3 s",
@@ -56,11 +56,11 @@ def read(table: Path) -> list[dict[str, str]]:
 
 
 def metrics(name: str, command: str) -> list[dict]:
-    """Return what a command measured of a student, as the manifest has it."""
+    """Return a student's scores, as the manifest has them; `command` is the one that wrote them."""
     row = next(
         row
         for row in read(distill.RESULTS / "distillation.csv")
-        if (row["model"], row["split"]) == (name, lessons.TEST)
+        if (row["model"], row["split"]) == (name, training_clips.TEST)
     )
     return [
         {
@@ -78,9 +78,9 @@ def metrics(name: str, command: str) -> list[dict]:
     ]
 
 
-def provenance(name: str, state: Path, taught: Path) -> str:
-    """Say what was learned from what."""
-    steps, heard, seconds, before = 0, 0.0, 0.0, ""
+def provenance(name: str, state: Path, clips: Path) -> str:
+    """Return a text on how a network was trained, and on what."""
+    steps, hours, seconds, before = 0, 0.0, 0.0, ""
     for file in (state / f"{name}{distill.PIECES}.npz", state / f"{name}.npz"):
         if not file.is_file():
             continue
@@ -88,19 +88,20 @@ def provenance(name: str, state: Path, taught: Path) -> str:
             rows = [row.split(",") for row in kept["rows"].tolist()]
         best = max(rows, key=lambda row: float(row[distill.AUC]))
         if steps:
-            before = f", the first {heard:.1f} h of them in pieces of 3 s"
-        steps, heard = steps + int(best[distill.STEPS]), heard + float(best[distill.HOURS])
+            before = f", the first {hours:.1f} h of them in pieces of 3 s"
+        steps, hours = steps + int(best[distill.STEPS]), hours + float(best[distill.HOURS])
         seconds += float(rows[-1][distill.SECONDS])
-    lots = [lessons.read(path) for path in lessons.lots(taught, lessons.TRAIN)]
-    hours = sum(len(lot.sounds) for lot in lots) * lessons.SECONDS / 3600
-    parts = [part for lot in lots for part in lot.parts]
+    paths = training_clips.shards(clips, training_clips.TRAIN)
+    shards = [training_clips.read(path) for path in paths]
+    size = sum(len(shard.sounds) for shard in shards) * training_clips.SECONDS / 3600
+    parts = [part for shard in shards for part in shard.parts]
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in dict.fromkeys(parts))
     return (
         f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
-        f"{' and '.join(listening.TEACHERS)}, which were trained on MagnaTagATune; no labels. "
-        f"{hours:.1f} h of lessons of 30 s ({shares}: music of free games as Debian 12 packs them, "
-        "and music and voices made by recipes/corpus), changed in speed, level and by mixing "
-        f"before the teachers heard them; {heard:.1f} h heard in {steps:,} steps{before}. "
+        f"{' and '.join(teacher_scores.TEACHERS)}, which were trained on MagnaTagATune; no labels. "
+        f"{size:.1f} h of training clips of 30 s ({shares}: music of free games as Debian 12 "
+        "packs them, and music and voices made by recipes/corpus), changed in speed, level and by "
+        f"mixing before the teachers scored them; {hours:.1f} h seen in {steps:,} steps{before}. "
         f"Hardware: one CPU core of two, {seconds / 3600:.1f} h of training. Date: "
         f"{datetime.date.today():%Y-%m-%d}. Not the paper's weights, and not comparable with "
         "MagnaTagATune results: nothing was measured against listeners' tags. It repeats its "
@@ -108,58 +109,66 @@ def provenance(name: str, state: Path, taught: Path) -> str:
     )
 
 
-def publish(architecture: str, taught: Path, state: Path) -> None:
-    """Write the files and the entries of one architecture: the default, and what it began as."""
+def publish(architecture: str, clips: Path, state: Path) -> None:
+    """Write the files and entries of an architecture: the default, and its 3 s network if any."""
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
     for other, entry in bundle.listed().items():
         if entry["architecture"] == architecture and entry.get("default") and other != name:
             bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
-    publish_one(name, architecture, student, taught, state)
+    publish_one(name, architecture, student, clips, state)
     if student.short:
         first = distill.in_pieces(student)
-        publish_one(name + distill.PIECES, architecture, first, taught, state, default=False)
+        publish_one(name + distill.PIECES, architecture, first, clips, state, default=False)
 
 
 def publish_one(
     name: str,
     architecture: str,
     student: distill.Student,
-    taught: Path,
+    clips: Path,
     state: Path,
     default: bool = True,
 ) -> None:
     """Write the file and the entry of one network."""
-    model = distill.finished(name, student, taught, state)
+    model = distill.finished(name, student, clips, state)
     paper = model.card.architecture
-    hears = HEARS[architecture]
+    description = INPUTS[architecture]
     if "segment" in student.options:
-        hears = f"{hears.rpartition(';')[0]}; segments of {student.options['segment']:g} s"
+        description = (
+            f"{description.rpartition(';')[0]}; segments of {student.options['segment']:g} s"
+        )
     entry = {
         "options": student.options,
         "labels": "mtat50",
         "input": {
             "sample_rate": model.sample_rate,
             "segment": model.segmentation.segment,
-            "description": hears,
+            "description": description,
         },
         "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
-        "provenance": provenance(name, state, taught) + (NORMS if student.norms else ""),
-        "metrics": metrics(name, f"python recipes/distill.py {architecture} LESSONS STATE"),
+        "provenance": provenance(name, state, clips) + (NORMS if student.norms else ""),
+        "metrics": metrics(name, f"python recipes/distill.py {architecture} CLIPS STATE"),
     }
     bundle.publish(model, name, entry, default)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("lessons", type=Path, help="that lessons.py filled")
-    parser.add_argument("state", type=Path, help="that recipes/distill.py filled")
-    parser.add_argument("architectures", nargs="*", metavar="ARCH", default=[])
+    parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
+    parser.add_argument("state", type=Path, help="The folder that recipes/distill.py filled.")
+    parser.add_argument(
+        "architectures",
+        nargs="*",
+        metavar="ARCH",
+        default=[],
+        help="Architectures to publish. Default: all that STATE has.",
+    )
     given = parser.parse_args()
     for architecture in given.architectures or distill.STUDENTS:
         if (given.state / f"{architecture}.zoo.npz").is_file():
-            publish(architecture, given.lessons, given.state)
+            publish(architecture, given.clips, given.state)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""Score published weights on the lessons anew, as when there are more of them.
+"""Score published weights on the training clips again, for example when there are more clips.
 
-    python recipes/distillation/rescore.py LESSONS lee2009.zoo choi2016.vgg_mtt
+    python recipes/distillation/rescore.py CLIPS lee2009.zoo choi2016.vgg_mtt
 
-Any checkpoint with the 50 tags of MagnaTagATune will do, a teacher's too, or one of others that
-never heard our teachers. Writes their rows of results/distillation.csv and distillation_tags.csv,
-and, of our own weights, the scores in `weights_manifest.json`.
+It takes any checkpoint with the 50 tags of MagnaTagATune: also a teacher, or a checkpoint that was
+not trained on our teachers' scores. It writes its rows of results/distillation.csv and
+distillation_tags.csv, and, for our own weights, the scores in `weights_manifest.json`.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-import lessons
 import numpy as np
 import publishing
+import training_clips
 
 import zoo
 from zoo.registry import manifest
@@ -25,23 +25,23 @@ import distill
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("lessons", type=Path, help="that lessons.py filled")
-    parser.add_argument("names", nargs="+", metavar="NAME", help="of weights")
+    parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="Names of weights.")
     given = parser.parse_args()
     labels = manifest.load().checkpoint(distill.TEACHER).labels
     for name in given.names:
         model = zoo.load(name)
         if set(model.labels) != set(labels):
             raise SystemExit(f"{name} does not have the 50 tags of {distill.TEACHER}")
-        order = [labels.index(label) for label in model.labels]  # some list them otherwise
-        heard = {}
-        for split in (lessons.VALIDATION, lessons.TEST):
-            said, taught = distill.said(model, lessons.lots(given.lessons, split))
-            heard[split] = np.asarray(said), taught[:, order]
-        distill.report(name, model, heard)
+        order = [labels.index(label) for label in model.labels]  # some list them in another order
+        results = {}
+        for split in (training_clips.VALIDATION, training_clips.TEST):
+            outputs, targets = distill.predict(model, training_clips.shards(given.clips, split))
+            results[split] = np.asarray(outputs), targets[:, order]
+        distill.report(name, model, results)
         entry = bundle.listed()[name]
         if entry["authors"] == bundle.AUTHORS:
-            source = "python recipes/distillation/rescore.py LESSONS " + name
+            source = "python recipes/distillation/rescore.py CLIPS " + name
             bundle.enter(name, {**entry, "metrics": publishing.metrics(name, source)})
 
 

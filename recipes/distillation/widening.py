@@ -1,8 +1,8 @@
-"""Widen a trained network: a wider one begins as what it says.
+"""Widen a trained network: give a wider one weights with which it has the same outputs.
 
 Tianqi Chen, Ian Goodfellow, Jonathon Shlens, "Net2Net: accelerating learning via knowledge
-transfer", ICLR 2016 (arXiv 1511.05641), section 3.2: every filter is there several times, and what
-reads it divides by how many there are. A little noise, so that the copies become different.
+transfer", ICLR 2016 (arXiv 1511.05641), section 3.2: every filter is repeated, and the next
+layer's weights are divided by the number of copies. A little noise makes the copies differ.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def widened(narrow: keras.Model, wide: keras.Model) -> Sequence[np.ndarray]:
             if left:
                 raise ValueError(f"{after.path}: {wanted} is no multiple of {width}")
             value = np.repeat(value, times, axis)
-            if times > 1 and axis == value.ndim - 2:  # what goes in
+            if times > 1 and axis == value.ndim - 2:  # the input axis
                 value = value / times
         if value.ndim > 1 and value.shape != before.shape:
             value = value + NOISE * value.std() * chance.normal(size=value.shape)

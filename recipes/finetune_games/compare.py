@@ -1,33 +1,35 @@
-"""Is a fine-tuned network better than one trained from nothing, and than MFCCs?
+"""Compare a fine-tuned network with one trained from scratch, and with MFCCs.
 
     python recipes/finetune_games/data.py FOLDER
     python recipes/finetune_games/compare.py FOLDER
 
-Three classifiers learn from which of eight games a piece of music is, from the same 192 clips of 64
-tracks, and are chosen on the same 72 clips of 24 others:
+Three classifiers predict from which of eight games a piece of music is. They are trained on the
+same 192 clips of 64 tracks, and validated on the same 72 clips of 24 others:
 
     fine-tuned       zoo finetune pons2017 --data FOLDER/clips.csv -o FOLDER/finetuned
                      --monitor loss
-    from nothing     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_nothing
+    from scratch     zoo train pons2017 --data FOLDER/clips.csv -o FOLDER/from_scratch
                      --monitor loss --batch-size 16 --epochs 60 --patience 20
     MFCC             20 MFCCs and their differences, mean and standard deviation over each clip
                      (librosa's defaults), standardised; logistic regression, its C chosen by the
                      validation loss
 
-"From nothing" is the same network with the recipe of its model file, but with the batches of
+"From scratch" is the same network with the recipe of its model file, but with the batches of
 fine-tuning and an end that suits so few clips: twice the epochs of fine-tuning and three times its
 patience. Both networks keep the weights of the epoch with the lowest validation loss. The test is
-120 clips of 40 tracks that none of the three has met.
+120 clips of 40 tracks that were in neither training nor validation.
 
-This is the second such experiment. The first asked for one of six styles of rendered `mma` grooves,
-with whole style files held out. There fine-tuning reached .71 on the validation (six style files),
-but on the 18 style files of the test only .25 played by the soundfonts of the training (288 clips)
-and .25 by another one (216 clips), where the MFCCs had .32 and .31 and chance is .17. It was
-replaced by real music after that was seen, before its network from nothing was trained to the end.
+This is the second such experiment. The classes of the first were six styles of rendered `mma`
+grooves, with different style files in training, validation and test. There fine-tuning reached .71
+on the validation (six style files). On the 18 style files of the test it reached only .25 with the
+soundfonts of the training (288 clips) and .25 with another one (216 clips); the MFCCs had .32 and
+.31, and chance is .17. After we saw this, we replaced it by real music, before its network from
+scratch was trained to the end.
 
 It writes `results/finetune_games.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
-of the test's tracks, the same ones for all three, so that differences have an interval too. Stopped
-and started again, it goes on where it was; three quarters of an hour on two cores.
+of the test's tracks, the same ones for all three, so that differences have an interval too. When
+it was stopped and is started again, it continues where it was; three quarters of an hour on two
+cores.
 """
 
 import argparse
@@ -60,13 +62,13 @@ from zoo.utils.files import write_csv
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = {
     "fine-tuned": ("finetune", "finetuned", ()),
-    "from nothing": (
+    "from scratch": (
         "train",
-        "from_nothing",
+        "from_scratch",
         ("--batch-size", "16", "--epochs", "60", "--patience", "20"),
     ),
 }
-COLOURS = {"fine-tuned": figures.COLOUR, "from nothing": figures.ACCENT, "MFCC": "0.55"}
+COLOURS = {"fine-tuned": figures.COLOUR, "from scratch": figures.ACCENT, "MFCC": "0.55"}
 MEASURES = ("accuracy", "balanced accuracy", "ROC-AUC", "PR-AUC")
 ROUNDS = 1000
 
@@ -78,33 +80,33 @@ def command(kind: str, output: str, options: Sequence[str], folder: Path) -> lis
 
 
 def train(words: list[str]) -> None:
-    """Run a command of ours, unless what it makes is there; it resumes by itself."""
+    """Run a zoo command, unless its result is there; it resumes by itself."""
     print("$", " ".join(words))
     if not (Path(words[words.index("-o") + 1]) / "model.keras").is_file():
         subprocess.run([sys.executable, "-m", *words], check=True)
 
 
 def of_network(model: zoo.AudioModel, test: Corpus) -> Scores:
-    """Return what a network says of the test clips."""
+    """Return a network's scores of the test clips."""
     return zoo.evaluate(model, test.with_labels(model.labels), bootstrap=0).scores
 
 
 def of_mfcc(corpus: Corpus, folder: Path) -> tuple[Scores, float]:
-    """Train the logistic regression; return what it says of the test clips, and its C."""
+    """Train the logistic regression; return its scores of the test clips, and its C."""
     x, y = features(corpus, folder / "mfcc.npy"), corpus.targets.argmax(axis=1)
-    learn, choose, judge = (list(corpus.splits[s]) for s in ("train", "validation", "test"))
+    train, validation, test = (list(corpus.splits[s]) for s in ("train", "validation", "test"))
 
     def fitted(c: float):
         regression = LogisticRegression(C=c, max_iter=5000)
-        return make_pipeline(StandardScaler(), regression).fit(x[learn], y[learn])
+        return make_pipeline(StandardScaler(), regression).fit(x[train], y[train])
 
     every = 10.0 ** np.arange(-4, 3)
-    losses = [log_loss(y[choose], fitted(c).predict_proba(x[choose])) for c in every]
+    losses = [log_loss(y[validation], fitted(c).predict_proba(x[validation])) for c in every]
     best = float(every[np.argmin(losses)])
-    values = fitted(best).predict_proba(x[judge]).astype("float32")
-    test = corpus.split("test")
-    clips = tuple(clip.name for clip in test.clips)
-    return Scores(clips, tuple(test.groups), test.labels, values, test.targets, True), best
+    values = fitted(best).predict_proba(x[test]).astype("float32")
+    part = corpus.split("test")
+    clips = tuple(clip.name for clip in part.clips)
+    return Scores(clips, tuple(part.groups), part.labels, values, part.targets, True), best
 
 
 def features(corpus: Corpus, kept: Path) -> np.ndarray:
@@ -138,7 +140,7 @@ def measured(scores: Scores, counts: np.ndarray) -> dict[str, tuple[Score, np.nd
 
 
 def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[list[str]]:
-    """Return the rows of the table: the classifiers, then how much better the first one is."""
+    """Return the rows of the table: the classifiers, then the lead of the first one."""
     size = [str(len(scores.clips)), str(len(set(scores.groups)))]
     bounds = [f"{m}{end}" for m in MEASURES for end in ("", " low", " high")]
     rows = [["classifier", "clips", "tracks", *bounds, "how"]]
@@ -156,17 +158,17 @@ def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[l
     return rows
 
 
-# --- the picture ---
+# --- the figure ---
 
 
 def draw(found: dict, tuned: Scores, histories: dict, path: Path) -> None:
-    """Draw the measures, the two trainings, and what the fine-tuned network confuses.
+    """Draw the measures, both training curves, and the confusion of the fine-tuned network.
 
     Args:
         found: classifier -> measures.
-        tuned: what the fine-tuned network says of the test clips.
-        histories: of the two networks.
-        path: of the picture.
+        tuned: the fine-tuned network's scores of the test clips.
+        histories: training histories of the two networks.
+        path: file to write.
     """
     figure = Figure((13.5, 4.5), layout="constrained")
     measures, curves, confusion = figure.subplots(1, 3, width_ratios=(1.1, 1, 1.05))
@@ -175,7 +177,7 @@ def draw(found: dict, tuned: Scores, histories: dict, path: Path) -> None:
     draw_confusion(confusion, tuned)
     figure.suptitle(
         f"From which game is this music? {len(tuned.clips)} test clips of "
-        f"{len(set(tuned.groups))} tracks that no classifier has heard",
+        f"{len(set(tuned.groups))} tracks that no classifier was trained on",
         fontsize=12,
     )
     figure.savefig(path, dpi=120)
@@ -205,7 +207,7 @@ def draw_measures(axes: Axes, found: dict, classes: int) -> None:
 
 
 def draw_curves(axes: Axes, histories: dict[str, list[dict]], classes: int) -> None:
-    """Draw the validation accuracy of the whole networks by epoch, and where each was best."""
+    """Draw the validation accuracy of the whole networks by epoch, and the best epoch of each."""
     for name, rows in histories.items():
         head = [row for row in rows if row["phase"] == "head"]
         rows = [row for row in rows if row["phase"] != "head"]
@@ -229,7 +231,7 @@ def draw_curves(axes: Axes, histories: dict[str, list[dict]], classes: int) -> N
 
 
 def draw_confusion(axes: Axes, scores: Scores) -> None:
-    """Draw how often the fine-tuned network gives which answer."""
+    """Draw the confusion matrix of the fine-tuned network."""
     classes = range(len(scores.tags))
     truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
     confusion = confusion_matrix(truth, guess, labels=classes)
@@ -239,7 +241,7 @@ def draw_confusion(axes: Axes, scores: Scores) -> None:
         axes.text(column, row, number or "", ha="center", va="center", color=colour, fontsize=9)
     axes.set_xticks(classes, scores.tags, rotation=40, ha="right")
     axes.set_yticks(classes, scores.tags)
-    axes.set(xlabel="answer", ylabel="truth")
+    axes.set(xlabel="prediction", ylabel="truth")
     axes.set_title("fine-tuned: test clips", fontsize=11)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -247,8 +249,13 @@ def draw_confusion(axes: Axes, scores: Scores) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that data.py filled")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("folder", type=Path, help="The folder that data.py filled.")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="The folder to write results to. Default: results/ of the checkout.",
+    )
     arguments = parser.parse_args()
     folder = arguments.folder
     logging.getLogger("zoo").setLevel(logging.ERROR)

@@ -1,18 +1,18 @@
-"""Make a collection of real music in eight classes to fine-tune on: soundtracks of eight games.
+"""Make a data set of real music in eight classes to fine-tune on: soundtracks of eight games.
 
     python recipes/finetune_games/data.py FOLDER
 
 From which game is a piece of music? The classes are 0 A.D., UFO: Alien Invasion, SuperTux, Warzone
-2100, Drascula, Hedgewars, Colobot and Endgame: Singularity, with 16 tracks each, drawn by chance
-from those of 30 s or more (`tracks.csv` beside this file; without variants of one another). A
-soundtrack has its genres, its instruments, its composers and its mixes; all of these may tell.
+2100, Drascula, Hedgewars, Colobot and Endgame: Singularity, with 16 tracks each, a random sample
+of those of 30 s or more (`tracks.csv` beside this file; without variants of one another). A
+soundtrack has its genres, its instruments, its composers and its mixes; all of these may help.
 
 `recipes/genre_test/fetch.py` gets the tracks from Debian's packages: 2.1 GB to download, 0.4 GB to
-keep, no root needed. Which free licence a track has stands in PACKAGE/copyright. None of these
+keep, no root needed. The free licence of a track is in PACKAGE/copyright. None of these
 packages, and no artist named in their files, is in the genre test set.
 
-A track is a group: of each game, 8 tracks are for training, 3 for validation and 5 for the test,
-drawn by chance (seed 0). Three excerpts of 6 s stand for a track, spread evenly over it. FOLDER
+A track is a group: of each game, 8 random tracks are for training, 3 for validation and 5 for the
+test (seed 0). A track has three excerpts of 6 s, spread evenly over it. FOLDER
 gets `clips.csv` (path, tags, start, end, split, group): 192, 72 and 120 clips.
 """
 
@@ -53,11 +53,11 @@ def clips(listed: list[tracks.Track], seed: int = 0) -> list[tuple[str, ...]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the music goes")
+    parser.add_argument("folder", type=Path, help="The folder to write the music to.")
     folder = parser.parse_args().folder
     fetch = [sys.executable, GENRE_TEST / "fetch.py", folder, "--table", TABLE]
     if subprocess.run(fetch).returncode:
-        raise SystemExit("without all its tracks this would be another experiment")
+        raise SystemExit("Some tracks are missing, so the results would differ from ours.")
     rows = clips(tracks.read(TABLE))
     header = ("path", "tags", "start", "end", "split", "group")
     write_csv([header, *rows], folder / "clips.csv")

@@ -21,8 +21,8 @@ def draw(table: Iterable[Row], genres: Sequence[str], notes: Sequence[str], path
     Args:
         table: rows of results/genre_test.csv.
         genres: columns of the table on the right.
-        notes: written below the picture.
-        path: of the picture.
+        notes: text below the figure.
+        path: file to write.
     """
     results: dict[str, dict[str, Row]] = {}
     for row in table:

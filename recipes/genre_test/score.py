@@ -3,23 +3,24 @@
     python recipes/genre_test/fetch.py FOLDER
     python recipes/genre_test/score.py FOLDER
 
-writes `results/genre_test.csv` and `results/genre_test.png`. Whole tracks are heard, 4.6 h of them:
-5 to 10 minutes a checkpoint on two cores; `--only NAME ...` scores some and leaves the rows of the
-others as they are. What a checkpoint said of a track is kept in FOLDER/scores, so that a second run
-goes on where the first one stopped.
+writes `results/genre_test.csv` and `results/genre_test.png`. It scores whole tracks,
+4.6 h of them: 5 to 10 minutes for each checkpoint on two cores. `--only NAME ...` scores some and
+leaves the rows of the others as they are. The scores of each track are kept in FOLDER/scores, so
+that a second run continues where the first one stopped.
 
-A track's score is the mean over its segments; ROC-AUC and PR-AUC (average precision) are counted
-for each genre against all other tracks, and their mean is taken over genres. "Accuracy" asks
-whether the right genre has the highest of the scores as they are: nobody calibrated them for that.
+A track's score is the mean over its segments; ROC-AUC and PR-AUC (average precision) are computed
+for each genre against all other tracks; their mean is over genres. "Accuracy" counts a track as
+right if its genre has the highest score. The scores are used as they are; they were never
+calibrated for that.
 Intervals are 95 % of 1,000 bootstrap resamples of the artists, not of the tracks. A resample
-without a track of a genre does not count for that genre; `zoo.evaluation.metrics.macro_rounds` says
-what it means for a mean.
+without a track of a genre does not count for that genre; `zoo.evaluation.metrics.macro_rounds`
+explains what this means for the mean over genres.
 
 The tags of the Million Song Dataset do not have "classical". So there are two means, over all five
-genres and over the four that every checkpoint knows. Each genre is scored on all 80 tracks in both;
+genres and over the four that every checkpoint has. Each genre is scored on all 80 tracks in both;
 accuracy is for those with five.
 
-A checkpoint whose weights cannot be had is listed as not scored, with the reason.
+A checkpoint whose weights cannot be loaded is listed as not scored, with the reason.
 """
 
 import argparse
@@ -29,8 +30,8 @@ import math
 import sys
 from pathlib import Path
 
-from hearing import hear
 from picture import draw
+from predictions import predict
 from tracks import GENRES, WEAKNESSES, corpus
 
 import zoo
@@ -49,7 +50,7 @@ import following
 
 RESULTS = Path(__file__).parents[2] / "results"
 MEANS = {"mean of 5 genres": GENRES, "mean of 4 genres": GENRES[1:]}
-NOTES = {  # what stands beside the numbers of a genre
+NOTES = {  # written beside the numbers of a genre
     "classical": WEAKNESSES[1],
     "electronic": "9 of the 17 tracks are by one artist",
     "metal": "13 tracks of 3 artists",
@@ -62,7 +63,7 @@ NO_SCORE = Score(math.nan)
 
 
 def candidates() -> list[str]:
-    """Return the checkpoints that know at least the four genres."""
+    """Return the checkpoints that have at least the four genres."""
     known = manifest.load().checkpoints
     wanted = set(MEANS["mean of 4 genres"])
     return [n for n in zoo.list_models() if wanted <= set(synonyms.by_concept(known[n].labels))]
@@ -80,11 +81,11 @@ def score(name: str, whole: Corpus, folder: Path) -> dict[str, Evaluation]:
     """Return the evaluations of a checkpoint, by mean.
 
     Raises:
-        WeightsError: its weights cannot be had.
+        WeightsError: its weights cannot be loaded.
     """
     model = zoo.load(name)
     known = set(synonyms.by_concept(model.labels))
-    answers = hear(model, whole, folder)
+    answers = predict(model, whole, folder)
     found = {}
     for mean, genres in MEANS.items():
         if set(genres) <= known:
@@ -110,16 +111,26 @@ def rows(name: str, results: dict[str, Evaluation], whole: Corpus) -> list[list[
 
 
 def cells(*scores: Score) -> list[str]:
-    """Return value and bounds of each score, to four digits; nothing for one that there is not."""
+    """Return value and bounds of each score, to four digits; "" where there is none."""
     numbers = [number for score in scores for number in score]
     return ["" if math.isnan(number) else f"{number:.4f}" for number in numbers]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that fetch.py filled")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="checkpoints; the rest stays")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("folder", type=Path, help="The folder that fetch.py filled.")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="Score only these checkpoints and keep the rows of the others. Default: all.",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="The folder to write results to. Default: results/ of the checkout.",
+    )
     arguments = parser.parse_args()
     logging.getLogger("zoo").setLevel(logging.ERROR)
     whole = corpus(arguments.folder)

@@ -5,7 +5,7 @@ genres have more than one track and make the test: classical 40, electronic 17, 
 rock 2. The other four, one track each (reggae, chiptune, blues, folk), are left out, and the corpus
 says so. **Neither these tracks nor others of their artists are ever trained on.**
 
-It is a small test, and uneven. `WEAKNESSES` belongs beside every number that comes of it.
+It is a small test, and uneven. `WEAKNESSES` belongs beside every number from it.
 """
 
 import csv
@@ -29,7 +29,7 @@ class Track(NamedTuple):
 
     package: str
     path: str  # inside the package
-    inside: str  # path inside the archive that `path` is then, or ""
+    inside: str  # path inside `path` if that is an archive, or ""
     genre: str
     written: str  # the genre as the artist spelt it
     artist: str  # "" if the file does not say
@@ -39,7 +39,7 @@ class Track(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Where the track lies in the folder: an archive counts as a folder."""
+        """Path of the track in the folder; an archive counts as a folder."""
         return str(PurePosixPath(self.package, self.path, self.inside))
 
 
@@ -50,18 +50,18 @@ def read(table: Path = TABLE) -> list[Track]:
 
 
 def corpus(folder: str | Path, table: Path = TABLE) -> Corpus:
-    """Return what `fetch.py` put into a folder as labelled clips, a genre each.
+    """Return the tracks in a folder as labelled clips, a genre each.
 
     Args:
-        folder: that `fetch.py` filled.
-        table: another list of tracks than ours.
+        folder: the folder that `fetch.py` filled.
+        table: the list of tracks.
 
     Returns:
         Corpus with the artist as the group of a clip. Tracks of other genres and tracks that are
         not in the folder are among its `skipped`.
 
     Raises:
-        FileNotFoundError: not one track is there.
+        FileNotFoundError: the folder has none of the tracks.
     """
     clips, skipped = [], []
     for track in read(table):

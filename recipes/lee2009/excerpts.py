@@ -1,7 +1,7 @@
-"""Excerpts of 3 s of the games' music, and what networks say of them; both kept in a folder.
+"""Excerpts of 3 s of the games' music, and networks' outputs for them; both are kept in a folder.
 
 A track gives one excerpt for every `EVERY` seconds, at most `MOST`, as far from each other as it
-allows: otherwise the few longest games would fill the set.
+allows. Without this limit the few longest games would fill the set.
 """
 
 import sys
@@ -20,20 +20,20 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import games
 
 RATE = 16000
-SAMPLES = 48128  # what the teachers hear at once; lee2009 hears the first 48,000
+SAMPLES = 48128  # the teachers' segment; lee2009 takes the first 48,000
 EVERY, MOST = 20, 12
 
 
 class Excerpts(NamedTuple):
-    """Excerpts of some tracks; `names` has a name a track that changes with what is in it."""
+    """Excerpts of some tracks; the name of a track, in `names`, changes with its content."""
 
     names: tuple[str, ...]
-    sounds: tuple[np.ndarray, ...]  # a track each, (excerpts, samples) int16
+    sounds: tuple[np.ndarray, ...]  # one for each track, (excerpts, samples) int16
     packages: tuple[str, ...]
 
     @property
     def hours(self) -> float:
-        """How long all of them last."""
+        """Length of all excerpts together."""
         return sum(map(len, self.sounds)) * SAMPLES / RATE / 3600
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ def cut(path: Path, count: int, samples: int = SAMPLES) -> np.ndarray:
     pieces = []
     with soundfile.SoundFile(path) as file:
         length = -(-samples * file.samplerate // RATE)
-        last = max(0, file.frames - 2 * length)  # a file may hold a little less than it says
+        last = max(0, file.frames - 2 * length)  # a file may be a little shorter than it says
         for start in np.linspace(0, last, count).astype(int):
             file.seek(start)
             piece = file.read(length, dtype="float32")
@@ -57,7 +57,7 @@ def cut(path: Path, count: int, samples: int = SAMPLES) -> np.ndarray:
 
 
 def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return the array in a file, which is made first if need be."""
+    """Return the array in a file; make the file if it does not exist."""
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as new:
@@ -66,17 +66,17 @@ def kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def of_games(folder: Path, split: str, state: Path) -> Excerpts:
-    """Cut the tracks of a split; say which are not there.
+    """Cut the tracks of a split; print which packages are missing.
 
     Args:
-        folder: that `recipes/corpus/build.py` filled.
+        folder: the folder that `recipes/corpus/build.py` filled.
         split: "train", "validation" or "test".
-        state: excerpts are kept in it.
+        state: the folder in which excerpts are kept.
     """
     wanted = [t for t in games.read() if t.split == split]
     there = [t for t in wanted if (folder / "games" / t.file).is_file()]
     if absent := sorted({t.package for t in wanted} - {t.package for t in there}):
-        print(f"{split}: nothing of {', '.join(absent)}: see recipes/corpus/build.py")
+        print(f"{split}: no track of {', '.join(absent)}: run recipes/corpus/build.py")
     names, sounds = [], []
     for t in progress(there, f"excerpts, {split}"):
         count = int(np.clip(t.seconds // EVERY, 1, MOST))
@@ -86,40 +86,40 @@ def of_games(folder: Path, split: str, state: Path) -> Excerpts:
     return Excerpts(tuple(names), tuple(sounds), tuple(t.package for t in there))
 
 
-def heard(
+def outputs(
     what: str,
     network: Callable[[np.ndarray], np.ndarray],
     names: Sequence[str],
     sounds: Sequence[np.ndarray],
     state: Path,
 ) -> np.ndarray:
-    """Let a network hear excerpts: (all excerpts, values) float32; kept a track a file.
+    """Return a network's outputs for excerpts: (all excerpts, values) float32.
 
     Args:
-        what: the name of the network's answers.
+        what: the name of the network's outputs.
         network: (excerpts, samples) float32 to (excerpts, values).
-        names: of the tracks.
-        sounds: of the tracks, int16.
-        state: answers are kept in it.
+        names: names of the tracks.
+        sounds: excerpts of the tracks, int16.
+        state: the folder in which outputs are kept, a file for each track.
     """
-    files = [state / "heard" / what / f"{name}.npy" for name in names]
+    files = [state / "outputs" / what / f"{name}.npy" for name in names]
     todo = [i for i, file in enumerate(files) if not file.is_file()]
     for some in progress(groups(todo, [len(sound) for sound in sounds]), what):
         together = np.concatenate([sounds[i] for i in some]).astype("float32") / 32768
         ends = np.cumsum([len(sounds[i]) for i in some])
-        for i, answer in zip(some, np.split(network(together), ends[:-1]), strict=True):
-            kept(files[i], lambda answer=answer: answer)
+        for i, output in zip(some, np.split(network(together), ends[:-1]), strict=True):
+            kept(files[i], lambda output=output: output)
     return np.concatenate([np.load(file) for file in files]).astype("float32")
 
 
 def groups(indices: Sequence[int], sizes: Sequence[int], most: int = 60) -> list[list[int]]:
-    """Put tracks together, in order, until a group has so many excerpts."""
+    """Group tracks, in order; a group is full when it has `most` excerpts."""
     found: list[list[int]] = []
-    held = most
+    count = most
     for i in indices:
-        if held >= most:
+        if count >= most:
             found.append([])
-            held = 0
+            count = 0
         found[-1].append(i)
-        held += sizes[i]
+        count += sizes[i]
     return found

@@ -1,40 +1,41 @@
-"""How well few labels tell genres apart on features that lee2009 learned without any.
+"""Classify genres from few labels, on features that lee2009 learned without labels.
 
     python recipes/genre_test/fetch.py GENRES
     python recipes/lee2009/filters.py FOLDER STATE
     python recipes/lee2009/fewshot.py GENRES STATE
 
-The experiment of Lee et al. 2009, on other music: 1, 2, 3 or 5 tracks of each class are labelled, a
-linear classifier learns from their excerpts of 3 s and says the class of excerpts of other tracks;
-20 draws. Features are mean, maximum and standard deviation over time of
+The experiment of Lee et al. 2009, on other music: 1, 2, 3 or 5 tracks of each class are labelled. A
+linear classifier is trained on their excerpts of 3 s, and predicts the class of excerpts of other
+tracks; 20 draws. Features are mean, maximum and standard deviation over time of
 
     RAW           log-magnitude spectrum (161 bands)
-    RAW level     the same without the excerpt's level and scale: what the filters see
+    RAW level     the same without the excerpt's level and scale: the input of the filters
     MFCC          20 coefficients, from librosa
     L1, L2        pooled activations of the layers; L1+L2 both
-    untrained     both layers with the filters they began with
+    untrained     both layers with their initial filters
 
-and the classifier is one logistic regression for all: standardised, divided by the square root of
-their number, so that more features are not more freedom, C = 10. Tracks come from the public genre
-test set (`recipes/genre_test/tracks.csv`); neither they nor their artists were in the training.
+The classifier is the same logistic regression for all. Its features are standardised, then divided
+by the square root of their number, so that more features do not mean weaker regularisation; C = 10.
+Tracks come from the public genre test set (`recipes/genre_test/tracks.csv`); neither they nor their
+artists were in the training.
 
-**Leave one artist out.** A draw sets one artist of each class aside, all of whose tracks are the
-test, and trains on the others. Classes are those of several
-artists of which one can be set aside with 5 tracks left; a draw that leaves fewer is drawn again
-(so the artist of 4 of the 8 ambient tracks is always among the others).
-All features and sizes see the same draws; tracks for 1 are among those for 2, and so on.
+**Leave one artist out.** A draw sets one artist of each class aside. All tracks of these artists
+are the test; the training uses the others. Classes are those of several artists of which one can be
+set aside with 5 tracks left. A draw that leaves fewer is repeated (so the artist of 4 of the 8
+ambient tracks is always among the others). All features and sizes get the same draws; tracks for 1
+are among those for 2, and so on.
 
-Accuracy is the mean over classes, so that chance is one over their number. Written to
-results/lee2009_fewshot.csv and .png: mean and standard error over the draws, which share tracks:
-the error does not say how another collection would come out.
+Accuracy is the mean over classes, so that chance is one over their number. The command writes mean
+and standard error over the draws to results/lee2009_fewshot.csv and .png. The draws share tracks:
+the error does not say how the result would differ on another collection.
 
-**What came of it.** The paper, as we remember it (we could not read it, so that none of its numbers
-stand beside ours), finds layer 1 above MFCC at every size. We do not: on this music the layers are
-not told from MFCC (L1 is .01 to .04 above with 1 to 3 tracks and .05 below with 5, up to two
-standard errors), nor from filters that were never trained, and the plain spectrum is best, or next
-to best, at every size. C of 1 or 100 leave that as it is. With the mean alone as statistics the
-trained layers are a little above the untrained ones, and RAW above both. The set is small, and one
-artist a class is tested at a time.
+**Result.** The paper, as we remember it, finds layer 1 above MFCC at every size. (We could not read
+it, so none of its numbers is beside ours.) We do not find this. On our music the layers do not
+differ clearly from MFCC: L1 is .01 to .04 above with 1 to 3 tracks and .05 below with 5, up to two
+standard errors. Nor do they differ from filters that were never trained. The plain spectrum is
+best, or next to best, at every size. With C = 1 or 100 this stays the same. With the mean alone as
+statistics the trained layers are a little above the untrained ones, and RAW above both. The set is
+small, and the test has one artist of each class at a time.
 """
 
 import argparse
@@ -43,11 +44,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import draws
 import excerpts
 import filters
 import head
 import librosa
-import lots
 import numpy as np
 import pictures
 from rich.progress import track as progress
@@ -87,14 +88,15 @@ def features(
     spectrum, level = (
         head.in_batches(model.stage(name), samples) for name in ("features", "normalised")
     )
-    hear = {
+    networks = {
         "RAW": lambda x: summary(spectrum(x)),
         "RAW level": lambda x: summary(level(x)),
         "MFCC": mfcc,
         "untrained": head.in_batches(fresh.stage("penultimate"), samples),
     }
     found = {
-        what: excerpts.heard(what, network, names, sounds, state) for what, network in hear.items()
+        what: excerpts.outputs(what, network, names, sounds, state)
+        for what, network in networks.items()
     }
     found["L1+L2"] = head.statistics(model, names, sounds, state)
     found["L1"], found["L2"] = np.split(found["L1+L2"], 2, axis=1)
@@ -102,13 +104,13 @@ def features(
 
 
 def accuracy(x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
-    """Fit on some excerpts and return the mean over classes of the share of right answers.
+    """Train on some excerpts; return the share of correct predictions, a mean over classes.
 
     Args:
         x: (excerpts, n) features.
         y: (excerpts,) classes.
-        train: which excerpts to learn from.
-        test: which to say the class of.
+        train: which excerpts to train on.
+        test: which excerpts to predict.
     """
     mean, scale = x[train].mean(axis=0), x[train].std(axis=0) + 1e-3
     z = (x - mean) / scale / np.sqrt(x.shape[1])
@@ -121,13 +123,13 @@ def measure(
     found: dict[str, np.ndarray],
     genres: Sequence[str],
     artists: Sequence[str],
-    drawn: list[lots.Draw],
+    sampled: list[draws.Draw],
 ) -> dict[tuple[str, int], np.ndarray]:
     """Return the accuracies: (feature, tracks a class) -> (draws,)."""
     of = np.repeat(np.arange(len(genres)), EXCERPTS)  # the track of each excerpt
     y = np.repeat(np.array(genres), EXCERPTS)
     results: dict[tuple[str, int], list[float]] = {}
-    for draw in progress(drawn, "draws"):
+    for draw in progress(sampled, "draws"):
         test = np.isin(of, draw.test)
         for name, size in itertools.product(FEATURES, SIZES):
             train = np.isin(of, [i for part in draw.train for i in part[:size]])
@@ -154,13 +156,20 @@ def rows(results: dict[tuple[str, int], np.ndarray], names: Sequence[str]) -> li
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("genres", type=Path, help="that recipes/genre_test/fetch.py filled")
-    parser.add_argument("state", type=Path, help="that filters.py filled")
-    parser.add_argument("--results", type=Path, default=filters.RESULTS)
+    parser.add_argument(
+        "genres", type=Path, help="The folder that recipes/genre_test/fetch.py filled."
+    )
+    parser.add_argument("state", type=Path, help="The folder that filters.py filled.")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=filters.RESULTS,
+        help="The folder to write results to. Default: results/ of the checkout.",
+    )
     given = parser.parse_args()
     corpus = tracks.corpus(given.genres)
     genres, artists = zip(*((clip.tags[0], clip.group) for clip in corpus.clips), strict=True)
-    names = lots.classes(genres, artists)
+    names = draws.classes(genres, artists)
     print(f"{len(genres)} tracks; classes: {', '.join(names)}")
     files, sounds = [], []
     for clip in progress(corpus.clips, "excerpts"):
@@ -168,7 +177,7 @@ def main() -> None:
         file = given.state / "excerpts" / f"{files[-1]}.npy"
         sounds.append(excerpts.kept(file, lambda path=clip.path: excerpts.cut(path, EXCERPTS)))
     found = features(files, sounds, given.state)
-    results = measure(found, genres, artists, lots.draws(genres, artists, DRAWS))
+    results = measure(found, genres, artists, draws.draws(genres, artists, DRAWS))
     lines = rows(results, names)
     print(*(" ".join(line[:6]) for line in lines), sep="\n")
     means = {key: (values.mean(), error(values)) for key, values in results.items()}

@@ -1,23 +1,23 @@
-"""Learn the filters of lee2009 from the music of many games, without labels, and draw them.
+"""Train the filters of lee2009 on the music of many games, without labels, and plot them.
 
     python recipes/corpus/build.py FOLDER --only games
     python recipes/lee2009/filters.py FOLDER STATE
 
-hears the games of the train split of `recipes/corpus/games.csv`, in which neither tracks nor
-artists of the public genre test set are: up to 12 excerpts of 3 s a track (`excerpts.py`). It fits
-the whitening, trains 150 epochs of layer 1 and 60 of layer 2, 100 updates of one segment each, and
-writes
+uses the games of the train split of `recipes/corpus/games.csv`, which has neither tracks nor
+artists of the public genre test set: up to 12 excerpts of 3 s of each track (`excerpts.py`). It
+fits the whitening, trains layer 1 for 150 epochs and layer 2 for 60, each of 100 updates on one
+segment, and writes
 
-    STATE/filters.npz               whitening, both layers and the history; training goes on from it
+    STATE/filters.npz               whitening, both layers and the history; training resumes from it
     results/lee2009_filters.png     filters of layer 1, taken back through the whitening
-    results/lee2009_cd1.csv         reconstruction error and mean activation, an epoch a line
-    results/lee2009_cd1.png         the same, drawn
+    results/lee2009_cd1.csv         reconstruction error and mean activation, a line for each epoch
+    results/lee2009_cd1.png         the same, plotted
 
 One number is not the demo's: sigma is .4 and not .2. Of the 80 whitened components the last 60 are
-mostly the chance with which noise falls into the bins of a short window. Their standard deviation
-is .2 to .3 on such music, and with a smaller sigma the model takes it for something to explain:
-far more filters look like noise then (``--sigma 0.2``). ``zoo/cdbn.py`` says what else differs from
-the demo, and why.
+mostly noise: the random variation of the bins of a short window. Their standard deviation
+is .2 to .3 on such music, and with a smaller sigma the model tries to explain this noise:
+far more filters look like noise then (``--sigma 0.2``). `zoo/training/cdbn.py` says what else
+differs from the demo, and why.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from zoo.training import cdbn
 EPOCHS = (150, 60)
 SIGMA = 0.4
 SEED = 0
-OPTIONS = {"sigma": SIGMA, "summary": "all"}  # the head hears both layers
+OPTIONS = {"sigma": SIGMA, "summary": "all"}  # the head's input is both layers
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
@@ -47,7 +47,7 @@ def build(sigma: float = SIGMA) -> zoo.AudioModel:
 
 
 def trained(state: Path) -> zoo.AudioModel:
-    """Return the network with the filters in STATE; its head knows nothing."""
+    """Return the network with the filters in STATE; its head is untrained."""
     model, file = build(), state / "filters.npz"
     if not file.is_file():
         raise SystemExit(f"{file} is not there: run recipes/lee2009/filters.py first")
@@ -57,11 +57,24 @@ def trained(state: Path) -> zoo.AudioModel:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that recipes/corpus/build.py filled")
-    parser.add_argument("state", type=Path, help="for excerpts and weights, 0.5 GB")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--sigma", type=float, default=SIGMA)
-    parser.add_argument("--epochs", type=int, nargs=2, default=EPOCHS)
+    parser.add_argument("folder", type=Path, help="The folder that recipes/corpus/build.py filled.")
+    parser.add_argument("state", type=Path, help="The folder for excerpts and weights, 0.5 GB.")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="The folder to write results to. Default: results/ of the checkout.",
+    )
+    parser.add_argument(
+        "--sigma", type=float, default=SIGMA, help=f"Sigma of layer 1. Default: {SIGMA}."
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        nargs=2,
+        default=EPOCHS,
+        help="Epochs of layer 1 and of layer 2. Default: 150 60.",
+    )
     given = parser.parse_args()
     model = build(given.sigma)
     found = excerpts.of_games(given.folder, "train", given.state)

@@ -1,16 +1,16 @@
-"""Teach the head of lee2009 the tags of MagnaTagATune; its filters stay as music alone made them.
+"""Train the head of lee2009 on the tags of MagnaTagATune; its filters stay as they were trained.
 
     python recipes/lee2009/filters.py FOLDER STATE
-    python recipes/distillation/lessons.py CORPUS LESSONS
-    python recipes/lee2009/head.py LESSONS STATE
+    python recipes/distillation/training_clips.py CORPUS CLIPS
+    python recipes/lee2009/head.py CLIPS STATE
 
-The lessons are those of `recipes/distill.py`, `LOTS` lots of 200 segments of 3 s at most; what the
-teachers said of them, on average, is what a linear head on the statistics of both layers learns to
-say (`distillation/last_layer.py`). Writes
+The head is linear, and its inputs are the statistics of both layers. It is fitted to the mean of
+the teachers' scores (`distillation/last_layer.py`) of the clips of `recipes/distill.py`: at most
+`SHARDS` shards of 200 segments of 3 s. Writes
 
     STATE/head.npz                    kernel and bias
     results/distillation.csv          its rows, beside those of the other students
-    results/distillation_tags.csv     its rows, a tag each
+    results/distillation_tags.csv     its rows, one for each tag
 """
 
 import argparse
@@ -30,30 +30,30 @@ from zoo.utils.files import replacing
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import distill
 import last_layer
-import lessons
+import training_clips
 
 NAME = "lee2009.zoo"
-LOTS = 120
+SHARDS = 120
 BATCH = 12
 
 
 def in_batches(network: keras.Model, samples: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that hears the first samples of excerpts, padded to batches of one size."""
+    """Return a function of excerpts that runs a network on their first samples, in full batches."""
     predict = zoo.inference.audio_model.predict_function(network)
 
-    def hear(sounds: np.ndarray) -> np.ndarray:
-        answers = []
+    def outputs(sounds: np.ndarray) -> np.ndarray:
+        found = []
         for start in range(0, len(sounds), BATCH):
             part = sounds[start : start + BATCH, :samples]
             full = np.pad(part, ((0, BATCH - len(part)), (0, 0)))
-            answers.append(np.asarray(predict(full))[: len(part)])
-        return np.concatenate(answers)
+            found.append(np.asarray(predict(full))[: len(part)])
+        return np.concatenate(found)
 
-    return hear
+    return outputs
 
 
 def bottom(model: zoo.AudioModel) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return what gives the statistics that the head hears, and a name for its answers."""
+    """Return the network below the head, and a name for its outputs, the head's inputs."""
     what = f"lee2009-{zoo.inference.variables.checksum(model, ('logits',))[:12]}"
     return what, in_batches(model.stage("penultimate"), model.segmentation.segment)
 
@@ -61,43 +61,49 @@ def bottom(model: zoo.AudioModel) -> tuple[str, Callable[[np.ndarray], np.ndarra
 def statistics(
     model: zoo.AudioModel, names: Sequence[str], sounds: Sequence[np.ndarray], state: Path
 ) -> np.ndarray:
-    """Return what the head hears of the excerpts of some tracks: (excerpts, 1800)."""
-    what, hear = bottom(model)
-    return excerpts.heard(what, hear, names, sounds, state)
+    """Return the inputs of the head for the excerpts of some tracks: (excerpts, 1800)."""
+    what, network = bottom(model)
+    return excerpts.outputs(what, network, names, sounds, state)
 
 
-def lessons_of(
+def inputs_and_targets(
     model: zoo.AudioModel, given: argparse.Namespace, split: str, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return statistics (segments, 1800) and the teachers' scores (segments, 50) of a split."""
-    what, hear = bottom(model)
+    what, network = bottom(model)
     x, y = [], []
-    for path in progress(lessons.lots(given.lessons, split)[:most], f"{split}, lots"):
-        lot = lessons.read_at(path, model.sample_rate)
-        file = given.state / "heard" / what / f"{path.stem}.npy"
-        x.append(excerpts.kept(file, lambda lot=lot: hear(distill.pieces(model, lot, None)[0])))
-        y.append(lot.scores.reshape(-1, lot.scores.shape[-1]))
+    for path in progress(training_clips.shards(given.clips, split)[:most], f"{split}, shards"):
+        shard = training_clips.read_at(path, model.sample_rate)
+        file = given.state / "outputs" / what / f"{path.stem}.npy"
+        x.append(
+            excerpts.kept(file, lambda shard=shard: network(distill.pieces(model, shard, None)[0]))
+        )
+        y.append(shard.scores.reshape(-1, shard.scores.shape[-1]))
     return np.concatenate(x).astype("float32"), np.concatenate(y)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("lessons", type=Path, help="that recipes/distillation/lessons.py filled")
-    parser.add_argument("state", type=Path, help="that filters.py filled")
+    parser.add_argument(
+        "clips", type=Path, help="The folder that recipes/distillation/training_clips.py filled."
+    )
+    parser.add_argument("state", type=Path, help="The folder that filters.py filled.")
     given = parser.parse_args()
     model = filters.trained(given.state)
     found = {
-        split: lessons_of(model, given, split, LOTS if split == lessons.TRAIN else None)
-        for split in (lessons.TRAIN, lessons.VALIDATION, lessons.TEST)
+        split: inputs_and_targets(
+            model, given, split, SHARDS if split == training_clips.TRAIN else None
+        )
+        for split in (training_clips.TRAIN, training_clips.VALIDATION, training_clips.TEST)
     }
-    kernel, bias = last_layer.fit(found[lessons.TRAIN], found[lessons.VALIDATION])
+    kernel, bias = last_layer.fit(found[training_clips.TRAIN], found[training_clips.VALIDATION])
     with replacing(given.state / "head.npz") as file:
-        np.savez(file, kernel=kernel, bias=bias, segments=len(found[lessons.TRAIN][0]))
-    heard = {}
-    for split in (lessons.VALIDATION, lessons.TEST):
-        x, wanted = found[split]
-        heard[split] = last_layer.says(x, kernel, bias), wanted
-    distill.report(NAME, model, heard)
+        np.savez(file, kernel=kernel, bias=bias, segments=len(found[training_clips.TRAIN][0]))
+    results = {}
+    for split in (training_clips.VALIDATION, training_clips.TEST):
+        x, targets = found[split]
+        results[split] = last_layer.scores(x, kernel, bias), targets
+    distill.report(NAME, model, results)
 
 
 if __name__ == "__main__":

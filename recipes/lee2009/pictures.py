@@ -1,4 +1,4 @@
-"""What lee2009 learned without labels, drawn: filters, training, and what it is good for."""
+"""Figures of lee2009: filters learned without labels, their training, and few-shot accuracy."""
 
 import csv
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def draw_filters(model: zoo.AudioModel, path: Path, rows: int = 5, columns: int 
 
 
 def draw_curves(history: cdbn.History, title: str, path: Path) -> None:
-    """Draw what `pretrain` measured, an epoch a point."""
+    """Draw what `pretrain` measured, a point for each epoch."""
     figure = Figure((9, 3.6), layout="constrained")
     errors, activations = figure.subplots(1, 2)
     for name, label, colour in LAYERS:
@@ -73,7 +73,7 @@ def draw_curves(history: cdbn.History, title: str, path: Path) -> None:
 
 
 def write_table(history: cdbn.History, path: Path) -> None:
-    """Write what `pretrain` measured, an epoch a line."""
+    """Write what `pretrain` measured, a line for each epoch."""
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["layer", "epoch", *cdbn.MEASURES])
@@ -86,12 +86,12 @@ def write_table(history: cdbn.History, path: Path) -> None:
 def draw_fewshot(
     results: dict[tuple[str, int], tuple[float, float]], names: Sequence[str], path: Path
 ) -> None:
-    """Draw accuracy over the number of labelled tracks, a line a feature.
+    """Draw accuracy over the number of labelled tracks, a line for each feature.
 
     Args:
         results: (feature, tracks a class) -> mean and standard error.
-        names: of the classes.
-        path: of the picture.
+        names: names of the classes.
+        path: file to write.
     """
     sizes = sorted({size for _, size in results})
     figure = Figure((8, 4.6), layout="constrained")

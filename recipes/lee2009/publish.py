@@ -1,9 +1,9 @@
-"""Write the weight file of lee2009 that travels with the package, and its manifest entry.
+"""Write the bundled weight file of lee2009, and its manifest entry.
 
     python recipes/lee2009/publish.py FOLDER STATE
 
 puts filters (`filters.py`) and head (`head.py`) together as `weights/lee2009.zoo.safetensors` and
-describes it in `weights_manifest.json`, with what was measured from results/distillation.csv.
+describes it in `weights_manifest.json`, with the scores in results/distillation.csv.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from zoo.training import cdbn
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
 import bundle
-import listening
 import publishing
+import teacher_scores
 
 NAME = "lee2009.zoo"
 
@@ -36,21 +36,21 @@ def whole(state: Path) -> zoo.AudioModel:
     return model
 
 
-def provenance(heard: excerpts.Excerpts, epochs: list[int], taught: int) -> str:
-    """Say what was learned from what; `taught` is how many segments the head learned from."""
-    games = len(set(heard.packages))
+def provenance(music: excerpts.Excerpts, epochs: list[int], segments: int) -> str:
+    """Return a text on how the network was trained; `segments` is how many its head had."""
+    games = len(set(music.packages))
     updates = " and ".join(f"{100 * n:,}" for n in epochs)
     return (
         f"Trained by this project (recipes/lee2009). Unsupervised: PCA whitening (fitted to "
         f"{cdbn.FITTED_ON} excerpts) and two convolutional RBMs, contrastive divergence with "
-        f"one step, {updates} updates of one excerpt, on {heard.hours:.2f} h of music, "
-        f"{sum(map(len, heard.sounds)):,} excerpts of 3 s of {len(heard.names)} tracks, {games} "
+        f"one step, {updates} updates of one excerpt, on {music.hours:.2f} h of music, "
+        f"{sum(map(len, music.sounds)):,} excerpts of 3 s of {len(music.names)} tracks, {games} "
         "free games as Debian 12 packs them (train split of recipes/corpus/games.csv); sigma .4. "
         "Head: linear, on mean, maximum and standard deviation over time of both layers, distilled "
-        f"from the mean of the scores of {' and '.join(listening.TEACHERS)} on {taught:,} segments "
-        f"of 3 s ({taught * 3 / 3600:.1f} h) of games, rendered music and voices, no labels; "
-        f"only the head saw scores. Hardware: 2 CPU cores. Date: {datetime.date.today():%Y-%m-%d}. "
-        "Not the paper's weights, which were never released, "
+        f"from the mean of the scores of {' and '.join(teacher_scores.TEACHERS)} on {segments:,} "
+        f"segments of 3 s ({segments * 3 / 3600:.1f} h) of games, rendered music and voices, no "
+        "labels; only the head was trained on scores. Hardware: 2 CPU cores. Date: "
+        f"{datetime.date.today():%Y-%m-%d}. Not the paper's weights, which were never released, "
         "and not comparable with MagnaTagATune results: nothing was measured against listeners' "
         "tags. The head repeats its teachers' mistakes."
     )
@@ -58,13 +58,13 @@ def provenance(heard: excerpts.Excerpts, epochs: list[int], taught: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that recipes/corpus/build.py filled")
-    parser.add_argument("state", type=Path, help="that filters.py and head.py filled")
+    parser.add_argument("folder", type=Path, help="The folder that recipes/corpus/build.py filled.")
+    parser.add_argument("state", type=Path, help="The folder that filters.py and head.py filled.")
     given = parser.parse_args()
     model = whole(given.state)
     train = excerpts.of_games(given.folder, "train", given.state)
     with np.load(given.state / "head.npz") as fitted:
-        taught = int(fitted["segments"])
+        segments = int(fitted["segments"])
     with np.load(given.state / "filters.npz") as kept:
         history = json.loads(str(kept["history"]))
     epochs = [len(history[name]["mean_activation"]) for name in ("crbm1", "crbm2")]
@@ -82,8 +82,8 @@ def main() -> None:
         "citation": "Honglak Lee, Peter Pham, Yan Largman and Andrew Y. Ng. Unsupervised feature "
         "learning for audio classification using convolutional deep belief networks. NIPS 22, "
         "2009 (the method; the weights are this project's).",
-        "provenance": provenance(train, epochs, taught),
-        "metrics": publishing.metrics(NAME, "python recipes/lee2009/head.py LESSONS STATE"),
+        "provenance": provenance(train, epochs, segments),
+        "metrics": publishing.metrics(NAME, "python recipes/lee2009/head.py CLIPS STATE"),
     }
     bundle.publish(model, NAME, entry)
 

@@ -3,8 +3,8 @@
     python recipes/mtat/pons2016.py MAGNATAGATUNE OUT --cache CACHE
     python recipes/mtat/pons2016.py MAGNATAGATUNE OUT --cache CACHE --option variant=black_box
 
-Nothing is published to compare with: the paper tells 8 ballroom dances apart. The training is that
-of the authors' code for those. It is a network for 44.1 kHz, and the clips have 16 kHz, so its
+Nothing is published to compare with: the paper classifies 8 ballroom dances. The training is that
+of the authors' code for them. It is a network for 44.1 kHz, and the clips have 16 kHz, so its
 upper bands stay empty. Nobody has run this to its end here: time and score are not known.
 """
 

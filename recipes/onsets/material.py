@@ -1,26 +1,26 @@
-"""Make the clips that `schluter2014.zoo` is to learn onsets from, and to be judged by.
+"""Make the clips on which `schluter2014.zoo` is trained and scored.
 
     apt-get install mma fluidsynth ffmpeg
     pip install mido
     python recipes/corpus/build.py CORPUS --only games
     python recipes/onsets/material.py FOLDER --corpus CORPUS
 
-Nobody has to mark onsets, for all is made here (`sounds.py` says how an onset is defined): our own
+Nobody has to annotate onsets, since all clips are made here (`sounds.py` defines an onset): our own
 scores and the accompaniments of mma's style files through soundfonts, and real one-shots of
-Debian's hydrogen-drumkits. For training, two clips in five have real game music under them, 6 to
-24 dB softer; where that music may have an onset of its own, the frames around it do not count.
+Debian's hydrogen-drumkits. In the training part, two clips in five have real game music under
+them, 6 to 24 dB softer; frames near a possible onset of that music do not count.
 
 | part | hours | soundfonts | style files of mma | drum kits |
 |---|---|---|---|---|
 | train | 2.8 | fluid, musescore, opl3 | those for training | 8 |
 | validation | 0.33 | csound | those for validation | 2 |
-| soundfont | 0.27 | timgm, never heard in training | none | none |
+| soundfont | 0.27 | timgm, never used in training | none | none |
 | styles | 0.27 | fluid, musescore | those for the test | none |
-| kits | 0.27 | fluid, musescore | none | 3 never heard |
+| kits | 0.27 | fluid, musescore | none | 3 never used in training |
 
-The last three are the test. FOLDER gets an archive an album (log-mels as float16, onsets), and, but
-for training, each clip as FLAC. Stopped and started again, it goes on where it was. An album takes
-some 15 seconds of one core.
+The last three are the test. FOLDER gets an archive for each album (log-mels as float16, onsets),
+and each clip as FLAC, except those of the training part. When it was stopped and is started again,
+it continues where it was. An album takes some 15 seconds of one core.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def albums() -> list[tuple[str, str, int]]:
 
 
 def album(part: str, kind: str, number: int, folder: Path, corpus: Path) -> Iterator[sounds.Clip]:
-    """Make the clips of an album; its name is the seed of every chance in it."""
+    """Make the clips of an album; its name is the seed of all its randomness."""
     chance = np.random.default_rng(zlib.crc32(f"{part} {kind} {number}".encode()))
     fonts = FONTS.get(part, TRAINING if part == "train" else TRAINING[:2])
     font = making.font(fonts[number % len(fonts)], folder)
@@ -87,13 +87,13 @@ def album(part: str, kind: str, number: int, folder: Path, corpus: Path) -> Iter
         yield clip
 
 
-def keep(name: str, clips: list[sounds.Clip], hear: keras.Model, folder: Path) -> None:
-    """Write an album: log-mels, onsets, and what is to be ignored."""
+def keep(name: str, clips: list[sounds.Clip], frontend: keras.Model, folder: Path) -> None:
+    """Write an album: log-mels, onsets, and the times to ignore."""
     arrays = {}
     for i, clip in enumerate(clips):
-        heard = hear.predict(clip.sound[None], verbose=0)[0]  # (frames, 80, 3)
+        features = frontend.predict(clip.sound[None], verbose=0)[0]  # (frames, 80, 3)
         arrays |= {
-            f"features{i}": heard.astype("float16"),
+            f"features{i}": features.astype("float16"),
             f"onsets{i}": clip.onsets,
             f"ignored{i}": clip.ignored,
         }
@@ -108,21 +108,23 @@ def fetch(folder: Path) -> None:
     """Get soundfonts and drum kits."""
     wanted = making.packages("rendered")
     if missing := debian.fetch_matching(folder / "packages", wanted):
-        raise SystemExit(f"could not be had: {missing}. Does `apt-get update` help?")
+        raise SystemExit(f"could not be fetched: {missing}. To fix this, try `apt-get update`.")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--corpus", type=Path, required=True, help="what corpus/build.py filled")
+    parser.add_argument("folder", type=Path, help="The folder to write the clips to.")
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="The folder that corpus/build.py filled."
+    )
     given = parser.parse_args()
     fetch(given.folder)
-    hear = zoo.build("schluter2014", ["onset"]).stage("features")
+    frontend = zoo.build("schluter2014", ["onset"]).stage("features")
     for part, kind, number in progress(albums(), "albums"):
         name = f"{part}-{kind}-{number:02}"
         if not (given.folder / f"{name}.npz").is_file():
             clips = list(album(part, kind, number, given.folder, given.corpus))
-            keep(name, clips, hear, given.folder)
+            keep(name, clips, frontend, given.folder)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Write the weight file of schluter2014 that travels with the package, and its manifest entry.
+"""Write the bundled weight file of schluter2014, and its manifest entry.
 
     python recipes/onsets/publish.py FOLDER
 
-FOLDER is what material.py and train.py filled; what was measured is read from results/onsets.csv,
-which score.py writes.
+FOLDER is the folder that material.py and train.py filled. The scores are read from
+results/onsets.csv, which score.py writes.
 """
 
 import argparse
@@ -30,7 +30,7 @@ HELD_OUT = {
 
 
 def metrics() -> list[dict]:
-    """Return what score.py measured, as the manifest has it."""
+    """Return the scores of score.py, as the manifest has them."""
     with (train.ROOT / "results" / "onsets.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["detector"] == train.NAME]
     return [
@@ -50,7 +50,7 @@ def metrics() -> list[dict]:
 
 
 def provenance(folder: Path) -> str:
-    """Say what was learned from what."""
+    """Return a text on how the network was trained, and on what."""
     clips = train.read(folder, "train")
     hours = len(clips) * sounds.SECONDS / 3600
     count = sum(len(clip["onsets"]) for clip in clips)
@@ -72,7 +72,9 @@ def provenance(folder: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="that material.py and train.py filled")
+    parser.add_argument(
+        "folder", type=Path, help="The folder that material.py and train.py filled."
+    )
     given = parser.parse_args()
     model: zoo.AudioModel = train.finished(given.folder)
     entry = {

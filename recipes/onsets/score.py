@@ -1,12 +1,12 @@
-"""Score onset detectors on clips that none of them was trained on.
+"""Score onset detectors on clips on which none of them was trained.
 
     python recipes/onsets/score.py FOLDER [--annotated SOUND ONSETS]
 
-FOLDER is what material.py and train.py filled. Each detector hears the validation part first, where
-its threshold is chosen; then the three parts of the test: an unheard soundfont, unheard style files
-of mma, unheard drum kits. `--annotated` adds a recording that a person annotated: a sound, and a
-text file with an onset a line, such as madmom's test clip (which madmom's network may have been
-trained on; that is not known).
+FOLDER is the folder that material.py and train.py filled. The threshold of each detector is chosen
+on the validation part. It is then scored on the three parts of the test: a soundfont, style files
+of mma and drum kits that were not used in training. `--annotated` adds a recording that
+a person annotated: a sound and a text file with an onset on each line. An example is madmom's test
+clip (madmom's network may have been trained on it; that is not known).
 
     schluter2014.zoo       ours, at the default threshold
     schluter2014.madmom    at madmom's threshold, and at the best one on the validation
@@ -14,8 +14,8 @@ trained on; that is not known).
 
 It writes results/onsets.csv: precision, recall and F of all clips of a part together, an onset
 being right within 25 ms (mir_eval's matching); and results/onset_ablation.csv: the four networks of
-train.py beside the paper's scores, which were measured on other data: what can be compared is the
-order. The best threshold of each is that on the validation part.
+train.py beside the paper's scores. Those were measured on other data, so only the order can be
+compared. The best threshold of each is that on the validation part.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def clips(folder: Path, part: str) -> Sounds:
 
 
 def strength(path: Path) -> np.ndarray:
-    """Return what librosa's detector picks peaks of."""
+    """Return the onset strength, of which librosa's detector picks peaks."""
     sound = np.concatenate(list(audio.stream(path, 44100)))
     return librosa.onset.onset_strength(y=sound, sr=44100, hop_length=441)
 
@@ -71,21 +71,21 @@ def picked(activation: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def measured(found: list[np.ndarray], sounds: Sounds) -> ClipOnsets:
-    """Count what was found in all clips together."""
+    """Count the onsets and the onsets found in all clips together."""
     return train.together((times, mine) for (_, times), mine in zip(sounds, found, strict=True))
 
 
 def rows(
     name: str,
-    hear: Callable,
+    activation: Callable,
     detect: Detector,
     default: float,
     parts: dict[str, Sounds],
     tune: bool,
 ) -> list[list[str]]:
-    """Return a detector's rows, with its default and, if asked to, with its best threshold."""
-    heard = {
-        part: [hear(path) for path, _ in progress(sounds, f"{name}: {part}")]
+    """Return a detector's rows, with its default threshold and, with `tune`, with its best one."""
+    activations = {
+        part: [activation(path) for path, _ in progress(sounds, f"{name}: {part}")]
         for part, sounds in parts.items()
     }
     settings = {"default": default}
@@ -94,7 +94,7 @@ def rows(
         settings["best on validation"] = max(
             (
                 measured(
-                    [detect(a, t) for a in heard["validation"]], parts["validation"]
+                    [detect(a, t) for a in activations["validation"]], parts["validation"]
                 ).f_measure,
                 t,
             )
@@ -103,7 +103,7 @@ def rows(
     lines = []
     for kind, value in settings.items():
         for part, sounds in parts.items():
-            count = measured([detect(a, value) for a in heard[part]], sounds)
+            count = measured([detect(a, value) for a in activations[part]], sounds)
             sizes = (len(sounds), count.onsets, count.found)
             numbers = (count.precision, count.recall, count.f_measure)
             lines.append([part, name, f"{kind}: {value:.4f}", *map(str, sizes)])
@@ -113,13 +113,13 @@ def rows(
 
 def ablation(folder: Path) -> list[list[str]]:
     """Return the scores of the paper's four steps, beside the paper's own."""
-    heard = {p: train.read(folder, p) for p in ("validation", *PARTS)}
+    clips_of = {p: train.read(folder, p) for p in ("validation", *PARTS)}
     table_rows = []
     for step, theirs in zip(train.STEPS[:4], PAPER, strict=True):
         _, part = train.network_of(step, folder)
-        activations = {p: train.judged(part, found) for p, found in heard.items()}
-        f, threshold = train.best_threshold(heard["validation"], activations["validation"])
-        test = [train.f_measure(heard[p], activations[p], threshold) for p in PARTS]
+        activations = {p: train.predict(part, found) for p, found in clips_of.items()}
+        f, threshold = train.best_threshold(clips_of["validation"], activations["validation"])
+        test = [train.f_measure(clips_of[p], activations[p], threshold) for p in PARTS]
         numbers = (f, *test, float(np.mean(test)))
         table_rows.append([step, f"{theirs:.3f}", *(f"{n:.4f}" for n in numbers)])
     return table_rows
@@ -127,8 +127,16 @@ def ablation(folder: Path) -> list[list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--annotated", nargs=2, type=Path, metavar=("SOUND", "ONSETS"))
+    parser.add_argument(
+        "folder", type=Path, help="The folder that material.py and train.py filled."
+    )
+    parser.add_argument(
+        "--annotated",
+        nargs=2,
+        type=Path,
+        metavar=("SOUND", "ONSETS"),
+        help="An annotated recording to score as well. Default: none.",
+    )
     given = parser.parse_args()
     parts = {part: clips(given.folder, part) for part in ("validation", *PARTS)}
     if given.annotated:

@@ -1,11 +1,11 @@
-"""Clips whose onsets are known exactly: written, played and mixed by us.
+"""Clips whose onsets are known exactly, since they are written, played and mixed here.
 
-An onset is when a note **sounds**, not when its key goes down: a slow string patch is heard 50 ms
-late and more. So before anything is played, each programme of a soundfont is played alone, at
+An onset is when a note **sounds**, not when its key goes down: a slow string patch sounds 50 ms
+late or later. So before anything is played, each programme of a soundfont is played alone, at
 pitches an octave apart, softly and loudly, and `attack` measures how long after the key each of
-these notes reaches a fifth of the peak that it has in its first .3 s (-14 dB; our choice, no
-standard says it). A note of a piece gets the delay of the nearest of them. One-shots of drums are
-measured one by one, which also finds the silence that stands before some of them.
+these notes reaches a fifth of the peak that it has in its first .3 s (-14 dB; our choice,
+there is no standard). A note of a piece gets the delay of the nearest of them. One-shots of drums
+are measured one by one, which also finds the silence at the start of some of them.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ SECONDS = 20.0  # a clip
 CLIPS = 12  # an album
 # Of a note's peak: where its onset is; and how far into the note the peak is looked for.
 LEVEL, REACH = 0.2, 0.3
-SOFTEST = 25  # velocity; below, notes are ghosts that nobody would mark
+SOFTEST = 25  # velocity; nobody would annotate softer notes
 TOGETHER = 0.03  # onsets closer than this are one, as in the paper's evaluation
 PROBED = (range(36, 97, 12), (50, 110))  # pitches and velocities
 WITH_BACKGROUND = 0.4  # of the clips for training
@@ -45,7 +45,7 @@ BESIDE = 2  # frames at either side of an onset of the background that do not co
 
 
 class Clip(NamedTuple):
-    """A sound and what is known of it."""
+    """A sound and its onsets."""
 
     sound: np.ndarray  # (samples,) float32 at `RATE`
     onsets: np.ndarray  # (onsets,) seconds
@@ -80,7 +80,7 @@ def delays(font: Path, programme: int) -> dict[tuple[int, int], float]:
 
 
 def sounding(programme: int, notes: Iterable[Note], font: Path) -> list[float]:
-    """Return when notes sound, in seconds; without those that are too soft to be marked."""
+    """Return when notes sound, in seconds; without those that are too soft."""
     measured = delays(font, programme)
     keys = np.array(list(measured))
     times = []
@@ -118,7 +118,7 @@ def of_scores(chance, font: Path) -> Iterator[tuple[np.ndarray, list[float], boo
 
 
 def of_styles(chance, font: Path, split: str) -> Iterator[tuple[np.ndarray, list[float], bool]]:
-    """Accompaniments of mma's style files; whole files are held out, as in the corpus."""
+    """Accompaniments of mma's style files; each file is in one split only, as in the corpus."""
     files = making.style_files(split)
     made = 0
     while made < CLIPS:
@@ -127,7 +127,7 @@ def of_styles(chance, font: Path, split: str) -> Iterator[tuple[np.ndarray, list
             source, target, wav = (Path(scratch, f"song.{end}") for end in ("mma", "mid", "wav"))
             source.write_text(text)
             if subprocess.run(["mma", "-f", target, source], capture_output=True).returncode:
-                continue  # a few of mma's files want what this score does not give
+                continue  # a few of mma's files need more than this score has
             rendering.fluidsynth(target, font, wav, RATE)
             sound = soundfile.read(wav, dtype="float32", always_2d=True)[0].mean(axis=1)
             times = [
@@ -186,7 +186,7 @@ def of_kits(
         yield sound, times, True
 
 
-# --- what surrounds them ---
+# --- room and background ---
 
 
 def finished(sound: np.ndarray, times: list[float], loud: bool, chance) -> Clip:

@@ -1,31 +1,31 @@
 """Train the onset network of Schlüter and Böck 2014 on clips whose onsets are known exactly.
 
-    python recipes/onsets/train.py FOLDER          FOLDER: what material.py filled
+    python recipes/onsets/train.py FOLDER          FOLDER: filled by material.py
 
 First the paper's own four steps (its section 3), each on top of the one before and each for as
 many updates: the plain network with tanh, + dropout, + fuzzy targets, + ReLU. Then the last of them
-is trained anew, longer and on more, as `schluter2014.zoo`. What is the paper's: the network, its
-dropout, its targets, batches of 256 frames, the cross-entropy. What is ours:
+is trained again, longer and on more, as `schluter2014.zoo`. From the paper are the network, its
+dropout, its targets, batches of 256 frames and the cross-entropy. Ours are:
 
 - Length. The paper trains 100 or 300 epochs of 102 minutes, 240,000 and 720,000 updates. Ours are
   4,000 for each step, on the first 2 h of the material, and 24,000 for the last network, on all.
-- Adam, its rate falling from .001 along half a cosine, for all of them. The paper's gradient
-  descent with a rate of 1.0, once dropout is there, needs its length: after 600 updates F was .41
-  on a part of the validation, with Adam .89.
+- Adam, its rate falling from .001 along half a cosine, for all of them. With dropout, the paper's
+  gradient descent with a rate of 1.0 needs the paper's length: after 600 updates F was .41 on a
+  part of the validation, with Adam .89.
 - A batch is 8 pieces of 32 neighbouring frames, not 256 single ones: the convolutions are shared by
   neighbours, which takes a third of the time.
 - Frames near onsets of a background do not count.
 
-After each 2,000 updates the network hears the validation part (unheard soundfont, style files and
-kits), and F within 25 ms is written down, at the threshold that is best there. Of the last network
-the state with the highest F is kept, and its last bias is shifted so that this threshold is the one
-of `zoo.inference.onsets`: a detector that needs no setting.
+After each 2,000 updates the network is scored on the validation part (other soundfont, style files
+and kits): F within 25 ms, at the threshold that is best there. The state of the last network with
+the highest F is kept. Its last bias is shifted so that this threshold is the one of
+`zoo.inference.onsets`: the detector needs no setting.
 
-On the test parts together (`results/onset_ablation.csv`) the order is the paper's but for dropout,
-which took a little off at this length.
+On the test parts together (`results/onset_ablation.csv`) the order is the paper's except for
+dropout, which lowered F a little at this length.
 
-FOLDER gets the state, results/ `onsets_training.csv` and `.png`. Stopped and started again, it goes
-on where it was. Then `score.py`, and `publish.py` writes the weights' file.
+FOLDER gets the state, results/ `onsets_training.csv` and `.png`. When it was stopped and is started
+again, it continues where it was. Then run `score.py`; `publish.py` writes the weight file.
 """
 
 import argparse
@@ -51,9 +51,9 @@ from zoo.utils.files import replacing, write_csv
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "schluter2014.zoo"
 STEPS = ("CNN", "+ dropout", "+ fuzzy targets", "+ ReLU", NAME)
-FIRST = {"scores": 14, "styles": 9, "kits": 7}  # albums that the four steps learn from
+FIRST = {"scores": 14, "styles": 9, "kits": 7}  # albums on which the four steps are trained
 UPDATES = {**dict.fromkeys(STEPS, 4000), NAME: 24000}
-EVERY = 2000  # updates between two looks at the validation
+EVERY = 2000  # updates between two validations
 PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
 FUZZY = 0.25  # weight of the frames beside an onset (paper)
 SHIFTS = np.arange(-6, 6.1, 0.25)
@@ -71,9 +71,9 @@ def read(
     """Return the clips of a part: log-mels with their first and last frame repeated, and onsets.
 
     Args:
-        folder: that material.py filled.
+        folder: the folder that material.py filled.
         part: such as "train".
-        most: how many albums of each kind; None for all.
+        most: number of albums of each kind; None for all.
     """
     clips = []
     for file in sorted(folder.glob(f"{part}-*.npz")):
@@ -83,16 +83,16 @@ def read(
         with np.load(file) as archive:
             for i in range(sounds.CLIPS):
                 clips.append({name: archive[f"{name}{i}"] for name in ("onsets", "ignored")})
-                heard = archive[f"features{i}"]
+                features = archive[f"features{i}"]
                 ends = [(CONTEXT, CONTEXT), (0, 0), (0, 0)]
-                clips[-1]["features"] = np.pad(heard, ends, mode="edge")
+                clips[-1]["features"] = np.pad(features, ends, mode="edge")
     if not clips:
         raise SystemExit(f"{folder} has no {part}-*.npz: run material.py first")
     return clips
 
 
 def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is to be said of each frame, and how much each counts: (frames,) both."""
+    """Return the target and the weight of each frame: (frames,) both."""
     count = len(clip["features"]) - 2 * CONTEXT
     wanted, weights = np.zeros(count, "float32"), np.ones(count, "float32")
     for time in clip["ignored"]:
@@ -108,8 +108,8 @@ def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.nd
     return wanted, weights
 
 
-def drawn(clips: list, labels: list, count: int, chance) -> tuple[np.ndarray, ...]:
-    """Draw pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames)."""
+def sampled(clips: list, labels: list, count: int, chance) -> tuple[np.ndarray, ...]:
+    """Sample pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames)."""
     x, y, w = [], [], []
     for i in chance.integers(len(clips), size=count):
         wanted, weights = labels[i]
@@ -130,11 +130,11 @@ def network(step: str) -> tuple[zoo.AudioModel, keras.Model]:
     relu = STEPS.index(step) >= STEPS.index("+ ReLU")
     for name in ("conv1", "conv2"):
         model.get_layer(name).activation = keras.activations.get("relu" if relu else "tanh")
-    x = heard = keras.Input((None, 80, 3))
+    x = inputs = keras.Input((None, 80, 3))
     for name in TRAINED:
         if step != STEPS[0] or ("dropout" not in name and name != "penultimate"):
             x = model.get_layer(name)(x)
-    return model, keras.Model(heard, x)
+    return model, keras.Model(inputs, x)
 
 
 def falling(done: float) -> float:
@@ -142,7 +142,7 @@ def falling(done: float) -> float:
     return 1e-3 * (0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2)
 
 
-def judged(part: keras.Model, clips: list) -> list[np.ndarray]:
+def predict(part: keras.Model, clips: list) -> list[np.ndarray]:
     """Return the activation of each clip, (frames,)."""
     return [
         part.predict(clip["features"][None].astype("float32"), verbose=0)[0, :, 0] for clip in clips
@@ -158,7 +158,7 @@ def f_measure(clips: list, activations: list[np.ndarray], threshold: float) -> f
 
 
 def together(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> ClipOnsets:
-    """Count what was found of the onsets of several clips: pairs of (onsets, found), seconds."""
+    """Count onsets, and onsets found, of several clips: pairs of (onsets, found) in seconds."""
     counts = [counted("", there, found)[1:] for there, found in pairs]
     return ClipOnsets("all", *np.sum(counts, axis=0).tolist())
 
@@ -172,7 +172,7 @@ def best_threshold(clips: list, activations: list[np.ndarray]) -> tuple[float, f
 
 
 def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
-    """Train one network, or go on with it; return a row for each look at the validation."""
+    """Train one network, or resume its training; return a row for each validation."""
     state = folder / f"state-{STEPS.index(step)}.npz"
     model, part = network(step)
     model.get_layer("standardise").adapt(np.concatenate([c["features"] for c in clips[::4]])[None])
@@ -195,10 +195,10 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
         for half in range(2):
             done = (number + half / 2) * EVERY / UPDATES[step]
             part.optimizer.learning_rate = falling(done)
-            x, y, w = drawn(clips, labels, PIECES * EVERY // 2, chance)
+            x, y, w = sampled(clips, labels, PIECES * EVERY // 2, chance)
             fitted = part.fit(x, y, sample_weight=w, batch_size=PIECES, shuffle=False, verbose=0)
             losses.append(fitted.history["loss"][0])
-        f, threshold = best_threshold(validation, judged(part, validation))
+        f, threshold = best_threshold(validation, predict(part, validation))
         rows.append([step, (number + 1) * EVERY, np.mean(losses), f, threshold])
         rows[-1][2:] = [f"{value:.4f}" for value in rows[-1][2:]]
         print(*rows[-1])
@@ -221,14 +221,14 @@ def network_of(step: str, folder: Path) -> tuple[zoo.AudioModel, keras.Model]:
 
 
 def shifted(activation: np.ndarray, shift: float) -> np.ndarray:
-    """Return what an activation would be with so much more on the last bias."""
+    """Return an activation as it would be with `shift` added to the last bias."""
     return 1 / (1 + (1 / np.clip(activation, 1e-7, 1) - 1) * np.exp(-shift))
 
 
 def finished(folder: Path) -> zoo.AudioModel:
     """Return the last network, its bias shifted so that the default threshold is the best one.
 
-    The best one on the validation part; the shift is kept in FOLDER/shift.json.
+    The best threshold is that on the validation part; the shift is kept in FOLDER/shift.json.
     """
     model, part = network_of(NAME, folder)
     bias = model.get_layer("logits").bias
@@ -236,14 +236,17 @@ def finished(folder: Path) -> zoo.AudioModel:
     file = folder / "shift.json"
     if not file.is_file():
         validation = read(folder, "validation")
-        heard = judged(part, validation)
+        activations = predict(part, validation)
         found = [
-            (f_measure(validation, [shifted(a, s) for a in heard], onsets.THRESHOLD), float(s))
+            (
+                f_measure(validation, [shifted(a, s) for a in activations], onsets.THRESHOLD),
+                float(s),
+            )
             for s in SHIFTS
         ]
         f, shift = max(found)
         if shift in (SHIFTS[0], SHIFTS[-1]):
-            raise SystemExit(f"the best shift, {shift:+.2f}, is at the edge of what was tried")
+            raise SystemExit(f"the best shift, {shift:+.2f}, is at the edge of those tried")
         file.write_text(json.dumps({"shift": shift, "F on validation": round(f, 4)}))
         print(f"shifted by {shift:+.2f}: F {f:.4f} on the validation at {onsets.THRESHOLD:.4f}")
     bias.assign([own + json.loads(file.read_text())["shift"]])
@@ -267,7 +270,7 @@ def draw(rows: list[list], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="The folder that material.py filled.")
     given = parser.parse_args()
     clips, validation = read(given.folder, "train", FIRST), read(given.folder, "validation")
     rows = [row for step in STEPS[:4] for row in train(step, clips, validation, given.folder)]

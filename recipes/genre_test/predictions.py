@@ -1,4 +1,4 @@
-"""What a checkpoint makes of the tracks of the test set; kept in the folder, so that it resumes."""
+"""A checkpoint's scores of the tracks of the test set, kept in the folder so that a run resumes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +13,13 @@ from zoo.evaluation.scores import Heard
 from zoo.inference import variables
 
 
-def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
+def predict(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
     """Return the scores of every clip: the mean over its segments, weighted by their seconds.
 
     Args:
         model: a tagger.
         corpus: whole tracks of the folder.
-        folder: of the test set; `scores/MODEL-WEIGHTS/` in it keeps an answer a track.
+        folder: folder of the test set; its `scores/MODEL-WEIGHTS/` has a file for each track.
 
     Raises:
         AudioError: a track cannot be read.
@@ -31,7 +31,7 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
     todo = [i for i, file in enumerate(files) if not file.is_file()]
     with Progress(transient=True) as bar:
         task = bar.add_task(model.name, total=len(files), completed=len(files) - len(todo))
-        for i, scores in zip(todo, heard(model, [paths[i] for i in todo]), strict=True):
+        for i, scores in zip(todo, clip_scores(model, [paths[i] for i in todo]), strict=True):
             part = files[i].with_suffix(".part")
             with part.open("wb") as file:
                 np.save(file, scores)
@@ -41,9 +41,18 @@ def hear(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
     return Heard(np.stack([np.load(file) for file in files]), seconds, ())
 
 
+<<<<<<< HEAD:recipes/genre_test/hearing.py
 def heard(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
     """Yield the (labels,) scores of each file; raise what went wrong with one."""
     for gram in model.stream(paths):
         if isinstance(gram, Exception):
             raise gram
         yield gram.mean()
+=======
+def clip_scores(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
+    """Yield the (labels,) scores of each file; raise the error of a file that has none."""
+    for answer in model.hear(paths):
+        if isinstance(answer, Exception):
+            raise answer
+        yield np.average(answer.values, axis=0, weights=answer.seconds).astype("float32")
+>>>>>>> f84a9d0 (Recipes, benchmarks and docs scripts in ordinary words):recipes/genre_test/predictions.py

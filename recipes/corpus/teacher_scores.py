@@ -1,4 +1,4 @@
-"""Let teachers hear a corpus, once: what each said is kept beside it, a file a clip."""
+"""Compute teachers' scores of a corpus, once; they are kept beside it, a file for each clip."""
 
 import csv
 import zlib
@@ -46,30 +46,32 @@ def read(folder: Path) -> list[Clip]:
 
 
 def sample(clips: Sequence[Clip], minutes: float, seed: int = 0) -> list[Clip]:
-    """Draw clips of each part and split until they last so many minutes, or all are drawn."""
-    drawn: list[Clip] = []
+    """Sample clips of each part and split, until they last so many minutes or none is left."""
+    sampled: list[Clip] = []
     for part in dict.fromkeys((clip.part, clip.split) for clip in clips):
         some = [clip for clip in clips if (clip.part, clip.split) == part]
         seconds = 0.0
         for i in np.random.default_rng(seed).permutation(len(some)):
             if seconds >= 60 * minutes:
                 break
-            drawn.append(some[i])
+            sampled.append(some[i])
             seconds += some[i].seconds
-    return drawn
+    return sampled
 
 
-def heard(model: zoo.AudioModel, name: str, path: Path, cache: Path) -> np.ndarray:
-    """Return a teacher's scores of a clip's segments: (segments, 50) float16.
+def predicted(model: zoo.AudioModel, name: str, path: Path, cache: Path) -> np.ndarray:
+    """Return a teacher's scores of the segments of a clip: (segments, 50) float16.
 
     Args:
         model: the teacher.
         name: of its weights.
         path: the clip.
-        cache: where scores are kept.
+        cache: the folder in which scores are kept.
     """
-    which = zlib.crc32(f"{path.name} {path.stat().st_size}".encode())  # made anew, heard anew
-    file = cache / name / f"{which:08x}-{path.stem[:40]}.npy"
+    key = zlib.crc32(
+        f"{path.name} {path.stat().st_size}".encode()
+    )  # a clip that is made again is scored again
+    file = cache / name / f"{key:08x}-{path.stem[:40]}.npy"
     if file.is_file():
         return np.load(file)
     scores = model.taggram(path).values.astype(np.float16)

@@ -1,11 +1,11 @@
-"""Lots for the few-shot experiment: whose tracks are the test, and which tracks have a label."""
+"""Random draws of the few-shot experiment: the artists of the test, and the labelled tracks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-LEFT = 5  # tracks of a class that there must be besides the test's artists
+LEFT = 5  # tracks that a class must have besides those of the test's artists
 
 
 class Draw(NamedTuple):
@@ -16,7 +16,7 @@ class Draw(NamedTuple):
 
 
 def classes(genres: Sequence[str], artists: Sequence[str]) -> list[str]:
-    """Return genres of which one artist can be set aside and `LEFT` tracks are left."""
+    """Return the genres that keep `LEFT` tracks when one artist is set aside."""
     chosen = []
     for genre in dict.fromkeys(genres):
         by = [artist for artist, g in zip(artists, genres, strict=True) if g == genre]
@@ -26,13 +26,13 @@ def classes(genres: Sequence[str], artists: Sequence[str]) -> list[str]:
 
 
 def draws(genres: Sequence[str], artists: Sequence[str], count: int, seed: int = 0) -> list[Draw]:
-    """Draw an artist of each class for the test, and tracks of others for training.
+    """Draw an artist of each class for the test, and tracks of the others for training.
 
     Args:
-        genres: of the tracks.
-        artists: of the tracks.
-        count: how many draws.
-        seed: of the draws.
+        genres: genre of each track.
+        artists: artist of each track.
+        count: number of draws.
+        seed: seed of the draws.
     """
     rng, names = np.random.default_rng(seed), classes(genres, artists)
     genre, artist = np.array(genres), np.array(artists)
