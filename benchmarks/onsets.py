@@ -1,4 +1,4 @@
-"""Speed of finding onsets over real time, beside madmom and librosa, in one run.
+"""Speed of finding onsets, compared with real time, madmom and librosa, in one run.
 
     python benchmarks/onsets.py TRACK [--madmom REF/bin/python] [--rounds 5] [--csv OUT.csv]
 

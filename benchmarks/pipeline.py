@@ -1,4 +1,4 @@
-"""Speed of decoding, resampling and cutting for training, beside librosa and tensorflow-io.
+"""Speed of reading sounds for training, compared with librosa and tensorflow-io.
 
     python benchmarks/pipeline.py [--sound TRACK] [--clips 48] [--seconds 30] [--rounds 5]
         [--tensorflow-io TFIO/bin/python] [--csv results/pipeline.csv]

@@ -1,4 +1,4 @@
-"""Speed of tagging a long track, beside the original musicnn package, in one run.
+"""Speed of tagging a long track, compared with the original musicnn package in one run.
 
     python benchmarks/tagging.py TRACK --reference REF/bin/python [--rounds 7] [--csv OUT.csv]
 

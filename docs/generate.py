@@ -95,7 +95,7 @@ def index() -> str:
         ),
         COMPARE,
         "## What `zoo.build` takes",
-        "Beside these, each architecture and back-end has options of its own, as its page says.",
+        "Each architecture and back-end also has its own options; its page lists them.",
         option_table([loading.build]),
     )
 

@@ -94,7 +94,7 @@ def save(model: zoo.AudioModel, name: str, authors: str) -> dict:
 
 
 def listed() -> dict[str, dict]:
-    """Return the entries of the manifest, as they stand in the file."""
+    """Return the entries of the manifest, as they are in the file."""
     return json.loads(LISTING.read_text(encoding="utf-8"))["checkpoints"]
 
 

@@ -1,6 +1,6 @@
 """Make the small labelled set of rendered clips in examples/clips, and its table.
 
-`clips_music.py` beside this file holds the music and the tags; here it becomes sound. Each piece is
+`clips_music.py` beside this file holds the music and the tags; this script renders them. A piece is
 played once, by one of two soundfonts, cut after 6.5 s and written as mono Ogg Vorbis. The tags are
 those of the score. No model decided on them, and no clip was chosen or dropped because of a model's
 output.

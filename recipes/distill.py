@@ -122,23 +122,23 @@ STUDENTS = {
 
 
 def pieces(
-    model: zoo.AudioModel, shard: training_clips.Shard, chance: np.random.Generator | None
+    model: zoo.AudioModel, shard: training_clips.Shard, rng: np.random.Generator | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a shard into inputs of a network: sounds (pieces, samples), scores (pieces, labels).
 
     Args:
         model: the network.
         shard: clips, at the sample rate of the network.
-        chance: decides where in the 3 s a shorter piece begins, which clips are inverted, and how
+        rng: decides where in the 3 s a shorter piece begins, which clips are inverted, and how
             far all are shifted. With None, pieces are from the middle and nothing is changed.
     """
     rate, length = model.sample_rate, model.segmentation.segment
     sounds = np.asarray(shard.sounds, "float32") / 32767
-    if chance is not None:  # hardly changes a spectrogram, so the scores stay valid
-        sounds *= chance.choice(np.array([-1, 1], "float32"), (len(sounds), 1))
+    if rng is not None:  # hardly changes a spectrogram, so the scores stay valid
+        sounds *= rng.choice(np.array([-1, 1], "float32"), (len(sounds), 1))
         shift = round(SHIFT * rate)
-        sounds = np.roll(sounds, chance.integers(-shift, shift + 1), axis=1)
-    share = 0.5 if chance is None else chance.random()
+        sounds = np.roll(sounds, rng.integers(-shift, shift + 1), axis=1)
+    share = 0.5 if rng is None else rng.random()
     span = round(3 * rate)
     if length > 2 * span:
         start = round(share * (sounds.shape[1] - length))
@@ -152,10 +152,10 @@ def pieces(
 
 
 def several(
-    model: zoo.AudioModel, paths: Sequence[Path], chance: np.random.Generator
+    model: zoo.AudioModel, paths: Sequence[Path], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pieces of several shards."""
-    cut = [pieces(model, training_clips.read_at(path, model.sample_rate), chance) for path in paths]
+    cut = [pieces(model, training_clips.read_at(path, model.sample_rate), rng) for path in paths]
     return np.concatenate([x for x, _ in cut]), np.concatenate([y for _, y in cut])
 
 

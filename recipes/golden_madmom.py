@@ -1,6 +1,6 @@
 """Run the original madmom on the example clip, and keep its onsets for the tests.
 
-The original wants older versions than ours, so it gets an environment of its own, on Python 3.11,
+The original needs older versions than ours, so it gets an environment of its own, on Python 3.11,
 with gcc and ffmpeg at hand, and madmom-0.16.1.tar.gz from the package index:
 
     python3.11 -m venv original

@@ -94,7 +94,7 @@ def test_more_hours_of_kinds_with_rare_tags_are_more_albums(recipe):
     assert set(making.SELDOM["voices"]) <= set(recipe("voices").KINDS)
 
 
-def test_the_same_chance_writes_the_same_piece_of_every_kind(recipe):
+def test_the_same_seed_writes_the_same_piece_of_every_kind(recipe):
     scores = recipe("scores")
     for kind in scores.KINDS:
         one, two, other = (scores.write(kind, np.random.default_rng(s), 12.0) for s in (1, 1, 2))
@@ -138,7 +138,7 @@ def hum(recipe, pitch: float) -> tuple[np.ndarray, list]:
     return speech, singing.syllables(singing.cepstra(analysis.envelopes), analysis.pitched)
 
 
-def test_the_same_chance_makes_the_same_clip_of_every_kind_of_voice(recipe):
+def test_the_same_seed_makes_the_same_clip_of_every_kind_of_voice(recipe):
     speech, voices = recipe("speech"), recipe("voices")
     cast = []
     for female, pitch in ((True, 210.0), (False, 120.0)):

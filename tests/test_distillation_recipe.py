@@ -70,8 +70,8 @@ def test_clips_are_complete_and_of_their_split(training_clips, corpus, clips):
     starts = sorted(p.start for p in training_clips.fixed(rows, corpus, "test"))
     np.testing.assert_allclose(starts, [0, 49.75, 99.5])
     sampler = training_clips.Sampler(rows, corpus)
-    chance = np.random.default_rng(0)
-    assert {sampler.piece(chance, 30).path.stem for _ in range(50)} == {"a", "b"}
+    rng = np.random.default_rng(0)
+    assert {sampler.piece(rng, 30).path.stem for _ in range(50)} == {"a", "b"}
 
 
 def test_scores_are_of_exactly_the_sound_that_the_student_gets(training_clips, clips):

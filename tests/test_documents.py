@@ -1,4 +1,4 @@
-"""What README and the docstrings show is run."""
+"""The examples in README and the docstrings run."""
 
 import doctest
 import importlib

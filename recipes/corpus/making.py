@@ -108,14 +108,14 @@ def make(album: str, folder: Path) -> list[Row]:
     listed = folder / where / f"{album}.json"
     if listed.is_file():
         return [Row(*row) for row in json.loads(listed.read_text())]
-    chance = np.random.default_rng(zlib.crc32(album.encode()))
+    rng = np.random.default_rng(zlib.crc32(album.encode()))
     rows = []
     maker = {
         "scores": of_scores, "seldom": partial(of_scores, only=SELDOM["rendered"]),
         "voices": of_voices, "sung": partial(of_voices, only=SELDOM["voices"]),
         "kits": of_kits, "mma": of_mma,
     }[series]  # fmt: skip
-    for i, (name, tags, group, sound) in enumerate(maker(chance, split_of(album), folder)):
+    for i, (name, tags, group, sound) in enumerate(maker(rng, split_of(album), folder)):
         path = f"{where}/{album}-{i:02}-{name}.ogg"
         rendering.save(folder / path, sound, rendering.SAMPLE_RATE)
         seconds = round(len(sound) / rendering.SAMPLE_RATE, 2)
@@ -134,55 +134,55 @@ def font(name: str, folder: Path) -> Path:
     return folder / "packages" / FONTS[name][0] / FONTS[name][1]
 
 
-def of_scores(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
+def of_scores(rng, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
     """Write and play our own scores; `only` limits the kinds."""
-    played_by = scores.either(chance, *PLAYED_BY[split])
-    kinds = (scores.either(chance, *only) for _ in range(CLIPS)) if only else scores.draw(chance)
-    pieces = [scores.write(next(kinds), chance, SECONDS) for _ in range(CLIPS)]
+    played_by = scores.either(rng, *PLAYED_BY[split])
+    kinds = (scores.either(rng, *only) for _ in range(CLIPS)) if only else scores.draw(rng)
+    pieces = [scores.write(next(kinds), rng, SECONDS) for _ in range(CLIPS)]
     for piece, sound in zip(pieces, rendering.album(pieces, font(played_by, folder)), strict=True):
-        sound = rendering.finish(sound, rendering.SAMPLE_RATE, chance, loud=piece.kind in LOUD)
+        sound = rendering.finish(sound, rendering.SAMPLE_RATE, rng, loud=piece.kind in LOUD)
         yield piece.kind, piece.tags, f"soundfont {played_by}", sound
 
 
-def of_kits(chance, split: str, folder: Path) -> Made:
+def of_kits(rng, split: str, folder: Path) -> Made:
     """Play scores of bands with real drums."""
-    played_by = scores.either(chance, *PLAYED_BY[split])
+    played_by = scores.either(rng, *PLAYED_BY[split])
     kinds = [
-        scores.either(chance, "rock", "metal", "pop", "country", "techno", "beats", "drums-alone")
+        scores.either(rng, "rock", "metal", "pop", "country", "techno", "beats", "drums-alone")
         for _ in range(CLIPS)
     ]
-    pieces = [scores.write(kind, chance, SECONDS) for kind in kinds]
+    pieces = [scores.write(kind, rng, SECONDS) for kind in kinds]
     others = [
         piece._replace(parts=[part for part in piece.parts if part.programme >= 0])
         for piece in pieces
     ]
     rate = rendering.SAMPLE_RATE
     for piece, sound in zip(pieces, rendering.album(others, font(played_by, folder)), strict=True):
-        kit = scores.either(chance, *kits.KITS[split])
+        kit = scores.either(rng, *kits.KITS[split])
         base = folder / "packages" / kits.PACKAGE / kits.PATTERN[:-1]
         strokes = [note for part in piece.parts if part.programme < 0 for note in part.notes]
         drums = kits.play(strokes, kits.kit(base / kit), SECONDS)
         level, own = np.std(drums), np.std(sound)
         if level > 0 and own > 0:
-            sound = sound / own + drums / level * 10 ** (chance.uniform(-6, 5) / 20)
+            sound = sound / own + drums / level * 10 ** (rng.uniform(-6, 5) / 20)
         elif level > 0:
             sound = drums / level
         yield (
             piece.kind,
             piece.tags,
             f"soundfont {played_by}",
-            rendering.finish(sound, rate, chance, 0.3, True),
+            rendering.finish(sound, rate, rng, 0.3, True),
         )
 
 
-def of_mma(chance, split: str, folder: Path) -> Made:
+def of_mma(rng, split: str, folder: Path) -> Made:
     """Render accompaniments of mma's style files; whole files are kept for validation and test."""
-    played_by = scores.either(chance, *PLAYED_BY[split])
+    played_by = scores.either(rng, *PLAYED_BY[split])
     mine = style_files(split)
     made = 0
     while made < CLIPS:
-        file = scores.either(chance, *mine)
-        score = accompaniment(chance, file)
+        file = scores.either(rng, *mine)
+        score = accompaniment(rng, file)
         with tempfile.TemporaryDirectory() as scratch:
             source, target, wav = (Path(scratch, f"song.{end}") for end in ("mma", "mid", "wav"))
             source.write_text(score)
@@ -200,9 +200,7 @@ def of_mma(chance, split: str, folder: Path) -> Made:
             "mma",
             (),
             f"mma {split}",
-            rendering.finish(
-                samples, rendering.SAMPLE_RATE, chance, loud=bool(chance.random() < 0.3)
-            ),
+            rendering.finish(samples, rendering.SAMPLE_RATE, rng, loud=bool(rng.random() < 0.3)),
         )
 
 
@@ -212,17 +210,17 @@ def style_files(split: str) -> list[Path]:
     return [file for file in files if SPLITS[zlib.crc32(file.stem.encode()) % len(SPLITS)] == split]
 
 
-def accompaniment(chance, file: Path) -> str:
+def accompaniment(rng, file: Path) -> str:
     """Write a song for mma: two grooves of a style file, and a random key, chords and tempo."""
     text = file.read_text(encoding="latin-1")
     found = re.findall(r"^\s*DefGroove\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
     names = [name for name in dict.fromkeys(found) if not SPECIAL.search(name)] or found
-    grooves = [scores.either(chance, *names) for _ in range(2)]
-    key, chords = int(chance.integers(12)), scores.either(chance, *CHORDS).split()
+    grooves = [scores.either(rng, *names) for _ in range(2)]
+    key, chords = int(rng.integers(12)), scores.either(rng, *CHORDS).split()
     lines = [
-        f"RndSeed {int(chance.integers(10**6))}",
+        f"RndSeed {int(rng.integers(10**6))}",
         f"Use {file.stem}",
-        f"Tempo {chance.uniform(80, 160):.1f}",
+        f"Tempo {rng.uniform(80, 160):.1f}",
     ]
     for bar in range(40):
         if bar % 8 == 0:
@@ -233,21 +231,19 @@ def accompaniment(chance, file: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def of_voices(chance, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
+def of_voices(rng, split: str, folder: Path, only: Sequence[str] = ()) -> Made:
     """Make clips in which the voices of a split speak and sing; `only` limits the kinds."""
-    played_by = scores.either(chance, *PLAYED_BY[split])
+    played_by = scores.either(rng, *PLAYED_BY[split])
     cast = [
         speech.repertoire(voice, folder / "packages", folder / "voices" / "analysed")
         for voice in speech.VOICES
         if voice.split == split
     ]
     plans = [
-        voices.plan(
-            scores.either(chance, *only) if only else voices.draw(chance), chance, SECONDS, cast
-        )
+        voices.plan(scores.either(rng, *only) if only else voices.draw(rng), rng, SECONDS, cast)
         for _ in range(CLIPS)
     ]
     unders = rendering.album([plan.under for plan in plans], font(played_by, folder))
     for plan, under in zip(plans, unders, strict=True):
-        sound = voices.mixed(plan, under, chance, plan.kind in LOUD)
+        sound = voices.mixed(plan, under, rng, plan.kind in LOUD)
         yield plan.kind, plan.tags, f"voices {split}", sound

@@ -68,7 +68,7 @@ class Note(NamedTuple):
 class Frame:
     """What all players of a piece share."""
 
-    chance: np.random.Generator
+    rng: np.random.Generator
     seconds: float
     tempo: float  # beats a minute
     metre: int  # beats a bar
@@ -105,19 +105,17 @@ class Frame:
 
     def note(self, start: float, seconds: float, pitch: int, accent: float = 0) -> Note:
         """Write a note as people play it: not quite in time, not all equally loud."""
-        start = max(0.0, start + self.chance.normal(0, 0.006))
-        velocity = int(np.clip(self.level + accent + self.chance.normal(0, 6), 12, 127))
+        start = max(0.0, start + self.rng.normal(0, 0.006))
+        velocity = int(np.clip(self.level + accent + self.rng.normal(0, 6), 12, 127))
         return Note(start, max(seconds, 0.04), int(np.clip(pitch, 12, 115)), velocity)
 
 
-def frame(
-    chance, seconds: float, tempo, level=(60, 105), modes=("major", "minor"), metre=4
-) -> Frame:
+def frame(rng, seconds: float, tempo, level=(60, 105), modes=("major", "minor"), metre=4) -> Frame:
     """Return a random frame; `tempo` and `level` are ranges."""
-    mode = str(chance.choice(modes))
-    degrees = PROGRESSIONS[chance.integers(len(PROGRESSIONS))]
-    speed, loud = chance.uniform(*tempo), int(chance.uniform(*level))
-    return Frame(chance, seconds, speed, metre, int(chance.integers(12)), mode, degrees, loud)
+    mode = str(rng.choice(modes))
+    degrees = PROGRESSIONS[rng.integers(len(PROGRESSIONS))]
+    speed, loud = rng.uniform(*tempo), int(rng.uniform(*level))
+    return Frame(rng, seconds, speed, metre, int(rng.integers(12)), mode, degrees, loud)
 
 
 # --- harmony ---
@@ -129,10 +127,10 @@ def arpeggio(f: Frame, low: int, size: int = 6, division: int = 2, ring: float =
         list(range(size)) + list(range(size - 2, 0, -1)),
         list(range(size)),
         list(range(size))[::-1],
-        [0, *f.chance.permutation(np.arange(1, size)).tolist()],
+        [0, *f.rng.permutation(np.arange(1, size)).tolist()],
         [i for pair in zip(range(size), range(size)[::-1], strict=True) for i in pair],
     ]
-    order, step, notes = orders[f.chance.integers(len(orders))], f.beat / division, []
+    order, step, notes = orders[f.rng.integers(len(orders))], f.beat / division, []
     for bar, start in enumerate(f.bars):
         tones = f.chord(bar, low, size)
         for i in range(f.metre * division):
@@ -165,7 +163,7 @@ def held(f: Frame, low: int, size: int = 4, legato: float = 1.0, parts: int = 1)
 
 def strum(f: Frame, low: int, size: int = 5) -> list[Note]:
     """Strum a guitar in eighths."""
-    pattern = str(f.chance.choice(["D.DUD.DU", "D.D.D.DU", "D.DU.UDU", "DUDUDUDU", "D...D.DU"]))
+    pattern = str(f.rng.choice(["D.DUD.DU", "D.D.D.DU", "D.DU.UDU", "DUDUDUDU", "D...D.DU"]))
     notes, step = [], f.beat / 2
     for bar, start in enumerate(f.bars):
         tones = f.chord(bar, low, size)
@@ -185,21 +183,21 @@ def picking(f: Frame, low: int) -> list[Note]:
         for i in range(2 * f.metre):
             if i % 2 == 0:
                 notes.append(f.note(start + i * step, step * 2, root + (0, 7)[i // 2 % 2], 8))
-            if i % 2 or f.chance.random() < 0.3:
-                notes.append(f.note(start + i * step, step * 2, int(f.chance.choice(tones))))
+            if i % 2 or f.rng.random() < 0.3:
+                notes.append(f.note(start + i * step, step * 2, int(f.rng.choice(tones))))
     return notes
 
 
 def power(f: Frame, low: int = 38) -> list[Note]:
     """Riff on root, fifth and octave: eighths, palm-muted or held, at random."""
     grids = ("x.xxx.xx", "xxxxxxxx", "x..x..x.", "x.......", "x.xx.xx.", "xx.xx.xx")
-    grid, division = f.chance.choice(grids), int(f.chance.choice([2, 4]))
+    grid, division = f.rng.choice(grids), int(f.rng.choice([2, 4]))
     steps, notes = f.beat / division, []
     for bar, start in enumerate(f.bars):
         root = f.root(bar, low)
         for i in range(f.metre * division):
             if grid[i % 8] != ".":
-                shift = int(f.chance.choice([0, 0, 0, 0, 3, 5])) if i % 8 > 5 else 0
+                shift = int(f.rng.choice([0, 0, 0, 0, 3, 5])) if i % 8 > 5 else 0
                 length = steps * (4 if grid == "x......." else 0.95)
                 for interval in (0, 7, 12):
                     notes.append(f.note(start + i * steps, length, root + interval + shift))
@@ -208,7 +206,7 @@ def power(f: Frame, low: int = 38) -> list[Note]:
 
 def bass(f: Frame, low: int = 33) -> list[Note]:
     """Play a bass: on the roots, in fifths, in octaves or walking."""
-    style, notes = int(f.chance.integers(4)), []
+    style, notes = int(f.rng.integers(4)), []
     for bar, start in enumerate(f.bars):
         root = f.root(bar, low)
         for i in range(2 * f.metre):
@@ -241,8 +239,8 @@ def melody(
         rests: share of the notes that are silent.
     """
     scale = [p for p in range(low, high) if (p - f.key) % 12 in MODES[f.mode]]
-    rhythms = [f.chance.choice([0.25, 0.5, 0.5, 1, 1, 1.5, 2], size=16) / density for _ in range(2)]
-    leaps = [f.chance.choice([-3, -2, -1, -1, 1, 1, 2, 3, 4, -4], size=16) for _ in range(2)]
+    rhythms = [f.rng.choice([0.25, 0.5, 0.5, 1, 1, 1.5, 2], size=16) / density for _ in range(2)]
+    leaps = [f.rng.choice([-3, -2, -1, -1, 1, 1, 2, 3, 4, -4], size=16) for _ in range(2)]
     notes, now, place, count = [], 0.05, len(scale) // 2, 0
     end, bar_seconds = f.seconds, f.metre * f.beat
     while now < end:
@@ -250,13 +248,13 @@ def melody(
         length = float(rhythms[motif][count % 16]) * f.beat
         place += int(leaps[motif][count % 16])
         if not 0 <= place < len(scale):
-            place = int(np.clip(place, 0, len(scale) - 1) + f.chance.integers(-5, 6))
+            place = int(np.clip(place, 0, len(scale) - 1) + f.rng.integers(-5, 6))
             place = int(np.clip(place, 0, len(scale) - 1))
         pitch = scale[place]
         tones = {p % 12 for p in f.chord(int(now / bar_seconds), 36, 3)}
         if length >= f.beat and pitch % 12 not in tones:
             pitch = min((p for p in scale if p % 12 in tones), key=lambda p: abs(p - pitch))
-        if f.chance.random() > rests:
+        if f.rng.random() > rests:
             notes.append(f.note(now, length * legato, pitch))
         now += length
         count += 1
@@ -268,9 +266,9 @@ def ornamented(f: Frame, notes: list[Note], share: float = 0.25) -> list[Note]:
     done = []
     for note in notes:
         upper = note.pitch + (1 if (note.pitch + 1 - f.key) % 12 in MODES[f.mode] else 2)
-        if note.seconds < 0.25 or f.chance.random() > share:
+        if note.seconds < 0.25 or f.rng.random() > share:
             done.append(note)
-        elif f.chance.random() < 0.5:
+        elif f.rng.random() < 0.5:
             grace = note._replace(pitch=upper, seconds=0.07)
             rest = note._replace(start=note.start + 0.07, seconds=note.seconds - 0.07)
             done += [grace, rest]
@@ -283,13 +281,13 @@ def ornamented(f: Frame, notes: list[Note], share: float = 0.25) -> list[Note]:
 
 
 def running(f: Frame, low: int, high: int, division: int = 4) -> list[Note]:
-    """Run up and down the scale without a rest, turning by chance."""
+    """Run up and down the scale without a rest, turning at random."""
     scale = [p for p in range(low, high) if (p - f.key) % 12 in MODES[f.mode]]
     place, direction, notes, step = len(scale) // 2, 1, [], f.beat / division
     for now in np.arange(0.05, f.seconds, step):
-        if f.chance.random() < 0.2:
+        if f.rng.random() < 0.2:
             direction = -direction
-        place += direction * int(f.chance.choice([1, 1, 1, 1, 2]))
+        place += direction * int(f.rng.choice([1, 1, 1, 1, 2]))
         if not 0 <= place < len(scale):
             direction, place = -direction, int(np.clip(place, 1, len(scale) - 2))
         notes.append(f.note(now, step, scale[place]))
@@ -302,9 +300,9 @@ def glissandi(f: Frame, low: int, high: int) -> list[Note]:
     notes = []
     for bar, start in enumerate(f.bars):
         length = f.metre * f.beat
-        if f.chance.random() < 0.6:
-            strings = scale if f.chance.random() < 0.6 else scale[::-1]
-            first = int(f.chance.integers(0, len(scale) // 3))
+        if f.rng.random() < 0.6:
+            strings = scale if f.rng.random() < 0.6 else scale[::-1]
+            first = int(f.rng.integers(0, len(scale) // 3))
             step = length * 0.5 / len(strings)
             for i, pitch in enumerate(strings[first:]):
                 notes.append(f.note(start + i * step, 1.5, pitch, -10))
@@ -318,14 +316,14 @@ def chorale(f: Frame) -> list[list[Note]]:
     voices: list[list[Note]] = [[], [], [], []]
     place = [72, 67, 60, 50]
     ranges = [(62, 80), (55, 72), (48, 66), (40, 57)]
-    halves = int(f.chance.choice([1, 2, 2]))
+    halves = int(f.rng.choice([1, 2, 2]))
     length = f.metre * f.beat / halves
     for bar, start in enumerate(f.bars):
         for half in range(halves):
             tones = {p % 12 for p in f.chord(bar, 36, 3)}
             for v, (low, high) in enumerate(ranges):
                 free = [p for p in range(low, high) if p % 12 in tones]
-                aim = place[v] + f.chance.normal(0, 2.5 if v == 0 else 1.5)
+                aim = place[v] + f.rng.normal(0, 2.5 if v == 0 else 1.5)
                 if v == 3 and half == 0:
                     free = [p for p in free if p % 12 == f.root(bar, 36) % 12] or free
                 place[v] = min(free, key=lambda p: abs(p - aim))
@@ -339,10 +337,8 @@ def chorale(f: Frame) -> list[list[Note]]:
 def drums(f: Frame, style: str) -> list[Note]:
     """Drum a style of `GRIDS`; every fourth bar ends with a fill."""
     kick, snare, hat = GRIDS[style]
-    metal = int(f.chance.choice([CLOSED, CLOSED, RIDE, OPEN]))
-    back = (
-        int(f.chance.choice([SNARE, SNARE, CLAP])) if style in ("four", "acid", "hiphop") else SNARE
-    )
+    metal = int(f.rng.choice([CLOSED, CLOSED, RIDE, OPEN]))
+    back = int(f.rng.choice([SNARE, SNARE, CLAP])) if style in ("four", "acid", "hiphop") else SNARE
     notes, step = [], f.beat / 4
     for bar, start in enumerate(f.bars):
         if bar % 4 == 0 and style in ("rock", "punk", "blast", "gallop", "half"):
@@ -354,7 +350,7 @@ def drums(f: Frame, style: str) -> list[Note]:
                 if stroke != "." and not (fill and drum != KICK):
                     accent = 8 if stroke == "X" else -8
                     notes.append(f.note(start + i * step, 0.1, drum, accent))
-            if fill or (style == "tribal" and f.chance.random() < 0.4):
-                tom = int(f.chance.choice([LOW, MIDDLE, HIGH, SNARE]))
+            if fill or (style == "tribal" and f.rng.random() < 0.4):
+                tom = int(f.rng.choice([LOW, MIDDLE, HIGH, SNARE]))
                 notes.append(f.note(start + i * step, 0.1, tom))
     return notes

@@ -106,7 +106,7 @@ def variable_length(number: int) -> bytes:
     return bytes(reversed(digits))
 
 
-def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np.ndarray:
+def room(sound: np.ndarray, rate: int, seconds: float, wet: float, rng) -> np.ndarray:
     """Put a sound into a room.
 
     Args:
@@ -114,7 +114,7 @@ def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np
         rate: samples a second.
         seconds: until the echo has fallen by 60 dB.
         wet: level of the echo beside the sound, 0 for none.
-        chance: random generator of the echo.
+        rng: random generator of the echo.
 
     Returns:
         (samples,): as long as before.
@@ -122,7 +122,7 @@ def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np
     if wet <= 0:
         return sound
     count = int(seconds * rate)
-    echo = chance.normal(size=count) * 10 ** (-3 * np.arange(count) / count)
+    echo = rng.normal(size=count) * 10 ** (-3 * np.arange(count) / count)
     for _ in range(2):  # air and curtains swallow the highs
         echo = echo + np.concatenate([[0], echo[:-1]])
     tail = fftconvolve(sound, echo)[: len(sound)]
@@ -130,31 +130,31 @@ def room(sound: np.ndarray, rate: int, seconds: float, wet: float, chance) -> np
     return sound + wet * scale * tail
 
 
-def finish(sound: np.ndarray, rate: int, chance, wettest=0.6, loud=False) -> np.ndarray:
+def finish(sound: np.ndarray, rate: int, rng, wettest=0.6, loud=False) -> np.ndarray:
     """Give a clip a random room, tone and level.
 
     Args:
         sound: (samples,).
         rate: samples a second.
-        chance: random generator.
+        rng: random generator.
         wettest: level of the room's echo at most.
         loud: drive it into saturation and keep it loud, like records of rock and dance music.
 
     Returns:
         (samples,) float32, below full scale.
     """
-    if chance.random() < 0.8:
-        sound = room(sound, rate, chance.uniform(0.3, 3.0), chance.uniform(0, wettest), chance)
-    tilt = chance.normal(0, 2.0)  # dB an octave, about 1 kHz
+    if rng.random() < 0.8:
+        sound = room(sound, rate, rng.uniform(0.3, 3.0), rng.uniform(0, wettest), rng)
+    tilt = rng.normal(0, 2.0)  # dB an octave, about 1 kHz
     spectrum = np.fft.rfft(sound)
     hertz = np.fft.rfftfreq(len(sound), 1 / rate)
     octaves = np.log2(np.clip(hertz, 80, 8000) / 1000)
     sound = np.fft.irfft(spectrum * 10 ** (tilt * octaves / 20), len(sound))
     sound = sound / (np.sqrt(np.mean(sound**2)) + 1e-9)
     if loud:
-        sound = np.tanh(sound * chance.uniform(0.3, 1.5))
+        sound = np.tanh(sound * rng.uniform(0.3, 1.5))
         sound = sound / (np.sqrt(np.mean(sound**2)) + 1e-9)
-    sound *= 10 ** ((chance.uniform(-18, -8) if loud else chance.uniform(-30, -14)) / 20)
+    sound *= 10 ** ((rng.uniform(-18, -8) if loud else rng.uniform(-30, -14)) / 20)
     return (sound * min(1, PEAK / (np.abs(sound).max() + 1e-9))).astype(np.float32)
 
 

@@ -96,10 +96,10 @@ def kind(tags: str, weight: float = 1.0) -> Callable[[Writer], Writer]:
     return enter
 
 
-def write(name: str, chance: Chance, seconds: float) -> Piece:
-    """Write a piece of a kind; the same chance writes the same piece."""
+def write(name: str, rng: Chance, seconds: float) -> Piece:
+    """Write a piece of a kind; the same state of `rng` gives the same piece."""
     tags, _, writer = KINDS[name]
-    parts = [part for part in writer(chance, seconds) if part.notes]
+    parts = [part for part in writer(rng, seconds) if part.notes]
     cut = [
         part._replace(notes=[n for n in part.notes if n.start < seconds - 0.3]) for part in parts
     ]
@@ -112,44 +112,44 @@ def instruments(parts: Sequence[Part], but: Sequence[str] = ()) -> tuple[str, ..
     return tuple(tag for tag in dict.fromkeys(found) if tag not in but)
 
 
-def either(chance: Chance, *choices):
+def either(rng: Chance, *choices):
     """Choose."""
-    return choices[int(chance.integers(len(choices)))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 SLOW, MIDDLING, FAST = (46, 76), (80, 120), (126, 176)
 ANY = (56, 160)
 
 
-def tempo(chance: Chance) -> tuple[float, float]:
+def tempo(rng: Chance) -> tuple[float, float]:
     """Choose a range of tempi."""
-    return either(chance, SLOW, MIDDLING, FAST)
+    return either(rng, SLOW, MIDDLING, FAST)
 
 
 # --- one instrument ---
 
 
 @kind("piano solo classical", 1.0)
-def piano(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (34, 104), ("major", "minor", "harmonic"))
+def piano(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (34, 104), ("major", "minor", "harmonic"))
     left = either(
-        chance, p.arpeggio(f, 36, 5), p.alberti(f, 48), p.held(f, 40, 4), p.arpeggio(f, 40, 4, 3)
+        rng, p.arpeggio(f, 36, 5), p.alberti(f, 48), p.held(f, 40, 4), p.arpeggio(f, 40, 4, 3)
     )
-    right = either(chance, p.melody(f, 64, 90), p.running(f, 60, 92), p.melody(f, 67, 96, 2))
+    right = either(rng, p.melody(f, 64, 90), p.running(f, 60, 92), p.melody(f, 67, 96, 2))
     return [Part(PIANO, left, 85), Part(PIANO, p.ornamented(f, right, 0.1))]
 
 
 @kind("harpsichord solo classical", 2.0)
-def harpsichord(chance, seconds):
+def harpsichord(rng, seconds):
     f = p.frame(
-        chance,
+        rng,
         seconds,
         (60, 150),
         (70, 110),
         ("major", "minor", "harmonic"),
-        int(chance.choice([3, 4])),
+        int(rng.choice([3, 4])),
     )
-    style = int(chance.integers(4))
+    style = int(rng.integers(4))
     if style == 0:
         return [Part(HARPSICHORD, p.arpeggio(f, 45, 6, 4))]
     if style == 1:
@@ -165,54 +165,46 @@ def harpsichord(chance, seconds):
 
 
 @kind("guitar solo classical", 1.0)
-def classical_guitar(chance, seconds):
-    f = p.frame(chance, seconds, (60, 130), (50, 100), ("major", "minor", "harmonic", "phrygian"))
-    under = either(chance, p.arpeggio(f, 40, 5), p.arpeggio(f, 40, 4, 3, 2), p.picking(f, 40))
-    over = p.melody(f, 60, 80, 1) if chance.random() < 0.6 else []
+def classical_guitar(rng, seconds):
+    f = p.frame(rng, seconds, (60, 130), (50, 100), ("major", "minor", "harmonic", "phrygian"))
+    under = either(rng, p.arpeggio(f, 40, 5), p.arpeggio(f, 40, 4, 3, 2), p.picking(f, 40))
+    over = p.melody(f, 60, 80, 1) if rng.random() < 0.6 else []
     return [Part(NYLON, under, 90), Part(NYLON, over)]
 
 
 @kind("guitar solo", 1.0)
-def steel_guitar(chance, seconds):
-    f = p.frame(chance, seconds, (70, 130), (60, 105), ("major", "mixolydian", "minor"))
-    return [
-        Part(either(chance, STEEL, STEEL, CLEAN), either(chance, p.picking(f, 40), p.strum(f, 40)))
-    ]
+def steel_guitar(rng, seconds):
+    f = p.frame(rng, seconds, (70, 130), (60, 105), ("major", "mixolydian", "minor"))
+    return [Part(either(rng, STEEL, STEEL, CLEAN), either(rng, p.picking(f, 40), p.strum(f, 40)))]
 
 
 @kind("violin solo classical strings", 1.0)
-def violin(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (60, 115), ("minor", "harmonic", "major"))
-    line = either(
-        chance, p.melody(f, 58, 90, 0.8), p.running(f, 57, 88), p.arpeggio(f, 57, 6, 4, 1)
-    )
+def violin(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (60, 115), ("minor", "harmonic", "major"))
+    line = either(rng, p.melody(f, 58, 90, 0.8), p.running(f, 57, 88), p.arpeggio(f, 57, 6, 4, 1))
     return [Part(VIOLIN, p.ornamented(f, line, 0.15))]
 
 
 @kind("cello solo classical strings", 2.0)
-def cello(chance, seconds):
-    f = p.frame(
-        chance, seconds, either(chance, SLOW, SLOW, MIDDLING), (60, 112), ("minor", "major")
-    )
-    line = either(
-        chance, p.melody(f, 38, 62, 0.7), p.melody(f, 38, 60, 1), p.arpeggio(f, 36, 5, 4, 1)
-    )
-    low = p.held(f, 38, 1) if chance.random() < 0.3 else []
+def cello(rng, seconds):
+    f = p.frame(rng, seconds, either(rng, SLOW, SLOW, MIDDLING), (60, 112), ("minor", "major"))
+    line = either(rng, p.melody(f, 38, 62, 0.7), p.melody(f, 38, 60, 1), p.arpeggio(f, 36, 5, 4, 1))
+    low = p.held(f, 38, 1) if rng.random() < 0.3 else []
     return [Part(CELLO, line), Part(CELLO, low, 70)]
 
 
 @kind("solo classical", 1.5)
-def flute(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (60, 112))
-    line = either(chance, p.melody(f, 62, 94, 1), p.running(f, 64, 95), p.melody(f, 65, 90, 0.6))
-    return [Part(either(chance, FLUTE, FLUTE, FLUTE, RECORDER), p.ornamented(f, line, 0.3))]
+def flute(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (60, 112))
+    line = either(rng, p.melody(f, 62, 94, 1), p.running(f, 64, 95), p.melody(f, 65, 90, 0.6))
+    return [Part(either(rng, FLUTE, FLUTE, FLUTE, RECORDER), p.ornamented(f, line, 0.3))]
 
 
 @kind("flute classical", 1.0)
-def flute_and_others(chance, seconds):
-    f = p.frame(chance, seconds, either(chance, SLOW, MIDDLING), (55, 105))
+def flute_and_others(rng, seconds):
+    f = p.frame(rng, seconds, either(rng, SLOW, MIDDLING), (55, 105))
     with_ = either(
-        chance,
+        rng,
         (PIANO, p.arpeggio(f, 43, 5)),
         (NYLON, p.arpeggio(f, 43, 5)),
         (HARP, p.arpeggio(f, 41, 6, 4)),
@@ -223,28 +215,28 @@ def flute_and_others(chance, seconds):
 
 
 @kind("harp solo classical", 3.0)
-def harp(chance, seconds):
-    f = p.frame(chance, seconds, (50, 110), (45, 105), ("major", "minor", "lydian", "dorian"))
+def harp(rng, seconds):
+    f = p.frame(rng, seconds, (50, 110), (45, 105), ("major", "minor", "lydian", "dorian"))
     under = either(
-        chance, p.arpeggio(f, 36, 7, 4, 4), p.arpeggio(f, 40, 6, 3, 4), p.glissandi(f, 40, 92)
+        rng, p.arpeggio(f, 36, 7, 4, 4), p.arpeggio(f, 40, 6, 3, 4), p.glissandi(f, 40, 92)
     )
-    over = p.melody(f, 67, 90, 0.8) if chance.random() < 0.5 else []
+    over = p.melody(f, 67, 90, 0.8) if rng.random() < 0.5 else []
     return [Part(HARP, under), Part(HARP, over, 110)]
 
 
 @kind("sitar indian", 2.5)
-def sitar(chance, seconds):
+def sitar(rng, seconds):
     """A raga: an octave of scale over a drone, in phrases; often with drums in cycles."""
     f = p.frame(
-        chance,
+        rng,
         seconds,
         (60, 150),
         (80, 115),
         ("bhairav", "dorian", "lydian", "mixolydian", "phrygian"),
     )
-    f = p.Frame(chance, seconds, f.tempo, 4, f.key, f.mode, (0,), f.level)
+    f = p.Frame(rng, seconds, f.tempo, 4, f.key, f.mode, (0,), f.level)
     line = either(
-        chance,
+        rng,
         p.melody(f, 55, 77, 1.5, 1.5, 0.05),
         p.running(f, 55, 80),
         p.melody(f, 52, 74, 0.7, 1.5),
@@ -257,8 +249,8 @@ def sitar(chance, seconds):
         )
     bends = []
     for note in line:
-        if note.seconds > 0.3 and chance.random() < 0.6:  # slide into the note, tremble on it
-            size = chance.choice([-2, -1, 1])
+        if note.seconds > 0.3 and rng.random() < 0.6:  # slide into the note, tremble on it
+            size = rng.choice([-2, -1, 1])
             bends += [(note.start + t, size * (1 - t / 0.12)) for t in np.linspace(0, 0.12, 7)]
             bends += [
                 (note.start + t, 0.4 * np.sin(40 * t))
@@ -266,17 +258,17 @@ def sitar(chance, seconds):
             ]
             bends.append((note.start + note.seconds, 0.0))
     parts = [Part(SITAR, p.ornamented(f, line, 0.3), 110, tuple(bends)), Part(SITAR, drone, 80)]
-    if chance.random() < 0.6:  # bongos, congas and low toms for tabla
-        pattern = either(chance, "X..x.x..X.xx.x.x", "X.xxX.xx", "X.x.xxX.x.xx", "XxxXxxXxXx")
+    if rng.random() < 0.6:  # bongos, congas and low toms for tabla
+        pattern = either(rng, "X..x.x..X.xx.x.x", "X.xxX.xx", "X.x.xxX.x.xx", "XxxXxxXxXx")
         strokes = []
-        for i, now in enumerate(np.arange(seconds * either(chance, 0, 0.2), seconds, f.beat / 4)):
+        for i, now in enumerate(np.arange(seconds * either(rng, 0, 0.2), seconds, f.beat / 4)):
             stroke = pattern[i % len(pattern)]
             if stroke != ".":
-                drum = either(chance, 64, 61, 41) if stroke == "X" else either(chance, 60, 62, 63)
+                drum = either(rng, 64, 61, 41) if stroke == "X" else either(rng, 60, 62, 63)
                 strokes.append(f.note(now, 0.2, drum, 0 if stroke == "X" else -15))
         parts.append(Part(DRUMS, strokes, 90))
-    if chance.random() < 0.3:
-        parts.append(Part(either(chance, FLUTE, PAN_FLUTE, FIDDLE), p.melody(f, 62, 82, 0.7), 90))
+    if rng.random() < 0.3:
+        parts.append(Part(either(rng, FLUTE, PAN_FLUTE, FIDDLE), p.melody(f, 62, 82, 0.7), 90))
     return parts
 
 
@@ -284,19 +276,19 @@ def sitar(chance, seconds):
 
 
 @kind("strings classical", 1.0)
-def string_orchestra(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (45, 115), ("minor", "major", "harmonic"))
+def string_orchestra(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (45, 115), ("minor", "major", "harmonic"))
     soprano, *others = p.chorale(f)
-    upper = either(chance, soprano, p.melody(f, 62, 90), p.running(f, 60, 86))
-    parts = [Part(either(chance, STRINGS, SLOW_STRINGS), part) for part in (upper, *others)]
-    return parts + ([Part(PIZZICATO, p.arpeggio(f, 48, 5), 80)] if chance.random() < 0.3 else [])
+    upper = either(rng, soprano, p.melody(f, 62, 90), p.running(f, 60, 86))
+    parts = [Part(either(rng, STRINGS, SLOW_STRINGS), part) for part in (upper, *others)]
+    return parts + ([Part(PIZZICATO, p.arpeggio(f, 48, 5), 80)] if rng.random() < 0.3 else [])
 
 
 @kind("strings violin cello classical", 1.0)
-def quartet(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (55, 110), ("minor", "major", "harmonic"))
+def quartet(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (55, 110), ("minor", "major", "harmonic"))
     _, alto, tenor, low = p.chorale(f)
-    first = either(chance, p.melody(f, 62, 88), p.running(f, 60, 88), p.melody(f, 64, 90, 2))
+    first = either(rng, p.melody(f, 62, 88), p.running(f, 60, 88), p.melody(f, 64, 90, 2))
     return [
         Part(VIOLIN, p.ornamented(f, first, 0.1)),
         Part(VIOLIN, alto, 80),
@@ -306,54 +298,54 @@ def quartet(chance, seconds):
 
 
 @kind("harpsichord classical strings", 1.0)
-def baroque(chance, seconds):
-    f = p.frame(chance, seconds, (70, 140), (65, 110), ("major", "minor", "harmonic"))
-    solo = either(chance, VIOLIN, VIOLIN, FLUTE, OBOE, CELLO)
+def baroque(rng, seconds):
+    f = p.frame(rng, seconds, (70, 140), (65, 110), ("major", "minor", "harmonic"))
+    solo = either(rng, VIOLIN, VIOLIN, FLUTE, OBOE, CELLO)
     low, high = (40, 62) if solo == CELLO else (62, 88)
     return [
         Part(
             solo,
-            p.ornamented(f, either(chance, p.melody(f, low, high, 1.5), p.running(f, low, high))),
+            p.ornamented(f, either(rng, p.melody(f, low, high, 1.5), p.running(f, low, high))),
         ),
-        Part(HARPSICHORD, either(chance, p.held(f, 48, 4, 0.8, 2), p.arpeggio(f, 48, 5, 2))),
+        Part(HARPSICHORD, either(rng, p.held(f, 48, 4, 0.8, 2), p.arpeggio(f, 48, 5, 2))),
         Part(CELLO, p.bass(f, 36), 85),
-        Part(STRINGS, p.held(f, 50, 4), int(chance.integers(0, 70))),
+        Part(STRINGS, p.held(f, 50, 4), int(rng.integers(0, 70))),
     ]
 
 
 @kind("classical strings", 0.6)
-def orchestra(chance, seconds):
-    f = p.frame(chance, seconds, tempo(chance), (50, 120), ("minor", "major", "harmonic"))
+def orchestra(rng, seconds):
+    f = p.frame(rng, seconds, tempo(rng), (50, 120), ("minor", "major", "harmonic"))
     soprano, alto, tenor, low = p.chorale(f)
     timpani = [n._replace(pitch=n.pitch - 12 if n.pitch > 47 else n.pitch) for n in p.bass(f, 38)]
     return [
-        Part(STRINGS, either(chance, soprano, p.melody(f, 64, 90))),
+        Part(STRINGS, either(rng, soprano, p.melody(f, 64, 90))),
         Part(STRINGS, alto),
         Part(FRENCH_HORN, tenor, 90),
         Part(CELLO, low),
-        Part(OBOE, p.melody(f, 65, 86, 0.7), int(chance.integers(0, 90))),
-        Part(TIMPANI, timpani, int(chance.integers(0, 90))),
+        Part(OBOE, p.melody(f, 65, 86, 0.7), int(rng.integers(0, 90))),
+        Part(TIMPANI, timpani, int(rng.integers(0, 90))),
     ]
 
 
 @kind("choir choral", 3.5)
-def choir(chance, seconds):
-    f = p.frame(chance, seconds, (44, 100), (60, 115), ("major", "minor", "dorian"))
-    voice, shift = either(chance, CHOIR, CHOIR, CHOIR, OOHS), int(chance.choice([-5, 0, 0, 4]))
+def choir(rng, seconds):
+    f = p.frame(rng, seconds, (44, 100), (60, 115), ("major", "minor", "dorian"))
+    voice, shift = either(rng, CHOIR, CHOIR, CHOIR, OOHS), int(rng.choice([-5, 0, 0, 4]))
     parts = [[n._replace(pitch=n.pitch + shift) for n in part] for part in p.chorale(f)]
-    chosen = either(chance, parts, parts[:2], parts[2:], parts)  # all, women, men
+    chosen = either(rng, parts, parts[:2], parts[2:], parts)  # all, women, men
     return [Part(voice, part) for part in chosen]
 
 
 @kind("choir choral classical strings", 1.5)
-def choir_and_orchestra(chance, seconds):
+def choir_and_orchestra(rng, seconds):
     f = p.frame(
-        chance, seconds, either(chance, SLOW, MIDDLING), (60, 115), ("minor", "harmonic", "major")
+        rng, seconds, either(rng, SLOW, MIDDLING), (60, 115), ("minor", "harmonic", "major")
     )
     voices = p.chorale(f)
     parts = [Part(CHOIR, voice, 115) for voice in voices]
     under = either(
-        chance,
+        rng,
         [Part(ORGAN, v, 70) for v in voices],
         [Part(STRINGS, v, 80) for v in voices],
         [Part(PIANO, p.arpeggio(f, 40, 5), 80)],
@@ -363,12 +355,12 @@ def choir_and_orchestra(chance, seconds):
 
 
 @kind("opera", 1.0)
-def aria_of_patches(chance, seconds):
-    """A lone voice patch high over strings: what comes near an aria without a singer."""
+def aria_of_patches(rng, seconds):
+    """A lone voice patch high over strings: the nearest to an aria without a singer."""
     f = p.frame(
-        chance, seconds, either(chance, SLOW, MIDDLING), (75, 115), ("minor", "harmonic", "major")
+        rng, seconds, either(rng, SLOW, MIDDLING), (75, 115), ("minor", "harmonic", "major")
     )
-    voice = either(chance, OOHS, CHOIR, SYNTH_VOICE)
+    voice = either(rng, OOHS, CHOIR, SYNTH_VOICE)
     line = p.melody(f, 62, 84, 0.8)
     bends = []
     for note in line:
@@ -380,7 +372,7 @@ def aria_of_patches(chance, seconds):
             bends.append((note.start + note.seconds, 0.0))
     return [
         Part(voice, line, 120, tuple(bends)),
-        Part(either(chance, STRINGS, PIANO, SLOW_STRINGS), p.held(f, 45, 4, 0.95, 2), 75),
+        Part(either(rng, STRINGS, PIANO, SLOW_STRINGS), p.held(f, 45, 4, 0.95, 2), 75),
     ]
 
 
@@ -388,100 +380,100 @@ def aria_of_patches(chance, seconds):
 
 
 def band(f: p.Frame, style: str) -> Part:
-    return Part(DRUMS, p.drums(f, style), int(f.chance.integers(80, 118)))
+    return Part(DRUMS, p.drums(f, style), int(f.rng.integers(80, 118)))
 
 
 @kind("rock guitar drums", 1.5)
-def rock(chance, seconds):
-    f = p.frame(chance, seconds, (96, 150), (90, 118), ("minor", "mixolydian", "major"))
-    guitar = either(chance, OVERDRIVE, DISTORTION, DISTORTION)
+def rock(rng, seconds):
+    f = p.frame(rng, seconds, (96, 150), (90, 118), ("minor", "mixolydian", "major"))
+    guitar = either(rng, OVERDRIVE, DISTORTION, DISTORTION)
     lead = (
         Part(guitar, p.melody(f, 57, 80, 1.5), 95)
-        if chance.random() < 0.4
+        if rng.random() < 0.4
         else Part(STEEL, p.strum(f, 45), 70)
     )
     return [
         Part(guitar, p.power(f), 105),
         Part(PICKED_BASS, p.bass(f), 105),
         lead,
-        band(f, either(chance, "rock", "rock", "half", "punk")),
+        band(f, either(rng, "rock", "rock", "half", "punk")),
     ]
 
 
 @kind("metal rock guitar drums loud", 1.5)
-def metal(chance, seconds):
-    f = p.frame(chance, seconds, (130, 200), (100, 124), ("phrygian", "minor", "harmonic"))
-    low = int(chance.integers(33, 40))
-    lead = p.running(f, 60, 86) if chance.random() < 0.4 else []
+def metal(rng, seconds):
+    f = p.frame(rng, seconds, (130, 200), (100, 124), ("phrygian", "minor", "harmonic"))
+    low = int(rng.integers(33, 40))
+    lead = p.running(f, 60, 86) if rng.random() < 0.4 else []
     return [
         Part(DISTORTION, p.power(f, low), 112),
         Part(DISTORTION, p.power(f, low), 95),
         Part(DISTORTION, lead, 90),
         Part(PICKED_BASS, p.bass(f, low - 12), 110),
-        band(f, either(chance, "blast", "gallop", "punk", "half")),
+        band(f, either(rng, "blast", "gallop", "punk", "half")),
     ]
 
 
 @kind("country guitar", 2.5)
-def country(chance, seconds):
-    f = p.frame(chance, seconds, (90, 150), (75, 108), ("major", "major", "mixolydian"))
+def country(rng, seconds):
+    f = p.frame(rng, seconds, (90, 150), (75, 108), ("major", "major", "mixolydian"))
     parts = [
-        Part(STEEL, either(chance, p.strum(f, 43), p.picking(f, 40)), 90),
-        Part(either(chance, ACOUSTIC_BASS, FINGER_BASS), p.bass(f, 31), 95),
+        Part(STEEL, either(rng, p.strum(f, 43), p.picking(f, 40)), 90),
+        Part(either(rng, ACOUSTIC_BASS, FINGER_BASS), p.bass(f, 31), 95),
     ]
-    if chance.random() < 0.6:
+    if rng.random() < 0.6:
         parts.append(Part(BANJO, p.arpeggio(f, 55, 5, 4), 85))
-    if chance.random() < 0.6:
+    if rng.random() < 0.6:
         line = p.melody(f, 60, 84, 1.5)
         bends = tuple(
             (n.start + t, -2 + 2 * min(t / 0.1, 1)) for n in line for t in np.linspace(0, 0.1, 5)
         )
-        parts.append(Part(either(chance, FIDDLE, CLEAN, STEEL), line, 100, bends))
+        parts.append(Part(either(rng, FIDDLE, CLEAN, STEEL), line, 100, bends))
     return parts + (
-        [band(f, either(chance, "train", "train", "shuffle"))] if chance.random() < 0.75 else []
+        [band(f, either(rng, "train", "train", "shuffle"))] if rng.random() < 0.75 else []
     )
 
 
 @kind("pop drums", 1.0)
-def pop(chance, seconds):
-    f = p.frame(chance, seconds, (84, 132), (70, 105), ("major", "minor"))
+def pop(rng, seconds):
+    f = p.frame(rng, seconds, (84, 132), (70, 105), ("major", "minor"))
     return [
         Part(
-            either(chance, PIANO, STEEL, CLEAN),
-            either(chance, p.held(f, 50, 4, 0.9, 2), p.strum(f, 45)),
+            either(rng, PIANO, STEEL, CLEAN),
+            either(rng, p.held(f, 50, 4, 0.9, 2), p.strum(f, 45)),
             90,
         ),
         Part(FINGER_BASS, p.bass(f), 100),
-        Part(either(chance, WARM, STRINGS, POLYSYNTH), p.held(f, 55, 4), 65),
-        Part(either(chance, STEEL, SQUARE, SAW, PIANO), p.melody(f, 62, 84), 90),
-        band(f, either(chance, "rock", "funk", "four", "hiphop")),
+        Part(either(rng, WARM, STRINGS, POLYSYNTH), p.held(f, 55, 4), 65),
+        Part(either(rng, STEEL, SQUARE, SAW, PIANO), p.melody(f, 62, 84), 90),
+        band(f, either(rng, "rock", "funk", "four", "hiphop")),
     ]
 
 
 @kind("techno electronic synth", 0.8)
-def techno(chance, seconds):
-    f = p.frame(chance, seconds, (120, 150), (90, 118), ("minor", "phrygian", "dorian"))
+def techno(rng, seconds):
+    f = p.frame(rng, seconds, (120, 150), (90, 118), ("minor", "phrygian", "dorian"))
     lead = either(
-        chance, p.arpeggio(f, 57, 5, 4, 0.8), p.melody(f, 55, 80, 2, 0.5), p.held(f, 57, 4, 0.3, 4)
+        rng, p.arpeggio(f, 57, 5, 4, 0.8), p.melody(f, 55, 80, 2, 0.5), p.held(f, 57, 4, 0.3, 4)
     )
     return [
-        Part(either(chance, SAW, SQUARE, POLYSYNTH, CHARANG), lead, 90),
+        Part(either(rng, SAW, SQUARE, POLYSYNTH, CHARANG), lead, 90),
         Part(SYNTH_BASS, p.bass(f, 28), 110),
-        band(f, either(chance, "four", "acid")),
+        band(f, either(rng, "four", "acid")),
     ]
 
 
 @kind("electronic drums beats", 1.5)
-def beats(chance, seconds):
-    f = p.frame(chance, seconds, (70, 110), (85, 118), ("minor", "dorian"))
-    parts = [band(f, either(chance, "hiphop", "break", "funk", "hiphop"))]
-    if chance.random() < 0.7:
-        parts.append(Part(either(chance, SYNTH_BASS, FINGER_BASS), p.bass(f, 28), 110))
-    if chance.random() < 0.6:
+def beats(rng, seconds):
+    f = p.frame(rng, seconds, (70, 110), (85, 118), ("minor", "dorian"))
+    parts = [band(f, either(rng, "hiphop", "break", "funk", "hiphop"))]
+    if rng.random() < 0.7:
+        parts.append(Part(either(rng, SYNTH_BASS, FINGER_BASS), p.bass(f, 28), 110))
+    if rng.random() < 0.6:
         parts.append(
             Part(
-                either(chance, PIANO, SQUARE, POLYSYNTH, CLEAN),
-                either(chance, p.held(f, 55, 4, 0.4, 2), p.melody(f, 60, 80)),
+                either(rng, PIANO, SQUARE, POLYSYNTH, CLEAN),
+                either(rng, p.held(f, 55, 4, 0.4, 2), p.melody(f, 60, 80)),
                 80,
             )
         )
@@ -489,31 +481,31 @@ def beats(chance, seconds):
 
 
 @kind("drums", 1.0)
-def drums_alone(chance, seconds):
-    f = p.frame(chance, seconds, (76, 170), (80, 120))
-    return [band(f, either(chance, *p.GRIDS))]
+def drums_alone(rng, seconds):
+    f = p.frame(rng, seconds, (76, 170), (80, 120))
+    return [band(f, either(rng, *p.GRIDS))]
 
 
 @kind("ambient", 1.0)
-def ambient(chance, seconds):
-    f = p.frame(chance, seconds, (36, 60), (35, 85), ("lydian", "dorian", "minor", "major"))
+def ambient(rng, seconds):
+    f = p.frame(rng, seconds, (36, 60), (35, 85), ("lydian", "dorian", "minor", "major"))
     pads = (WARM, HALO, SWEEP, BOWED, VOICE_PAD, RAIN, ECHOES, NEW_AGE, SLOW_STRINGS, METALLIC)
     parts = [
-        Part(either(chance, *pads), p.held(f, int(chance.integers(36, 56)), 4, 1.1), 100)
+        Part(either(rng, *pads), p.held(f, int(rng.integers(36, 56)), 4, 1.1), 100)
         for _ in range(2)
     ]
     return parts + (
-        [Part(either(chance, CRYSTAL, ATMOSPHERE, NEW_AGE), p.melody(f, 67, 90, 0.5, 1.5, 0.4), 80)]
-        if chance.random() < 0.5
+        [Part(either(rng, CRYSTAL, ATMOSPHERE, NEW_AGE), p.melody(f, 67, 90, 0.5, 1.5, 0.4), 80)]
+        if rng.random() < 0.5
         else []
     )
 
 
 @kind("new_age", 1.5)
-def new_age(chance, seconds):
-    f = p.frame(chance, seconds, (50, 84), (40, 88), ("major", "lydian", "dorian", "minor"))
+def new_age(rng, seconds):
+    f = p.frame(rng, seconds, (50, 84), (40, 88), ("major", "lydian", "dorian", "minor"))
     lead = either(
-        chance,
+        rng,
         (PIANO, p.melody(f, 64, 88, 1, 1.5)),
         (FLUTE, p.melody(f, 65, 90, 0.7)),
         (PAN_FLUTE, p.melody(f, 62, 86, 0.7)),
@@ -522,31 +514,31 @@ def new_age(chance, seconds):
         (HARP, p.arpeggio(f, 48, 7, 2, 3)),
     )
     under = either(
-        chance,
+        rng,
         (PIANO, p.arpeggio(f, 40, 6, 2, 3)),
         (HARP, p.arpeggio(f, 40, 7, 4, 4)),
         (NYLON, p.arpeggio(f, 43, 5, 2, 2)),
         (CRYSTAL, p.arpeggio(f, 52, 5, 2, 3)),
     )
-    pad = either(chance, WARM, NEW_AGE, SLOW_STRINGS, HALO, VOICE_PAD)
+    pad = either(rng, WARM, NEW_AGE, SLOW_STRINGS, HALO, VOICE_PAD)
     return [Part(*lead, 100), Part(*under, 80), Part(pad, p.held(f, 48, 4, 1.05), 70)]
 
 
 @kind("weird", 0.4)
-def weird(chance, seconds):
+def weird(rng, seconds):
     """Clusters and effects without a key."""
     parts = []
-    for _ in range(int(chance.integers(2, 5))):
-        programme = int(either(chance, *range(96, 104), *range(115, 128), 55, 31, 47))
+    for _ in range(int(rng.integers(2, 5))):
+        programme = int(either(rng, *range(96, 104), *range(115, 128), 55, 31, 47))
         notes = []
         now = 0.0
         while now < seconds:
-            length = float(chance.exponential(1.2)) + 0.1
-            for _ in range(int(chance.integers(1, 4))):
+            length = float(rng.exponential(1.2)) + 0.1
+            for _ in range(int(rng.integers(1, 4))):
                 notes.append(
-                    Note(now, length, int(chance.integers(28, 96)), int(chance.integers(40, 115)))
+                    Note(now, length, int(rng.integers(28, 96)), int(rng.integers(40, 115)))
                 )
-            now += length * chance.uniform(0.3, 1.5)
+            now += length * rng.uniform(0.3, 1.5)
         parts.append(Part(programme, notes))
     return parts
 
@@ -555,8 +547,8 @@ def weird(chance, seconds):
 
 
 @kind("piano", 1.0)
-def quiet_piano(chance, seconds):
-    f = p.frame(chance, seconds, (44, 66), (22, 46), ("minor", "major", "lydian"))
+def quiet_piano(rng, seconds):
+    f = p.frame(rng, seconds, (44, 66), (22, 46), ("minor", "major", "lydian"))
     return [
         Part(PIANO, p.melody(f, 62, 84, 0.7, 2.0, 0.25)),
         Part(PIANO, p.held(f, 43, 3, 1.1), 80),
@@ -581,7 +573,7 @@ ACCOMPANIMENTS = (
 
 def accompaniment(name: str, f: p.Frame) -> list[Part]:
     """Write what a singer sings over, in the singer's frame."""
-    c = f.chance
+    c = f.rng
     if name == "guitar":
         return [
             Part(
@@ -649,9 +641,9 @@ def accompaniment(name: str, f: p.Frame) -> list[Part]:
     ]
 
 
-def draw(chance: Chance) -> Iterator[str]:
+def draw(rng: Chance) -> Iterator[str]:
     """Yield kinds for ever, in proportion to their weights."""
     names = list(KINDS)
     weights = np.array([KINDS[name][1] for name in names])
     while True:
-        yield str(chance.choice(names, p=weights / weights.sum()))
+        yield str(rng.choice(names, p=weights / weights.sum()))

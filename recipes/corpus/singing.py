@@ -158,7 +158,7 @@ def sing(
     words: Sequence[Syllable],
     singer: Singer,
     seconds: float,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Sing a melody.
 
@@ -167,7 +167,7 @@ def sing(
         words: sung one after the other, a syllable a note.
         singer: how.
         seconds: of the sound.
-        chance: drifts and breath.
+        rng: drifts and breath.
 
     Returns:
         (samples,) at 16 kHz, not normalised.
@@ -179,9 +179,9 @@ def sing(
     for note, word in zip(notes, words, strict=False):
         place(note, word, shapes, noisy, gain)
     shapes = coloured(shapes, singer)
-    pitch = course(notes, singer, frames, chance)
-    voice = pulses(shapes, pitch, gain * (1 - noisy), chance)
-    breath = noise(shapes, gain * (noisy + singer.breath * (1 - noisy)), chance)
+    pitch = course(notes, singer, frames, rng)
+    voice = pulses(shapes, pitch, gain * (1 - noisy), rng)
+    breath = noise(shapes, gain * (noisy + singer.breath * (1 - noisy)), rng)
     return (voice + breath)[: int(seconds * SAMPLE_RATE)]
 
 
@@ -233,7 +233,7 @@ def coloured(shapes: np.ndarray, singer: Singer) -> np.ndarray:
     return shapes + (decibels * np.log(10) / 20).astype(np.float32)
 
 
-def course(notes: Sequence[Sung], singer: Singer, frames: int, chance) -> np.ndarray:
+def course(notes: Sequence[Sung], singer: Singer, frames: int, rng) -> np.ndarray:
     """Return the pitch of every frame in Hz: (frames,)."""
     seconds = np.arange(frames) * HOP / SAMPLE_RATE
     starts = np.array([note.start for note in notes])
@@ -243,14 +243,14 @@ def course(notes: Sequence[Sung], singer: Singer, frames: int, chance) -> np.nda
     since = seconds - starts[which]
     ends = np.array([note.seconds for note in notes])[which]
     depth = singer.vibrato * np.clip((since - 0.15) / 0.3, 0, 1) * np.clip(ends / 0.5, 0.2, 1)
-    wander = gaussian_filter1d(chance.normal(size=frames), 20, mode="wrap") * 6
+    wander = gaussian_filter1d(rng.normal(size=frames), 20, mode="wrap") * 6
     phase = 2 * np.pi * singer.rate * seconds + 0.4 * np.cumsum(wander) * HOP / SAMPLE_RATE
-    drift = gaussian_filter1d(chance.normal(size=frames), 40, mode="wrap")
+    drift = gaussian_filter1d(rng.normal(size=frames), 40, mode="wrap")
     pitch = pitch + depth * np.sin(phase) + 0.15 * drift / (np.std(drift) + FLOOR)
     return 440 * 2 ** ((pitch - 69) / 12)
 
 
-def pulses(shapes: np.ndarray, pitch: np.ndarray, gain: np.ndarray, chance) -> np.ndarray:
+def pulses(shapes: np.ndarray, pitch: np.ndarray, gain: np.ndarray, rng) -> np.ndarray:
     """Sound a pulse a period, each through the envelope of its moment, of least phase."""
     frames = len(shapes)
     phase = np.cumsum(np.repeat(pitch, HOP)) / SAMPLE_RATE
@@ -266,7 +266,7 @@ def pulses(shapes: np.ndarray, pitch: np.ndarray, gain: np.ndarray, chance) -> n
     for block in range(0, len(moments), 512):
         some = slice(block, block + 512)
         spectra = np.exp(fft.rfft(fft.irfft(shapes[at[some]]) * fold))
-        shift = 1 - beyond[some] + 0.02 * chance.normal(size=len(beyond[some]))  # jitter
+        shift = 1 - beyond[some] + 0.02 * rng.normal(size=len(beyond[some]))  # jitter
         spectra *= np.exp(-2j * np.pi / N_FFT * np.outer(shift, bins))
         answers = fft.irfft(spectra)
         # A pulse of 1 a period has a level that grows with the pitch: undo that.
@@ -276,12 +276,12 @@ def pulses(shapes: np.ndarray, pitch: np.ndarray, gain: np.ndarray, chance) -> n
     return sound[: frames * HOP]
 
 
-def noise(shapes: np.ndarray, gain: np.ndarray, chance) -> np.ndarray:
+def noise(shapes: np.ndarray, gain: np.ndarray, rng) -> np.ndarray:
     """Send white noise through the envelopes: (frames * 80,) samples."""
     frames = len(shapes)
     length = 2 * HOP
     window = np.hanning(length + 1)[:length].astype(np.float32)
-    bursts = chance.normal(size=(frames, length)).astype(np.float32) * window
+    bursts = rng.normal(size=(frames, length)).astype(np.float32) * window
     spectra = fft.rfft(bursts, N_FFT) * np.exp(shapes) * gain[:, None]
     pieces = fft.irfft(spectra).astype(np.float32)
     sound = np.zeros(frames * HOP + 2 * N_FFT, np.float32)

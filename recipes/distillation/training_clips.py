@@ -25,7 +25,7 @@ The validation and test clips are not changed. A track gives one for each minute
 from each other as it allows; in the test split also one half way between any two.
 
 CLIPS gets shards of 20 clips: an array of sounds and an archive of scores each. The command can be
-stopped, and goes on when it is run again; with a larger number of hours it makes more. A shard
+stopped, and continues when it is run again; with a larger number of hours it makes more. A shard
 takes 26 MB and some 15 seconds of two cores, most of it for the teachers; with KERAS_BACKEND=jax it
 takes less, and the scores are the same within 2e-4.
 """
@@ -141,26 +141,26 @@ class Sampler:
         lengths = {p: np.array([min(c.seconds, LONGEST) for c in f]) for p, f in self.clips.items()}
         self.weights = {part: length / length.sum() for part, length in lengths.items()}
 
-    def piece(self, chance: np.random.Generator, seconds: float) -> Piece:
+    def piece(self, rng: np.random.Generator, seconds: float) -> Piece:
         """Sample a file and a place in it."""
-        part = self.parts[chance.choice(len(self.parts), p=self.shares)]
-        clip = self.clips[part][chance.choice(len(self.clips[part]), p=self.weights[part])]
-        start = chance.uniform(0, max(0.0, clip.seconds - seconds))
+        part = self.parts[rng.choice(len(self.parts), p=self.shares)]
+        clip = self.clips[part][rng.choice(len(self.clips[part]), p=self.weights[part])]
+        start = rng.uniform(0, max(0.0, clip.seconds - seconds))
         return Piece(self.folder / clip.path, part, clip.seconds, start)
 
-    def clip(self, chance: np.random.Generator) -> tuple[np.ndarray, str]:
+    def clip(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
         """Sample a sound and change it; return it with its part of the corpus."""
-        speed = np.exp(chance.uniform(-0.08, 0.08)) if chance.random() < FASTER else 1.0
-        piece = self.piece(chance, speed * SECONDS)
+        speed = np.exp(rng.uniform(-0.08, 0.08)) if rng.random() < FASTER else 1.0
+        piece = self.piece(rng, speed * SECONDS)
         sound = excerpt(piece, speed * SECONDS)
         if speed != 1:
             sound = fitted(soxr.resample(sound, speed * RATE, RATE))
-        if chance.random() < MIXED:
-            under = excerpt(self.piece(chance, SECONDS), SECONDS)
-            level = 10 ** (chance.uniform(-12, 0) / 20)
+        if rng.random() < MIXED:
+            under = excerpt(self.piece(rng, SECONDS), SECONDS)
+            level = 10 ** (rng.uniform(-12, 0) / 20)
             sound = sound + level * (sound.std() + 1e-4) / (under.std() + 1e-4) * under
-        if chance.random() < LOUDER:
-            sound = sound * 10 ** (chance.uniform(-12, 6) / 20)
+        if rng.random() < LOUDER:
+            sound = sound * 10 ** (rng.uniform(-12, 6) / 20)
         return sound, piece.part
 
 
@@ -198,9 +198,9 @@ def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, 
         ]
         return whole([excerpt(piece, SECONDS) for piece in pieces]), tuple(p.part for p in pieces)
     # The text is the seed: with another one the clips would differ from ours.
-    chance = np.random.default_rng(zlib.crc32(f"lesson {number}".encode()))
+    rng = np.random.default_rng(zlib.crc32(f"lesson {number}".encode()))
     sampler = Sampler(clips, folder)
-    made = [sampler.clip(chance) for _ in range(CLIPS_PER_SHARD)]
+    made = [sampler.clip(rng) for _ in range(CLIPS_PER_SHARD)]
     return whole([sound for sound, _ in made]), tuple(part for _, part in made)
 
 

@@ -15,7 +15,7 @@ NOISE = 0.2  # of the standard deviation of a kernel; ours
 
 def widened(narrow: keras.Model, wide: keras.Model) -> Sequence[np.ndarray]:
     """Return values for the variables of the wider network, a whole number of times as wide."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     values = []
     for before, after in zip(narrow.variables, wide.variables, strict=True):
         value = np.asarray(before)
@@ -27,6 +27,6 @@ def widened(narrow: keras.Model, wide: keras.Model) -> Sequence[np.ndarray]:
             if times > 1 and axis == value.ndim - 2:  # the input axis
                 value = value / times
         if value.ndim > 1 and value.shape != before.shape:
-            value = value + NOISE * value.std() * chance.normal(size=value.shape)
+            value = value + NOISE * value.std() * rng.normal(size=value.shape)
         values.append(value.astype(before.dtype))
     return values

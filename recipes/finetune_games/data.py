@@ -38,11 +38,11 @@ SECONDS = 6.0
 
 def clips(listed: list[tracks.Track], seed: int = 0) -> list[tuple[str, ...]]:
     """Return the rows of the table: every track's split and its excerpts."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     rows = []
     for game in dict.fromkeys(track.genre for track in listed):
         own = [track for track in listed if track.genre == game]
-        chance.shuffle(own)
+        rng.shuffle(own)
         for track, split in zip(own, SPLITS, strict=True):
             for i in range(EXCERPTS):
                 start = (track.seconds - SECONDS) * (i + 1) / (EXCERPTS + 1)

@@ -69,21 +69,21 @@ def albums() -> list[tuple[str, str, int]]:
 
 def album(part: str, kind: str, number: int, folder: Path, corpus: Path) -> Iterator[sounds.Clip]:
     """Make the clips of an album; its name is the seed of all its randomness."""
-    chance = np.random.default_rng(zlib.crc32(f"{part} {kind} {number}".encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{part} {kind} {number}".encode()))
     fonts = FONTS.get(part, TRAINING if part == "train" else TRAINING[:2])
     font = making.font(fonts[number % len(fonts)], folder)
     split = SPLIT.get(part, "test")
     if kind == "scores":
-        made = sounds.of_scores(chance, font)
+        made = sounds.of_scores(rng, font)
     elif kind == "styles":
-        made = sounds.of_styles(chance, font, split)
+        made = sounds.of_styles(rng, font, split)
     else:
-        made = sounds.of_kits(chance, font, kits.KITS[split], folder / "packages")
-    behind = sounds.backgrounds(corpus / "games", chance) if part == "train" else None
+        made = sounds.of_kits(rng, font, kits.KITS[split], folder / "packages")
+    behind = sounds.backgrounds(corpus / "games", rng) if part == "train" else None
     for sound, times, loud in made:
-        clip = sounds.finished(sound, times, loud, chance)
-        if behind is not None and chance.random() < sounds.WITH_BACKGROUND:
-            clip = sounds.laid_over(clip, next(behind), chance.uniform(-24, -6))
+        clip = sounds.finished(sound, times, loud, rng)
+        if behind is not None and rng.random() < sounds.WITH_BACKGROUND:
+            clip = sounds.laid_over(clip, next(behind), rng.uniform(-24, -6))
         yield clip
 
 

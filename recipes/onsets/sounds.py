@@ -103,10 +103,10 @@ def merged(times: Iterable[float]) -> np.ndarray:
 # --- the three kinds of clips ---
 
 
-def of_scores(chance, font: Path) -> Iterator[tuple[np.ndarray, list[float], bool]]:
+def of_scores(rng, font: Path) -> Iterator[tuple[np.ndarray, list[float], bool]]:
     """Our own scores, played by a soundfont: sound, onsets, whether it is loud music."""
-    kinds = scores.draw(chance)
-    pieces = [scores.write(next(kinds), chance, SECONDS) for _ in range(CLIPS)]
+    kinds = scores.draw(rng)
+    pieces = [scores.write(next(kinds), rng, SECONDS) for _ in range(CLIPS)]
     for piece, sound in zip(pieces, rendering.album(pieces, font, RATE), strict=True):
         times = [
             time
@@ -117,12 +117,12 @@ def of_scores(chance, font: Path) -> Iterator[tuple[np.ndarray, list[float], boo
         yield sound, times, piece.kind in making.LOUD
 
 
-def of_styles(chance, font: Path, split: str) -> Iterator[tuple[np.ndarray, list[float], bool]]:
+def of_styles(rng, font: Path, split: str) -> Iterator[tuple[np.ndarray, list[float], bool]]:
     """Accompaniments of mma's style files; each file is in one split only, as in the corpus."""
     files = making.style_files(split)
     made = 0
     while made < CLIPS:
-        text = making.accompaniment(chance, scores.either(chance, *files))
+        text = making.accompaniment(rng, scores.either(rng, *files))
         with tempfile.TemporaryDirectory() as scratch:
             source, target, wav = (Path(scratch, f"song.{end}") for end in ("mma", "mid", "wav"))
             source.write_text(text)
@@ -139,7 +139,7 @@ def of_styles(chance, font: Path, split: str) -> Iterator[tuple[np.ndarray, list
         if len(sound) < SECONDS * RATE or np.abs(sound).max() < 1e-3 or len(times) < 5:
             continue
         made += 1
-        yield sound, times, bool(chance.random() < 0.3)
+        yield sound, times, bool(rng.random() < 0.3)
 
 
 def played(file: mido.MidiFile) -> dict[int, list[Note]]:
@@ -158,16 +158,16 @@ def played(file: mido.MidiFile) -> dict[int, list[Note]]:
 
 
 def of_kits(
-    chance, font: Path, names: Sequence[str], folder: Path
+    rng, font: Path, names: Sequence[str], folder: Path
 ) -> Iterator[tuple[np.ndarray, list[float], bool]]:
     """Real drums: alone in half of the clips, and with a band played by a soundfont."""
     base = folder / kits.PACKAGE / kits.PATTERN[:-1]
     for _ in range(CLIPS):
         kind = scores.either(
-            chance, "rock", "metal", "pop", "country", "techno", "beats", "drums-alone"
+            rng, "rock", "metal", "pop", "country", "techno", "beats", "drums-alone"
         )
-        piece = scores.write(kind, chance, SECONDS)
-        drums = kits.kit(base / scores.either(chance, *names), RATE)
+        piece = scores.write(kind, rng, SECONDS)
+        drums = kits.kit(base / scores.either(rng, *names), RATE)
         strokes = [note for part in piece.parts if part.programme < 0 for note in part.notes]
         struck = [(note, kits.stroke(note, drums)) for note in strokes]
         times = [
@@ -177,9 +177,9 @@ def of_kits(
         ]
         sound = kits.play(strokes, drums, SECONDS, RATE)
         band = [part for part in piece.parts if part.programme >= 0]
-        if band and (chance.random() < 0.5 or not times):
+        if band and (rng.random() < 0.5 or not times):
             (own,) = rendering.album([piece._replace(parts=band)], font, RATE)
-            level = 10 ** (chance.uniform(-4, 6) / 20)
+            level = 10 ** (rng.uniform(-4, 6) / 20)
             sound = own / (own.std() + 1e-9) + level * sound / (sound.std() + 1e-9)
             for part in band:
                 times += sounding(part.programme, part.notes, font)
@@ -189,9 +189,9 @@ def of_kits(
 # --- room and background ---
 
 
-def finished(sound: np.ndarray, times: list[float], loud: bool, chance) -> Clip:
+def finished(sound: np.ndarray, times: list[float], loud: bool, rng) -> Clip:
     """Give a clip a room, a tone and a level, and merge its onsets."""
-    sound = rendering.finish(sound, RATE, chance, 0.4, loud)
+    sound = rendering.finish(sound, RATE, rng, 0.4, loud)
     onsets = merged(time for time in times if time < len(sound) / RATE - 0.05)
     return Clip(sound, onsets, np.zeros(0))
 
@@ -213,13 +213,13 @@ def laid_over(clip: Clip, background: np.ndarray, decibels: float) -> Clip:
     return Clip((mix / max(1.0, np.abs(mix).max())).astype("float32"), clip.onsets, found)
 
 
-def backgrounds(folder: Path, chance) -> Iterator[np.ndarray]:
+def backgrounds(folder: Path, rng) -> Iterator[np.ndarray]:
     """Yield excerpts of the corpus's real music for training, without end."""
     tracks = [folder / t.file for t in games.read() if t.split == "train" and t.seconds > 30]
     tracks = [track for track in tracks if track.is_file()]
     if not tracks:
         raise SystemExit(f"{folder} has no music: python recipes/corpus/build.py --only games")
     while True:
-        track = scores.either(chance, *tracks)
-        start = chance.uniform(0, soundfile.info(track).duration - SECONDS - 1)
+        track = scores.either(rng, *tracks)
+        start = rng.uniform(0, soundfile.info(track).duration - SECONDS - 1)
         yield np.concatenate(list(audio.stream(track, RATE, start, start + SECONDS)))

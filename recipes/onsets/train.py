@@ -108,12 +108,12 @@ def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.nd
     return wanted, weights
 
 
-def sampled(clips: list, labels: list, count: int, chance) -> tuple[np.ndarray, ...]:
+def sampled(clips: list, labels: list, count: int, rng) -> tuple[np.ndarray, ...]:
     """Sample pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames)."""
     x, y, w = [], [], []
-    for i in chance.integers(len(clips), size=count):
+    for i in rng.integers(len(clips), size=count):
         wanted, weights = labels[i]
-        start = int(chance.integers(len(wanted) - FRAMES))
+        start = int(rng.integers(len(wanted) - FRAMES))
         x.append(clips[i]["features"][start : start + FRAMES + 2 * CONTEXT])
         y.append(wanted[start : start + FRAMES])
         w.append(weights[start : start + FRAMES])
@@ -190,12 +190,12 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
     labels = [targets(clip, STEPS.index(step) >= STEPS.index("+ fuzzy targets")) for clip in clips]
     rounds = range(len(rows), UPDATES[step] // EVERY)
     for number in progress(rounds, step) if rounds else ():
-        chance = np.random.default_rng(number)
+        rng = np.random.default_rng(number)
         losses = []
         for half in range(2):
             done = (number + half / 2) * EVERY / UPDATES[step]
             part.optimizer.learning_rate = falling(done)
-            x, y, w = sampled(clips, labels, PIECES * EVERY // 2, chance)
+            x, y, w = sampled(clips, labels, PIECES * EVERY // 2, rng)
             fitted = part.fit(x, y, sample_weight=w, batch_size=PIECES, shuffle=False, verbose=0)
             losses.append(fitted.history["loss"][0])
         f, threshold = best_threshold(validation, predict(part, validation))
