@@ -369,7 +369,7 @@ def test_arguments_that_do_not_fit_are_refused(corpus, model, options, message):
 
 
 def test_an_empty_corpus_is_refused(model):
-    with pytest.raises(ConfigError, match="nothing has no clips; there is nothing to hear"):
+    with pytest.raises(ConfigError, match="nothing has no clips, and so no segments"):
         data.dataset(Corpus("nothing", (), ("a",)), model)
 
 

@@ -58,9 +58,9 @@ def dataset(
     Args:
         corpus: clips with tags that are all among the model's labels.
         model: its labels, sample rate and segmentation are used.
-        training: draw segments at random and shuffle them, or take every segment in order.
+        training: sample segments at random and shuffle them, or take every segment in order.
         batch_size: segments in a batch.
-        segments: how many are drawn from each clip in an epoch; in training only.
+        segments: how many are sampled from each clip in an epoch; in training only.
         hop: seconds from one segment to the next; None for the model's own; not in training.
         seed: with the same seed, the epochs of two runs are the same, in the same order.
             TensorFlow mixes its global seed in: where one is set (`tf.random.set_seed`), it has to
@@ -73,8 +73,8 @@ def dataset(
 
     Returns:
         A dataset of (waveform (batch, segment) float32, targets (batch, labels) float32). For a
-        model that judges frames the targets are (batch, frames, 1): 1 in the frame nearest to each
-        of the clip's `onsets`.
+        model that predicts frames the targets are (batch, frames, 1): 1 in the frame nearest to
+        each of the clip's `onsets`.
 
     Raises:
         ConfigError: an argument that does not fit; the message says which.
@@ -160,8 +160,8 @@ class PipelineOptions:
         _check_count("batch_size", self.batch_size)
         if self.training and self.hop is not None:
             raise ConfigError(
-                f"hop={self.hop} with training=True, where segments are drawn at random: segments= "
-                "says how many from each clip."
+                f"hop={self.hop} with training=True, where segments are sampled at random: "
+                "segments= says how many from each clip."
             )
         if not self.training and self.segments != 1:
             raise ConfigError(
@@ -209,7 +209,7 @@ class Segments:
                 "soundfile. Leave one of them out."
             )
         if len(corpus) == 0:
-            raise ConfigError(f"{corpus.name} has no clips; there is nothing to hear.")
+            raise ConfigError(f"{corpus.name} has no clips, and so no segments.")
         self.corpus, self.model = corpus, model
         self.cache, self.decoder, self.workers = cache, decoder, workers
         self.epoch = 0
@@ -426,8 +426,8 @@ def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[Piece], tf.Tenso
     step = getattr(import_architecture(model.architecture), "FRAMES", {}).get("hop_length")
     if silent or len(model.labels) != 1 or step is None:
         raise ConfigError(
-            f"{model.name} judges frames: it is trained on clips whose `onsets` are known, and has "
-            f"one label. {corpus.name} has {len(silent)} clips without onsets"
+            f"{model.name} predicts frames: it is trained on clips whose `onsets` are known, and "
+            f"has one label. {corpus.name} has {len(silent)} clips without onsets"
             f"{f', such as {silent[0]}' if silent else ''}; {model.name} has the labels "
             f"{', '.join(model.labels)}."
         )
