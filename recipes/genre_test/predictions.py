@@ -41,18 +41,9 @@ def predict(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
     return Heard(np.stack([np.load(file) for file in files]), seconds, ())
 
 
-<<<<<<< HEAD:recipes/genre_test/hearing.py
-def heard(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
-    """Yield the (labels,) scores of each file; raise what went wrong with one."""
+def clip_scores(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
+    """Yield the (labels,) scores of each file; raise the error of a file that has none."""
     for gram in model.stream(paths):
         if isinstance(gram, Exception):
             raise gram
         yield gram.mean()
-=======
-def clip_scores(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:
-    """Yield the (labels,) scores of each file; raise the error of a file that has none."""
-    for answer in model.hear(paths):
-        if isinstance(answer, Exception):
-            raise answer
-        yield np.average(answer.values, axis=0, weights=answer.seconds).astype("float32")
->>>>>>> f84a9d0 (Recipes, benchmarks and docs scripts in ordinary words):recipes/genre_test/predictions.py
