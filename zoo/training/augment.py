@@ -33,7 +33,7 @@ def augment(
         ConfigError: `features` for a network without that stage; `Mixup`; what is no layer.
 
     >>> import zoo
-    >>> from zoo.augmentation import Gain, TimeMask
+    >>> from zoo.layers.augmentation import Gain, TimeMask
     >>> model = zoo.build("pons2017", ["jazz", "rock"])
     >>> zoo.augment(model, [Gain()], [TimeMask()]).output_shape
     (None, 2)
