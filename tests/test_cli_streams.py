@@ -169,13 +169,22 @@ def test_a_taggram_is_of_one_sound(tmp_path, run, output):
     assert not (tmp_path / output).exists()
 
 
+def written(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
+
+
 def test_embeddings_keep_the_folders_of_their_sounds(tmp_path, run, small):
     for name in ("disc1/01.wav", "disc2/01.wav", "02.wav"):
         sound(tmp_path / "album" / name, 1)
     result = run("embed", tmp_path / "album", "-m", small, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.npz"))
-    assert found == ["02.wav.npz", "disc1/01.wav.npz", "disc2/01.wav.npz"]
+    expected = ["02.wav.npz", "disc1/01.wav.npz", "disc2/01.wav.npz"]
+    assert written(tmp_path / "out") == expected
+    discs = (tmp_path / "album" / "disc1", tmp_path / "album" / "disc2")
+    run("embed", *discs, "-m", small, "-o", tmp_path / "discs")
+    assert written(tmp_path / "discs") == expected[1:]
+    run("embed", discs[0], tmp_path / "album" / "02.wav", "-m", small, "-o", tmp_path / "flat")
+    assert written(tmp_path / "flat") == ["01.wav.npz", "02.wav.npz"]
 
 
 def test_lines_end_alike_in_all_tables(tmp_path, run, small):

@@ -113,7 +113,7 @@ def embed_command(
         raise click.UsageError(f"{len(session.paths)} files do not fit in one {output}: -o FOLDER.")
     if not single:
         output.mkdir(parents=True, exist_ok=True)
-    names = below_common(session.paths)
+    names = npz_names(session.paths, files)
     targets = {path: output if single else output / names[path] for path in session.paths}
     if len(set(targets.values())) < len(targets):
         raise click.UsageError("a file is named twice.")
@@ -124,12 +124,23 @@ def embed_command(
     session.finish()
 
 
-def below_common(paths: Sequence[Path]) -> dict[Path, Path]:
-    """Return for each file an .npz under its path from the folder that all of them lie in."""
-    full = {path: Path(os.path.abspath(path)) for path in paths}
-    common = os.path.commonpath([path.parent for path in full.values()])
-    inner = {path: whole.relative_to(common) for path, whole in full.items()}
-    return {path: name.with_name(f"{name.name}.npz") for path, name in inner.items()}
+def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Path]:
+    """Return for each file the name of its .npz: with the folders that it has below an argument.
+
+    If two would be the same, with the folders that it has below the one that holds all files.
+    """
+    folders = [argument for argument in arguments if os.path.isdir(argument)]
+    names = {
+        path: next(
+            (path.relative_to(f) for f in folders if path.is_relative_to(f)), Path(path.name)
+        )
+        for path in paths
+    }
+    if len(set(names.values())) < len(names):
+        full = {path: Path(os.path.abspath(path)) for path in paths}
+        common = os.path.commonpath([path.parent for path in full.values()])
+        names = {path: whole.relative_to(common) for path, whole in full.items()}
+    return {path: name.with_name(f"{name.name}.npz") for path, name in names.items()}
 
 
 @click.command("onsets", cls=Command)

@@ -2,11 +2,11 @@
 
 In the folder lie:
 
-    settings.json   what the result depends on; a run goes on only where it is the same
+    settings.json   what the result depends on; a run goes on only where it is the same; in the end
+                    also the best epoch, and a hash of each training file
     state.npz       after every epoch: all that is needed to go on; removed last of all
     history.csv     a row an epoch
     history.png     the same as a figure
-    trained_on.txt  a hash of each training file, so that evaluating on them gives a warning
     model.keras     the best network; written last
     LICENSE         that of the weights that it started from, where they came with one
 
@@ -38,7 +38,6 @@ HISTORY, PICTURE, LICENCE = "history.csv", "history.png", "LICENSE"
 LOCK, PART = ".lock", f"part.{MODEL}"
 LEFT_BEHIND = re.compile(rf"\.[0-9a-f]{{32}}\.part|{re.escape(PART)}|{re.escape(LOCK)}")
 """Names of files that a killed run leaves: those that were being written, and its lock."""
-TRAINED_ON = "trained_on.txt"
 
 
 class Run:
@@ -131,14 +130,12 @@ class Run:
             return
         from zoo.training import curves
 
-        with replacing(self.folder / TRAINED_ON) as file:
-            file.write("".join(f"{line}\n" for line in sorted(model.trained_on)).encode())
         write_history(rows, self.folder / HISTORY)
         curves.history(rows, best, model.name, self.folder / PICTURE)
         if licence is not None:
             with replacing(self.folder / LICENCE) as file:
                 file.write(licence)
-        self._write({**self.settings, "best": best})
+        self._write({**self.settings, "best": best, "trained_on": sorted(model.trained_on)})
         part = self.folder / PART
         try:
             model.save(part)
@@ -159,7 +156,8 @@ class Run:
             before = json.loads((self.folder / SETTINGS).read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
-        before.pop("best", None)  # of a run that was killed while it wrote its result
+        for result in ("best", "trained_on"):  # of a run that was killed while it wrote its result
+            before.pop(result, None)
         if "monitor" in self.settings:
             before.setdefault("monitor", "loss")  # what all runs did before there was a choice
         changes = list(_changes(before, self.settings))

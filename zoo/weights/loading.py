@@ -1,5 +1,6 @@
 """Making models: trained ones by name, file or address, and untrained ones."""
 
+import json
 import logging
 import os
 import zipfile
@@ -126,10 +127,13 @@ def check_size(path: Path) -> None:
 
 def trained_on(path: Path) -> frozenset[str]:
     """Return what the folder of a training records of the files that its model was trained on."""
-    record = path.with_name("trained_on.txt")
-    if path.name != "model.keras" or not record.is_file():
+    settings = path.with_name("settings.json")
+    if path.name != "model.keras" or not settings.is_file():
         return frozenset()
-    return frozenset(record.read_text(encoding="utf-8", errors="replace").split())
+    try:
+        return frozenset(json.loads(settings.read_bytes()).get("trained_on", ()))
+    except (AttributeError, TypeError, ValueError):
+        return frozenset()  # the model does not depend on it
 
 
 def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
