@@ -223,7 +223,7 @@ def test_command_writes_table_picture_and_clicks(example, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("onsets.txt", "must end in .csv, .png"), ("nowhere/a.csv", "there is no folder")],
+    [("onsets.xml", "must end in .csv, .txt, .png"), ("nowhere/a.csv", "there is no folder")],
 )
 def test_command_complains_of_an_output_before_the_work(output, message, example, tmp_path):
     result = CliRunner().invoke(main, ["onsets", str(example), "-o", str(tmp_path / output)])
