@@ -102,7 +102,7 @@ def failure(*sources: dict) -> str:
 # --- what is at hand ---
 
 
-def test_the_default_checkpoint_travels_with_the_package(monkeypatch):
+def test_the_default_checkpoint_is_bundled(monkeypatch):
     monkeypatch.setenv("ZOO_OFFLINE", "1")
     arrays = fetch.tensors("pons2017.mtt")
     assert len(arrays) == 64
@@ -115,9 +115,7 @@ def test_an_unknown_checkpoint_is_an_unknown_name():
         fetch.tensors("pons2017.mt")
 
 
-def test_a_damaged_bundled_file_is_passed_over_with_a_warning(
-    server, monkeypatch, tmp_path, caplog
-):
+def test_a_damaged_bundled_file_is_skipped_with_a_warning(server, monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(manifest, "PACKAGE", tmp_path)
     (tmp_path / "bundled").mkdir()
     (tmp_path / "bundled" / "net.safetensors").write_bytes(NATIVE[:-1] + b"?")
@@ -171,7 +169,7 @@ def test_other_users_may_read_a_cached_file_as_any_file_of_this_user(release, tm
     assert file.stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
-def test_the_converted_file_says_whose_weights_it_holds(release):
+def test_the_converted_file_names_the_authors_of_its_weights(release):
     file = fetch.path("fake2020.test", catalogue(from_index(release)))
     with safetensors.safe_open(file, "numpy") as opened:
         assert "weights by Nobody; licence MIT" in opened.metadata()["about"]
@@ -185,7 +183,7 @@ def test_a_change_of_the_conversion_makes_a_new_file(release):
     assert list(safetensors.numpy.load_file(after)) == ["new"]
 
 
-def test_the_index_of_pips_configuration_file_is_asked(server, release, monkeypatch, tmp_path):
+def test_the_index_of_pips_configuration_file_is_used(server, release, monkeypatch, tmp_path):
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {server.url}/simple\n")
     monkeypatch.delenv("PIP_INDEX_URL")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
@@ -202,20 +200,20 @@ def test_pips_environment_overrides_its_configuration_file(monkeypatch, tmp_path
         assert session.proxies["https"] == "http://file"
 
 
-def test_further_indexes_are_asked_in_turn(server, release, monkeypatch):
+def test_further_indexes_are_tried_in_order(server, release, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/empty/")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{server.url}/simple/")
     assert "head/kernel" in fetch.tensors("fake2020.test", catalogue(from_index(release)))
 
 
-def test_an_index_without_the_project_or_the_file_is_said_to_be_so(server, release, monkeypatch):
+def test_the_error_names_an_index_without_the_project_or_the_file(server, release, monkeypatch):
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", f"{server.url}/empty/")
     message = failure(from_index(release, file="fakenet-1.0.zip"))
     assert f"index {server.url}/simple/: fakenet 1.0 has no file fakenet-1.0.zip" in message
     assert f"index {server.url}/empty/: has no project 'fakenet'" in message
 
 
-def test_an_address_that_is_no_package_index_is_said_to_be_so(server, release, monkeypatch):
+def test_the_error_names_an_address_that_is_no_package_index(server, release, monkeypatch):
     server.files["/other/fakenet/"] = b"\0"
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/other/")
     assert "does not answer as a package index" in failure(from_index(release))
@@ -272,25 +270,25 @@ def test_a_file_that_is_shorter_than_it_should_be_is_an_error(server):
     assert f"net.safetensors is cut off: 50 of {len(NATIVE)} bytes" in message
 
 
-def test_a_file_that_does_not_end_is_not_received_whole(server):
+def test_a_download_longer_than_expected_is_stopped(server):
     server.files["/net.safetensors"] = NATIVE * 1000
     message = failure(from_address(server.url))
     assert f"is longer than the {len(NATIVE)} bytes expected" in message
 
 
-def test_a_server_that_falls_silent_is_given_up(server, monkeypatch):
+def test_a_server_that_stops_sending_times_out(server, monkeypatch):
     monkeypatch.setattr(network, "TIMEOUT", (1, 0.2))
     server.files["/net.safetensors"] = NATIVE
     server.stall = threading.Event()
     assert "Read timed out" in failure(from_address(server.url))
 
 
-def test_without_a_network_the_message_lists_what_was_tried_and_what_helps(server, tmp_path):
+def test_without_a_network_the_error_lists_the_attempts_and_the_fixes(server, tmp_path):
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
         message = failure(bundled(), from_address(dead), from_address(server.url, file="b.bin"))
-    assert "could not be had. Tried, in this order" in message
+    assert "could not be loaded. Tried, in this order" in message
     tried = [line for line in message.splitlines() if line.startswith("  - ")]
     assert tried[0].startswith("  - bundled net.safetensors: is not in ")
     assert tried[1].startswith(f"  - cache {tmp_path / 'cache'}: has no fake2020.test-")
@@ -338,7 +336,7 @@ def test_a_mirror_at_an_address_comes_before_the_network(server, monkeypatch):
     assert server.requests == {"/mirror/net.safetensors": 1}
 
 
-def test_what_a_mirror_gives_is_verified(server, monkeypatch, tmp_path):
+def test_the_files_of_a_mirror_are_verified(server, monkeypatch, tmp_path):
     (tmp_path / "net.safetensors").write_bytes(b"?" * len(NATIVE))
     monkeypatch.setenv("ZOO_MIRROR", str(tmp_path))
     message = failure(from_address(server.url))
@@ -369,7 +367,7 @@ def test_a_damaged_cached_file_is_not_loaded_where_it_cannot_be_fetched_again(se
     assert f"{file} is damaged: sha256 expected {expected}, got {got}" in message
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_worked_around(server, monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_written_is_replaced_with_a_warning(server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "file" / "cache"))
     server.files["/net.safetensors"] = NATIVE
@@ -381,7 +379,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_worked_around(server, monkey
     assert server.requests == {"/net.safetensors": 1}
 
 
-def test_without_a_variable_the_cache_is_the_users(monkeypatch):
+def test_the_default_cache_is_the_users(monkeypatch):
     monkeypatch.delenv("ZOO_CACHE")
     assert cache.folder().name == "music-zoo"
 
@@ -432,7 +430,7 @@ def test_an_interrupted_download_leaves_nothing_behind(server):
     assert left_in(cache.folder()) == []
 
 
-def test_what_a_killed_process_left_behind_is_cleared_by_the_next(server):
+def test_the_leftovers_of_a_killed_process_are_removed_by_the_next(server):
     server.files["/net.safetensors"] = NATIVE
     server.stall = threading.Event()
     process = child(from_address(server.url))

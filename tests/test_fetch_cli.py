@@ -137,7 +137,7 @@ def test_one_that_fails_does_not_stop_the_others(server, known):
     result = run("fake2020.native", "fake2020.one")
     assert result.exit_code == 1
     assert "fake2020.one: weights by Nobody" in result.stdout
-    assert "the weights 'fake2020.native' could not be had" in result.stderr
+    assert "the weights 'fake2020.native' could not be loaded" in result.stderr
     assert "1 of 2 could not be fetched" in result.stderr
     assert "head/kernel" in fetch.tensors("fake2020.one")
 
@@ -181,7 +181,7 @@ def test_a_failed_download_leaves_nothing_in_a_mirror(server, known, tmp_path):
     assert listed(tmp_path / "mirror") == []
 
 
-def test_what_travels_with_the_package_needs_no_mirror(known, monkeypatch, tmp_path):
+def test_bundled_weights_need_no_mirror(known, monkeypatch, tmp_path):
     described = {"sha256": sha256(NATIVE), "bytes": len(NATIVE)}
     entry = checkpoint(kind="bundled", file="net.safetensors", **described)
     content = {"schema": 1, "checkpoints": {"fake2020.own": entry}}
@@ -192,7 +192,7 @@ def test_what_travels_with_the_package_needs_no_mirror(known, monkeypatch, tmp_p
     assert "travels with the package" in result.output
 
 
-def test_a_wrong_name_is_said_before_anything_is_fetched(server, known):
+def test_a_wrong_name_is_refused_before_anything_is_fetched(server, known):
     result = run("fake2020.one", "fake2020.onn")
     assert result.exit_code == 1
     assert "no model is named 'fake2020.onn'. Did you mean fake2020.one" in result.output

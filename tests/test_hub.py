@@ -113,7 +113,7 @@ def refusal(url: str = URL) -> str:
 # --- there and back ---
 
 
-def test_what_was_pushed_is_loaded_bit_by_bit(server, model):
+def test_a_pushed_model_is_loaded_bit_by_bit(server, model):
     pinned = zoo.push(model, URL)
     again = zoo.load(URL)
     np.testing.assert_array_equal(heard(again), heard(model))
@@ -121,7 +121,7 @@ def test_what_was_pushed_is_loaded_bit_by_bit(server, model):
     assert again.card.origin == pinned
 
 
-def test_what_a_model_was_trained_on_goes_with_it(server):
+def test_the_training_note_of_a_model_is_pushed(server):
     taught = zoo.build("pons2016", ["drums", "voice"], variant="time")
     taught.record("trained from nothing on songs: 3 clips, 2 labels")
     zoo.push(taught, URL)
@@ -187,7 +187,7 @@ def test_all_files_come_in_one_commit_and_others_stay(server, model):
     assert json.loads(kept.head[hub.LABELS]) == ["drums", "voice"]
 
 
-def test_a_fresh_head_or_another_precision_can_be_asked_for(server, model):
+def test_a_new_head_or_another_precision_can_be_requested(server, model):
     zoo.push(model, URL)
     assert zoo.load(URL, dtype="mixed_bfloat16").get_config()["dtype"] == "mixed_bfloat16"
     mine = zoo.load(URL, labels=["a", "b", "c"])
@@ -195,7 +195,7 @@ def test_a_fresh_head_or_another_precision_can_be_asked_for(server, model):
     assert mine.card.origin.startswith(f"{URL}@")
 
 
-def test_every_argument_of_a_model_has_its_place_in_the_configuration(model):
+def test_the_configuration_has_every_argument_of_a_model(model):
     assert model.get_config().keys() == {*hub.Network.__struct_fields__, "card"}
 
 
@@ -227,7 +227,7 @@ def test_the_commit_is_kept_and_logged(server, model, caplog):
     assert f"{URL}@main is {pinned}" in caplog.text
 
 
-def test_a_missing_revision_is_said(server, model):
+def test_a_missing_revision_is_refused(server, model):
     zoo.push(model, URL)
     assert "alice/tags has no branch, tag or commit 'v9'" in refusal(f"{URL}@v9")
     assert "no branch, tag or commit" in refusal(f"{URL}@{'0' * 40}")
@@ -252,12 +252,12 @@ def test_a_branch_that_was_loaded_is_downloaded_once(server, model):
     assert {method for method, _ in server.requests} == {"HEAD"}
 
 
-def test_without_the_hub_what_a_branch_last_meant_is_taken_with_a_warning(server, model, caplog):
+def test_without_the_hub_the_last_commit_of_a_branch_is_used_with_a_warning(server, model, caplog):
     pinned = zoo.push(model, URL)
     zoo.load(URL)
     server.refuse = "/"
     np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
-    assert f"Taking {pinned} from the cache" in caplog.text
+    assert f"Using {pinned} from the cache" in caplog.text
 
 
 def test_with_the_server_gone_the_cache_serves_and_the_rest_is_an_error(model, monkeypatch):
@@ -270,7 +270,7 @@ def test_with_the_server_gone_the_cache_serves_and_the_rest_is_an_error(model, m
 
 
 @pytest.mark.parametrize("variable", ["ZOO_OFFLINE", "HF_HUB_OFFLINE"])
-def test_offline_only_the_cache_is_asked(server, model, monkeypatch, variable):
+def test_offline_only_the_cache_is_used(server, model, monkeypatch, variable):
     zoo.push(model, URL)
     zoo.load(URL)
     server.requests.clear()
@@ -284,7 +284,7 @@ def test_offline_only_the_cache_is_asked(server, model, monkeypatch, variable):
     assert server.requests == []
 
 
-def test_a_hub_that_does_not_answer_is_given_up(server, monkeypatch):
+def test_a_hub_that_does_not_answer_times_out(server, monkeypatch):
     upload(server, {})
     monkeypatch.setattr(hub_client, "TIMEOUT", 0.3)
     server.stall = threading.Event()
@@ -315,7 +315,7 @@ def test_a_private_repository_needs_its_token(server, model, monkeypatch, forget
     assert "there is none, or it is private and no token was sent" in message
     assert "HF_TOKEN" in message
     monkeypatch.setenv("HF_TOKEN", "hf_bob")
-    assert "gives no right to it" in refusal()
+    assert "gives no access to it" in refusal()
     monkeypatch.setenv("HF_TOKEN", "hf_nobody")
     assert "the hub refuses" in refusal()
 
@@ -327,11 +327,11 @@ def test_the_token_of_a_login_is_used(server, model, monkeypatch):
     assert zoo.load(URL).labels == model.labels
 
 
-def test_a_missing_repository_is_said(server):
+def test_a_missing_repository_is_refused(server):
     assert "the hub shows no repository 'alice/nothing'" in refusal("hf://alice/nothing")
 
 
-@pytest.mark.parametrize(("token", "why"), [("hf_bob", "gives no right"), (None, "no token")])
+@pytest.mark.parametrize(("token", "why"), [("hf_bob", "gives no access"), (None, "no token")])
 def test_only_the_owner_pushes(server, model, monkeypatch, token, why):
     if token is None:
         monkeypatch.delenv("HF_TOKEN")
@@ -345,7 +345,7 @@ def test_only_the_owner_pushes(server, model, monkeypatch, token, why):
     assert server.repositories[REPO].head == {}
 
 
-def test_what_shall_be_private_does_not_go_to_a_public_repository(server, model):
+def test_a_private_upload_to_a_public_repository_is_refused(server, model):
     upload(server, {})
     with pytest.raises(WeightsError, match="exists and is public: nothing was uploaded"):
         zoo.push(model, URL, private=True)
@@ -394,12 +394,12 @@ def test_a_killed_upload_leaves_no_half_commit(server, tmp_path):
     "url",
     ["hf://", "hf://tags", "hf://alice/tags/x", "hf://alice/tags@", "hf://a/b@../c", "hf://a/b c"],
 )
-def test_what_is_no_address_is_said(url):
-    with pytest.raises(ConfigError, match="no address on the hub; it is hf://user/repo"):
+def test_an_invalid_address_is_refused(url):
+    with pytest.raises(ConfigError, match="no address on the hub; expected hf://user/repo"):
         zoo.load(url)
 
 
-def test_a_name_that_the_hub_cannot_have_is_said():
+def test_an_invalid_name_on_the_hub_is_refused():
     with pytest.raises(ConfigError, match=r"no address on the hub: .*--"):
         zoo.load("hf://alice/a--b")
 
@@ -448,7 +448,7 @@ LAMBDA = {"class_name": "Lambda", "module": "keras.layers", "config": {"function
     ],
     ids=str,
 )
-def test_a_configuration_may_only_say_so_much(server, model, changes, why):
+def test_an_invalid_configuration_is_refused(server, model, changes, why):
     files = hub.contents(model, REPO)
     upload(server, {**files, "config.json": changed(model, **changes)})
     assert why in refusal()
@@ -476,19 +476,19 @@ def test_wrong_tensors_are_reported(server, model):
     assert "logits/kernel of hf://alice/tags@" in refusal()
 
 
-def test_what_is_no_safetensors_file_is_said(server, model):
+def test_a_file_that_is_not_safetensors_is_refused(server, model):
     upload(server, with_weights(model, pickle.dumps(Attack)))
     assert "model.safetensors of hf://alice/tags@" in refusal()
 
 
-def test_a_card_of_another_version_does_not_keep_the_weights_from_being_used(server, model, caplog):
+def test_weights_with_a_card_of_another_version_are_loaded(server, model, caplog):
     config = json.loads(changed(model)) | {"checkpoints": {"fake2020.one": {"new": 1}}}
     upload(server, hub.contents(model, REPO) | {"config.json": json.dumps(config).encode()})
     assert zoo.load(URL).card.checkpoints == {}
     assert "describes its weights in another form" in caplog.text
 
 
-def test_a_checkpoint_that_went_through_the_hub_is_still_known_for_what_it_is(server, pons):
+def test_a_checkpoint_loaded_from_the_hub_is_recognised(server, pons):
     zoo.push(pons, URL)
     again = zoo.load(URL)
     assert again.card.checkpoints == pons.card.checkpoints
@@ -523,7 +523,7 @@ def front_matter(text: str) -> dict:
     return yaml.safe_load(text.split("---\n")[1])
 
 
-def test_the_card_of_a_checkpoint_says_whose_it_is_and_what_it_scores(pons):
+def test_the_card_of_a_checkpoint_has_its_authors_and_scores(pons):
     files = hub.contents(pons, REPO)
     text = files[hub.README].decode()
     data = front_matter(text)
@@ -539,7 +539,7 @@ def test_the_card_of_a_checkpoint_says_whose_it_is_and_what_it_scores(pons):
     for part in (
         "Jordi Pons, Music Technology Group",
         record.citation,
-        "those of `pons2017.mtt`, unchanged",
+        "`pons2017.mtt`, unchanged",
         "https://arxiv.org/abs/1711.02520",
         'zoo.load("hf://alice/tags")',
         "| ROC-AUC | 0.9067 | MagnaTagATune |",
@@ -552,7 +552,7 @@ def test_the_card_of_a_checkpoint_says_whose_it_is_and_what_it_scores(pons):
 @pytest.mark.parametrize(
     ("name", "wording"), [("pons2017.msd", b"ISC"), ("choi2016.msd_won2020", b"MIT")]
 )
-def test_the_wording_of_a_licence_goes_with_all_weights_of_its_owner(name, wording):
+def test_the_text_of_a_licence_accompanies_all_weights_of_its_owner(name, wording):
     record = zoo.info(name).checkpoints[name]
     assert wording in origin.licence_text(origin.Origin(record=record))
 
@@ -572,7 +572,7 @@ def test_published_and_measured_scores_stand_apart(pons, monkeypatch):
     assert "PR-AUC" in measured
 
 
-def test_weights_that_were_trained_further_do_not_claim_the_scores(pons):
+def test_weights_that_were_trained_further_have_no_scores(pons):
     mine = pons.with_labels(["a", "b"])
     text = model_card.readme(mine, REPO)
     assert "model-index" not in front_matter(text)
@@ -585,7 +585,7 @@ def test_weights_that_were_trained_further_do_not_claim_the_scores(pons):
     assert not origin.origin(same_labels).unchanged
 
 
-def test_a_licence_is_stated_or_it_is_said_that_there_is_none(model):
+def test_the_card_states_the_licence_or_that_there_is_none(model):
     text = model_card.readme(model, REPO)
     assert "license" not in front_matter(text)
     assert "| licence of the weights | not stated |" in text
@@ -594,7 +594,7 @@ def test_a_licence_is_stated_or_it_is_said_that_there_is_none(model):
     assert (own["license"], own["license_name"]) == ("other", "our-own-2")
 
 
-def test_a_model_that_came_from_the_hub_names_the_one_it_came_from(server, model):
+def test_a_model_from_the_hub_names_its_base_model(server, model):
     pinned = zoo.push(model, URL)
     zoo.push(zoo.load(URL, labels=["x"]), "hf://alice/mine")
     text = server.repositories["alice/mine"].head[hub.README].decode()
@@ -602,7 +602,7 @@ def test_a_model_that_came_from_the_hub_names_the_one_it_came_from(server, model
     assert pinned in text
 
 
-def test_the_card_names_no_checkpoint_that_the_weights_are_not(monkeypatch, pons):
+def test_the_card_names_no_other_checkpoint(monkeypatch, pons):
     monkeypatch.setattr(fetch, "tensors", no_network)
     assert not origin.origin(pons).unchanged
 

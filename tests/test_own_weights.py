@@ -22,7 +22,7 @@ print(json.dumps({name: [model.name, len(model.labels)] for name, model in found
 """
 
 
-def test_bare_names_give_them_with_the_network_off(tmp_path):
+def test_bare_names_load_them_without_a_network(tmp_path):
     away = {"ZOO_CACHE": os.devnull, "ZOO_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-c", CODE, *BARE],
@@ -37,21 +37,21 @@ def test_bare_names_give_them_with_the_network_off(tmp_path):
     assert all(found[name][1] == 50 for name in BARE if name in TAGGERS)
 
 
-def test_one_of_them_hears_less_at_once_than_its_paper():
+def test_one_of_them_takes_shorter_segments_than_its_paper():
     model = zoo.load("choi2016.zoo_3s")
     assert model.segmentation.segment == 36000
     assert model.segmentation.segment == zoo.info(model.name).checkpoints[model.name].input.segment
     assert zoo.load("choi2016").segmentation.segment == 349440
 
 
-def test_they_are_small_enough_to_travel():
+def test_they_are_small_enough_to_be_bundled():
     sizes = [manifest.load().checkpoint(name).sources[0].bytes for name in OURS]
     assert max(sizes) <= 12e6
     assert sum(sizes) <= 40e6
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_entry_says_what_it_is_and_is_not(name):
+def test_the_entry_states_its_origin_and_limits(name):
     entry = manifest.load().checkpoint(name)
     assert entry.default == (name in BARE)
     assert {metric.kind for metric in entry.metrics} == {"measured"}
@@ -69,7 +69,7 @@ def test_a_student_names_its_teachers(name):
 
 
 @pytest.mark.parametrize("name", TAGGERS)
-def test_a_student_hears_a_prelude_as_classical_and_not_as_metal(name, example):
+def test_a_student_tags_a_prelude_as_classical_and_not_as_metal(name, example):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", zoo.AudioWarning)  # choi2016 repeats what is short
         order = list(zoo.load(name).tag(example, top=None).to_dict())

@@ -272,9 +272,9 @@ def test_folder_is_free_after_a_kill_before_its_first_settings(tmp_path):
     out = tmp_path / "out"
     program = (
         "import os, signal, sys\n"
-        "from zoo import runs\n"
+        "from zoo.training import run_folder\n"
         "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "runs.Run(sys.argv[1], {'seed': 0}).__enter__()\n"
+        "run_folder.Run(sys.argv[1], {'seed': 0}).__enter__()\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(out)], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -1,1 +1,1 @@
-"""Published weights: what there is (manifest), how it is had (fetch), how it is read (convert)."""
+"""Weights: fetch published files, convert them, load models, share them on the hub."""

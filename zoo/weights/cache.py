@@ -1,9 +1,9 @@
-"""The folder where fetched weights are kept: one safetensors file a checkpoint, and its sha256.
+"""The cache folder of fetched weights: one safetensors file per checkpoint, and its sha256.
 
-``ZOO_CACHE`` names the folder; without it, it is the user's cache folder for "music-zoo". Files
-appear whole or not at all, under names that change when their source does.
-``NAME.safetensors.sha256`` has the form that ``sha256sum -c`` reads. A folder that was filled
-elsewhere may be read-only.
+``ZOO_CACHE`` names the folder; the default is the user's cache folder for "music-zoo". A file
+appears only when it is complete; its name changes when its source changes.
+``sha256sum -c`` reads ``NAME.safetensors.sha256``. A folder that was filled on another machine may
+be read-only.
 """
 
 import atexit
@@ -23,7 +23,7 @@ import platformdirs
 from zoo.errors import WeightsError
 
 VARIABLE = "ZOO_CACHE"
-LOCK_SECONDS = 1800  # a 30 MB file on a slow line; a process that dies gives its lock back at once
+LOCK_SECONDS = 1800  # for 30 MB on a slow line; a process that dies releases its lock at once
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,30 @@ def folder() -> Path:
 
 
 def file_name(checkpoint: str, identity: str) -> str:
-    """Return the name under which a checkpoint from a certain source is kept."""
+    """Return the name of a cached file.
+
+    Args:
+        checkpoint: name of the checkpoint.
+        identity: `Remote.identity` of its source.
+
+    Returns:
+        The file name.
+    """
     return f"{checkpoint}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.safetensors"
 
 
 def find(name: str) -> Path:
-    """Return the cached file of that name.
+    """Find and verify a cached file.
+
+    Args:
+        name: from `file_name`.
+
+    Returns:
+        Its path.
 
     Raises:
-        WeightsError: if it is not there, cannot be read, or does not fit its recorded sha256.
+        WeightsError: it is not in the cache, or does not match its recorded sha256.
+        OSError: it cannot be read.
     """
     places = [place / name for place in (*_own_folders, folder())]
     file = next((place for place in places if place.is_file()), None)
@@ -56,10 +71,12 @@ def find(name: str) -> Path:
 
 
 def writable_folder() -> Path:
-    """Return the cache folder, made if need be.
+    """Return the cache folder, and create it if necessary.
 
-    Where it cannot be written, a warning says so, and a folder takes its place that is removed when
-    the process ends.
+    If it is not writable, this warns and returns a folder that is removed when the process ends.
+
+    Returns:
+        A writable folder.
     """
     chosen = folder()
     try:
@@ -69,7 +86,7 @@ def writable_folder() -> Path:
     except OSError as error:
         warnings.warn(
             f"the cache folder {chosen} cannot be written ({error}), so fetched weights are kept "
-            f"for this process only. Set {VARIABLE} to a folder that can.",
+            f"for this process only. Set {VARIABLE} to a folder that is writable.",
             stacklevel=2,
         )
     return _folder_of_this_process()
@@ -77,10 +94,17 @@ def writable_folder() -> Path:
 
 @contextlib.contextmanager
 def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
-    """Hold the lock on one checkpoint, across processes; give a scratch folder that goes away.
+    """Hold the lock on one checkpoint, across processes, with a scratch folder.
+
+    Args:
+        place: the cache folder.
+        checkpoint: name of the checkpoint.
+
+    Yields:
+        A folder that is removed at the end.
 
     Raises:
-        WeightsError: if another process holds the lock for half an hour.
+        WeightsError: another process holds the lock for half an hour.
     """
     lock = filelock.FileLock(place / f".{checkpoint}.lock")
     try:
@@ -95,7 +119,7 @@ def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
             f"(lock {lock.lock_file}); end it, or set {VARIABLE} to another folder"
         ) from None
     try:
-        # We hold the lock, so what is there was left behind by a process that was killed.
+        # We hold the lock, so these are leftovers of a process that was killed.
         for left_behind in place.glob(f".{checkpoint}-*"):
             shutil.rmtree(left_behind, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f".{checkpoint}-", dir=place) as scratch:
@@ -105,7 +129,15 @@ def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
 
 
 def keep(new: Path, file: Path) -> Path:
-    """Move a finished file to its place in the cache, whole, after a record of its sha256."""
+    """Move a finished file into the cache, in one step, after a record of its sha256.
+
+    Args:
+        new: the file, on the same file system as the cache.
+        file: its path in the cache.
+
+    Returns:
+        `file`.
+    """
     line = f"{sha256(new)}  {file.name}\n"
     record = new.with_name(f"{new.name}.sha256")
     record.write_text(line)

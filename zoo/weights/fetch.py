@@ -1,13 +1,12 @@
-"""From a checkpoint's name to its arrays.
+"""Fetch the arrays of a checkpoint.
 
-The order: the file that travels with the package, the cache, a mirror, the network. Whatever has to
-be fetched is verified, converted and cached; the second time it is at hand, and no network is
-asked. A bundled or cached file whose checksum does not fit is reported and passed over, never
-loaded.
+The order: the bundled file, the cache, a mirror, the network. A fetched file is verified, converted
+and cached, so the next time no network is necessary. A bundled or cached file with a wrong checksum
+is reported and skipped, never loaded.
 
 Environment variables:
-    ZOO_CACHE: folder where fetched weights are kept.
-    ZOO_MIRROR: folder or http(s) address that holds the files of the manifest's sources.
+    ZOO_CACHE: folder of fetched weights.
+    ZOO_MIRROR: folder or http(s) URL with the files of the manifest's sources.
     ZOO_OFFLINE (or HF_HUB_OFFLINE): 1 forbids the network.
     pip's own, for the package index: see ``zoo/weights/network.py``.
 """
@@ -30,33 +29,39 @@ from zoo.weights.convert import convert
 
 logger = logging.getLogger(__name__)
 
-# A place, as a person should read it, and how to get the file from there.
+# A place, as text for messages, and a function that gets the file from it.
 Attempt = tuple[str, Callable[[], Path]]
 
 
 def tensors(name: str, catalogue: Manifest | None = None) -> dict[str, np.ndarray]:
-    """Return a checkpoint's arrays by our variable paths.
+    """Return a checkpoint's arrays, fetched first if necessary.
 
     Args:
         name: such as "pons2017.mtt".
-        catalogue: another manifest than the project's own.
+        catalogue: a manifest; None for the project's own.
+
+    Returns:
+        Arrays by Keras variable path.
 
     Raises:
-        UnknownName: if the manifest has no such checkpoint.
-        WeightsError: if it could not be had; the message lists every place that was tried, each
+        UnknownName: the manifest has no such checkpoint.
+        WeightsError: it could not be loaded; the message lists every place that was tried, each
             with the reason.
     """
     return safetensors.numpy.load_file(path(name, catalogue))
 
 
 def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None) -> Path:
-    """Return the verified safetensors file of a checkpoint, fetched first if need be.
+    """Return the verified safetensors file of a checkpoint, fetched first if necessary.
 
     Args:
         name: as in `tensors`.
         catalogue: as in `tensors`.
-        shelf: folder where sources' files are looked for and left, so that checkpoints that are
-            made from one file fetch it once.
+        shelf: folder that shares the files of sources, so that checkpoints from the same file
+            download it once.
+
+    Returns:
+        Path of the file.
 
     Raises:
         UnknownName: as in `tensors`.
@@ -64,9 +69,9 @@ def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None
     """
     checkpoint = (catalogue or manifest.load()).checkpoint(name)
     tried: list[str] = []
-    at_hand = _first([*_bundled(checkpoint), *_cached(name, checkpoint)], tried)
-    if at_hand is not None:
-        return at_hand
+    local = _first([*_bundled(checkpoint), *_cached(name, checkpoint)], tried)
+    if local is not None:
+        return local
     if checkpoint.remote:
         logger.info("fetching %s (%s)", name, "; ".join(tried))
         place = cache.writable_folder()
@@ -82,17 +87,17 @@ def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None
 
 
 def mirror(name: str, folder: Path, catalogue: Manifest | None = None) -> Path | None:
-    """Put the file that a checkpoint is made from into a folder that ZOO_MIRROR may name.
+    """Download the source file of a checkpoint into a folder, for use as ZOO_MIRROR.
 
-    Nothing is converted and nothing cached; a right file that is there already stays.
+    Nothing is converted or cached; a valid file that already exists stays.
 
     Args:
         name: as in `tensors`.
-        folder: must exist.
+        folder: an existing folder.
         catalogue: as in `tensors`.
 
     Returns:
-        The verified file; None if the checkpoint has no source but the package.
+        The verified file; None if the checkpoint has only bundled sources.
 
     Raises:
         UnknownName: as in `tensors`.
@@ -125,17 +130,20 @@ def mirror(name: str, folder: Path, catalogue: Manifest | None = None) -> Path |
 def native_file(name: str, checkpoint: Checkpoint, source: Remote, raw: Path, folder: Path) -> Path:
     """Verify a source's file and write it in our format.
 
-    The result depends on nothing but the arguments: the same source gives the same bytes.
+    The same source always gives the same bytes.
 
     Args:
         name: of the checkpoint.
         checkpoint: its record.
-        source: what `raw` should be.
-        raw: the file as published.
-        folder: where to write, under the source's name in the cache.
+        source: record of the file `raw`.
+        raw: the published file.
+        folder: where to write the result.
+
+    Returns:
+        Path of the safetensors file.
 
     Raises:
-        WeightsError: if the file is not the expected one or cannot be converted.
+        WeightsError: the file is not the expected one or cannot be converted.
     """
     sources.verify(raw, source)
     target = folder / cache.file_name(name, source.identity)
@@ -148,15 +156,15 @@ def native_file(name: str, checkpoint: Checkpoint, source: Remote, raw: Path, fo
         architecture=checkpoint.architecture,
         adopt=source.adopt,
     )
-    # One key only: safetensors writes several in no fixed order.
-    # Not save_file, which keeps the file from other users: a cache may be shared.
+    # Only one key: safetensors writes several in random order.
+    # Not save_file: other users could not read its file, but a cache may be shared.
     content = safetensors.numpy.save(arrays, metadata={"about": about(name, checkpoint)})
     target.write_bytes(content)
     return target
 
 
 def about(name: str, checkpoint: Checkpoint) -> str:
-    """Return whose weights these are and on what terms, in one line."""
+    """Return the authors and the licence of a checkpoint, in one line."""
     authors, licence = ", ".join(checkpoint.authors), checkpoint.licence.weights
     return f"{name}: weights by {authors}; licence {licence}"
 
@@ -200,33 +208,33 @@ def _fetched(
 
 
 def _first(attempts: Iterable[Attempt], tried: list[str]) -> Path | None:
-    """Return the first file that an attempt gives; note each failure in `tried`."""
+    """Return the file of the first successful attempt; append each failure to `tried`."""
     for place, attempt in attempts:
         try:
             return attempt()
-        except (WeightsError, OSError) as error:  # requests' errors are OSErrors
+        except (WeightsError, OSError) as error:  # errors of requests are OSErrors
             tried.append(network.hide_password(f"{place}: {error}"))
     return None
 
 
 def _report(name: str, checkpoint: Checkpoint, tried: list[str]) -> str:
-    """Say what was tried, and what would help."""
-    lines = [f"the weights {name!r} could not be had. Tried, in this order:"]
+    """Return the error message: what was tried, and how to fix it."""
+    lines = [f"the weights {name!r} could not be loaded. Tried, in this order:"]
     lines += [f"  - {attempt}" for attempt in tried]
-    lines.append("What helps:")
+    lines.append("To fix this:")
     if checkpoint.bundled:
-        lines.append("  - reinstall the package: it should carry this file")
+        lines.append("  - reinstall the package, which contains this file")
     if checkpoint.remote and network.offline():
         lines.append(f"  - unset {network.offline()}, which forbids the network")
     for source in checkpoint.remote:
         digest = f"sha256 {source.sha256}" if source.sha256 else f"git blob {source.git_blob}"
         lines.append(
-            f"  - put {source.file} ({digest}) into a folder, or at an address, "
-            f"and name it in {sources.MIRROR}"
+            f"  - put {source.file} ({digest}) into a folder, or on a web server, "
+            f"and set {sources.MIRROR} to its path or URL"
         )
     if checkpoint.remote:
         lines.append(
             f"  - run `zoo fetch {name}` on a machine with a network, copy its cache folder here, "
-            f"and name it in {cache.VARIABLE}"
+            f"and set {cache.VARIABLE} to its path"
         )
     return "\n".join(lines)

@@ -1,9 +1,9 @@
 """Models on the Hugging Face Hub: `zoo.load("hf://user/repo@revision")` and `zoo.push`.
 
-A repository of ours holds ``model.safetensors`` (variable path -> array), ``config.json`` (what the
-network is, and the sha256 of those weights), ``labels.json`` and ``README.md``. The first two are
-all that is read. Neither format can hold code, what `config.json` may say is a short list of plain
-values, and it can only name architectures that this package has: nothing of a repository is run.
+Our repositories contain ``model.safetensors`` (variable path -> array), ``config.json`` (the
+network's options, and the sha256 of the weights), ``labels.json`` and ``README.md``. Only the first
+two are read. Neither format can contain code. `config.json` may contain only plain values and names
+of architectures in this package: no code of a repository is run.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ Value = Plain | list[Plain | list[Plain]]
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The arguments of `AudioModel`, as a repository may give them: plain values, no objects."""
+    """The arguments of `AudioModel` in a repository: plain values, no objects."""
 
     architecture: str
     labels: list[str]
@@ -47,17 +47,17 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What config.json holds.
+    """The content of config.json.
 
     Attributes:
-        library: tells our repositories from others.
-        format: raised when an older version of the package could no longer read it rightly.
-        version: of the package that wrote it.
-        sha256: of the weights' file.
-        model: what makes the untrained network.
-        checkpoints: the zoo's record of the checkpoint that the weights come from. It is read
-            apart, and may be passed over: another version may describe checkpoints otherwise.
-        trained: what the weights learned since, by `zoo.train` or `zoo.finetune`.
+        library: marks our repositories.
+        format: version of the format; it increases with each incompatible change.
+        version: of the package that wrote the file.
+        sha256: of the file of weights.
+        model: arguments of the untrained network.
+        checkpoints: the record of the checkpoint that the weights come from. It is read separately
+            and is optional: another version may describe checkpoints differently.
+        trained: note on later training by `zoo.train` or `zoo.finetune`.
     """
 
     library: Literal["music-zoo"]
@@ -77,23 +77,26 @@ def load(url: str, dtype: Any = None) -> AudioModel:
 
     Args:
         url: "hf://user/repo" or "hf://user/repo@revision".
-        dtype: a Keras dtype policy in place of the repository's.
+        dtype: a Keras dtype policy; None for the repository's.
+
+    Returns:
+        The model.
 
     Raises:
         ConfigError: not such an address.
-        WeightsError: it could not be had, or is not a model of the zoo; says why.
+        WeightsError: it could not be loaded, or is not a model of the zoo; the message states why.
     """
     snapshot = hub_client.fetch(url)
     config = read_config(snapshot)
     if cache.sha256(snapshot.weights) != config.sha256:
         raise WeightsError(
-            f"{WEIGHTS} of {snapshot.url} is not the file that {CONFIG} was written for (sha256). "
-            f"If the download is damaged, delete {snapshot.weights.resolve()} and "
+            f"{WEIGHTS} of {snapshot.url} is not the file that {CONFIG} was written for: the "
+            f"sha256 differs. If the download is damaged, delete {snapshot.weights.resolve()} and "
             "load again."
         )
     try:
         tensors = safetensors.numpy.load_file(snapshot.weights)
-    except (safetensors.SafetensorError, KeyError) as error:  # KeyError: a dtype NumPy has not
+    except (safetensors.SafetensorError, KeyError) as error:  # KeyError: a dtype that NumPy lacks
         raise WeightsError(f"{WEIGHTS} of {snapshot.url} cannot be read: {error}") from error
     arguments = msgspec.structs.asdict(config.model)
     arguments["card"] = card(config, snapshot).to_dict()
@@ -114,26 +117,32 @@ def load(url: str, dtype: Any = None) -> AudioModel:
 def read_config(snapshot: Snapshot) -> Config:
     """Read and check config.json.
 
+    Args:
+        snapshot: the downloaded files.
+
+    Returns:
+        Its content.
+
     Raises:
-        WeightsError: it is not of the zoo, or of a version that this one does not know.
+        WeightsError: it is not from the zoo, or from an unknown version.
     """
     try:
         config = msgspec.json.decode(snapshot.config.read_bytes(), type=Config)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WeightsError(
-            f"{snapshot.url} is not a model of the zoo, or of a newer version than {__version__}: "
+            f"{snapshot.url} is not a model of the zoo, or is newer than version {__version__}: "
             f"{CONFIG}: {error}"
         ) from error
     if config.model.architecture not in lookup.architectures():
         raise WeightsError(
-            f"{snapshot.url} is of architecture {config.model.architecture!r}, which music-zoo "
-            f"{__version__} does not have; the model was made with {config.version}."
+            f"{snapshot.url} has the architecture {config.model.architecture!r}, which music-zoo "
+            f"{__version__} does not have; the model was saved with {config.version}."
         )
     return config
 
 
 def card(config: Config, snapshot: Snapshot) -> Card:
-    """Return the card that the loaded model carries: whose weights, and which commit."""
+    """Return the card of the loaded model: the origin of its weights, and the commit."""
     try:
         checkpoints = msgspec.convert(config.checkpoints, dict[str, Checkpoint])
     except msgspec.ValidationError as error:
@@ -160,29 +169,31 @@ def push(
 ) -> str:
     """Upload a model to the Hugging Face Hub: weights, configuration, labels and a model card.
 
-    All files come in one commit, or none. The repository is made if there is none; other files in
+    All files are uploaded in one commit, or none. A missing repository is created; other files in
     it stay. The token is that of HF_TOKEN or of `hf auth login`.
 
     Args:
         model: from `zoo.load` or `zoo.build`.
         url: "hf://user/repo".
-        private: make a new repository private. One that is public is then not written to.
+        private: create a private repository. Then nothing is uploaded to an existing public one.
         message: of the commit.
-        licence: of the weights, such as "MIT"; None for that of the checkpoint they come from.
+        licence: of the weights, such as "MIT"; None for that of their checkpoint.
 
     Returns:
         "hf://user/repo@commit", which always loads what was uploaded.
 
     Raises:
         ConfigError: not a model of the zoo, or not such an address.
-        WeightsError: why the hub did not take it.
+        WeightsError: the upload failed; the message states why.
     """
     from huggingface_hub import CommitOperationAdd
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     address = hub_client.parse(url)
     if address.revision is not None:
-        raise ConfigError(f"{url} names a revision; give hf://{address.repo}, uploads make one.")
+        raise ConfigError(
+            f"{url} names a revision; give hf://{address.repo}; an upload creates a revision."
+        )
     if not isinstance(model, AudioModel):
         raise ConfigError(f"push takes a model of the zoo, not a {type(model).__name__}.")
     if variable := network.offline():
@@ -210,7 +221,19 @@ def push(
 
 
 def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[str, bytes]:
-    """Return the files of a repository by name."""
+    """Return the files of a repository.
+
+    Args:
+        model: the model to upload.
+        repo: "user/name".
+        licence: as in `push`.
+
+    Returns:
+        File name -> content.
+
+    Raises:
+        ConfigError: the model has an option that is not a plain value.
+    """
     weights = safetensors.numpy.save({path: float_array(v) for path, v in variables(model).items()})
     arguments = model.get_config()
     described = arguments.pop("card") or {}

@@ -1,8 +1,8 @@
-"""Repositories of models on the Hugging Face Hub: their addresses, and their files on this machine.
+"""Repositories on the Hugging Face Hub: their addresses, and their files on this machine.
 
-huggingface_hub does the transport, so its settings hold: HF_HOME and HF_HUB_CACHE (where downloads
-are kept), HF_TOKEN or `hf auth login` (private repositories), HF_ENDPOINT (another hub),
-HF_HUB_OFFLINE; and our ZOO_OFFLINE. Its errors become ours, which say what to do.
+huggingface_hub does the transfers, so its settings apply: HF_HOME and HF_HUB_CACHE (the folder of
+downloads), HF_TOKEN or `hf auth login` (private repositories), HF_ENDPOINT (another hub),
+HF_HUB_OFFLINE; and our ZOO_OFFLINE. Its errors become ours, which state what to do.
 """
 
 import logging
@@ -19,8 +19,8 @@ from zoo.weights import network
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"  # all that is ever read of a repository
-TIMEOUT = 10  # seconds until a hub that does not answer counts as out of reach
+CONFIG, WEIGHTS = "config.json", "model.safetensors"  # only these are read from a repository
+TIMEOUT = 10  # seconds until a hub that does not answer counts as unreachable
 COMMIT = re.compile(r"[0-9a-f]{40}")
 URL = re.compile(r"hf://([^/@\s]+/[^/@\s]+)(?:@([^@\s]+))?")
 
@@ -46,19 +46,25 @@ class Snapshot(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The address with the commit, which always gives the same."""
+        """The address with the commit; its content never changes."""
         return f"hf://{self.repo}@{self.config.parent.name}"
 
 
 class Unreachable(WeightsError):
-    """The hub did not answer, or not as a hub does."""
+    """The hub gave no answer, or no valid one."""
 
 
 def parse(url: str) -> Address:
-    """Read "hf://user/repo" or "hf://user/repo@revision".
+    """Parse "hf://user/repo" or "hf://user/repo@revision".
+
+    Args:
+        url: the address.
+
+    Returns:
+        Its parts.
 
     Raises:
-        ConfigError: for anything else.
+        ConfigError: this is not such an address.
     """
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
@@ -66,8 +72,8 @@ def parse(url: str) -> Address:
     match = URL.fullmatch(url)
     if match is None or ".." in url:
         raise ConfigError(
-            f"{url!r} is no address on the hub; it is hf://user/repo or hf://user/repo@revision, "
-            "with a branch, a tag or a commit as the revision."
+            f"{url!r} is no address on the hub; expected hf://user/repo or "
+            "hf://user/repo@revision, with a branch, a tag or a commit as the revision."
         )
     try:
         validate_repo_id(match[1])
@@ -77,14 +83,20 @@ def parse(url: str) -> Address:
 
 
 def fetch(url: str) -> Snapshot:
-    """Return the files of a repository, downloaded first if need be.
+    """Return the files of a repository, downloaded first if necessary.
 
-    A commit that is at hand is taken without asking the hub. A branch or a tag is looked up; where
-    the hub is out of reach, what it meant the last time is taken, with a warning.
+    A cached commit needs no request. A branch or a tag is looked up; if the hub is unreachable, its
+    last known commit is used, with a warning.
+
+    Args:
+        url: "hf://user/repo" or "hf://user/repo@revision".
+
+    Returns:
+        The files of one commit.
 
     Raises:
-        ConfigError: not an address.
-        WeightsError: why it could not be had.
+        ConfigError: this is not an address.
+        WeightsError: the files could not be loaded; the message states why.
     """
     address = parse(url)
     found = cached(address)
@@ -103,12 +115,19 @@ def fetch(url: str) -> Snapshot:
     except Unreachable as error:
         if found is None:
             raise
-        logger.warning("%s Taking %s from the cache.", error, found.url)
+        logger.warning("%s Using %s from the cache.", error, found.url)
         return found
 
 
 def cached(address: Address) -> Snapshot | None:
-    """Return the files if they are at hand; asks no network."""
+    """Return the files if they are in the cache; uses no network.
+
+    Args:
+        address: of the repository.
+
+    Returns:
+        The files; None if one is missing.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(address.repo, CONFIG, revision=address.revision)
@@ -122,7 +141,17 @@ def cached(address: Address) -> Snapshot | None:
 
 
 def download(address: Address) -> Snapshot:
-    """Download both files, from one and the same commit."""
+    """Download both files from the same commit.
+
+    Args:
+        address: of the repository.
+
+    Returns:
+        The files.
+
+    Raises:
+        WeightsError: the download failed; the message states why.
+    """
     from huggingface_hub import hf_hub_url
 
     hub, repo = client(), address.repo
@@ -136,7 +165,7 @@ def download(address: Address) -> Snapshot:
 
 
 def client() -> "HfApi":
-    """Return huggingface_hub's client, with our name in what it tells the hub."""
+    """Return huggingface_hub's client, which sends our name and version to the hub."""
     from huggingface_hub import HfApi
 
     return HfApi(library_name="music-zoo", library_version=__version__)
@@ -144,24 +173,42 @@ def client() -> "HfApi":
 
 @contextmanager
 def explained(address: Address) -> Iterator[None]:
-    """Say in a WeightsError what huggingface_hub and the libraries under it raise."""
+    """Turn errors of huggingface_hub and its libraries into a WeightsError.
+
+    Args:
+        address: of the repository, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        WeightsError: see `reason`.
+    """
     try:
         yield
     except ZooError:
         raise
-    except Exception as error:  # its transports have no common error: httpx, requests, hf_xet
+    except Exception as error:  # httpx, requests and hf_xet have no common error
         raise reason(address, error) from error
 
 
 def reason(address: Address, error: Exception) -> WeightsError:
-    """Return what a person can do about an error of huggingface_hub."""
+    """Return our error for one of huggingface_hub, with what to do.
+
+    Args:
+        address: of the repository.
+        error: the original error.
+
+    Returns:
+        The error to raise.
+    """
     from huggingface_hub import errors, get_token
 
-    known = "the token was sent, but gives no right to it" if get_token() else "no token was sent"
+    known = "the token was sent, but gives no access to it" if get_token() else "no token was sent"
     how = "Set HF_TOKEN, or run `hf auth login`"
     if isinstance(error, errors.GatedRepoError):
         return WeightsError(
-            f"{address} asks for consent on its page first; {known}. {how} once it is given."
+            f"{address} requires consent on its page first; {known}. {how} after that."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return WeightsError(
@@ -173,10 +220,12 @@ def reason(address: Address, error: Exception) -> WeightsError:
     if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, FileNotFoundError):
         return WeightsError(
             f"{address} is not a model of the zoo: it lacks {CONFIG} or {WEIGHTS}. Other formats "
-            "are not read: pickles (.bin, .pt, .pkl) and code could do anything."
+            "are refused: pickles (.bin, .pt, .pkl) and code could do anything."
         )
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
-        return WeightsError(f"the hub refuses {address}; {known}. {how} with that right. ({error})")
+        return WeightsError(
+            f"the hub refuses {address}; {known}. {how} with that permission. ({error})"
+        )
     causes = "; ".join(str(e) for e in (error, error.__cause__) if e)
     return Unreachable(f"the hub could not be used for {address}: {causes}.")

@@ -1,4 +1,4 @@
-"""The README.md of a model on the Hugging Face Hub: what it is, whose it is, how to load it.
+"""The README.md of a model on the Hugging Face Hub: its description, origin and use.
 
 The front matter follows the hub's model card specification, so that its search, its licence badge
 and its result tables work.
@@ -7,6 +7,7 @@ and its result tables work.
 import json
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from zoo.inference.audio_model import AudioModel
 from zoo.registry import lookup
@@ -15,6 +16,9 @@ from zoo.registry.manifest import Metric
 from zoo.utils.text import markdown_table
 from zoo.utils.version import __version__
 from zoo.weights.origin import Origin, licence_of, origin
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 # Identifiers of huggingface.co/docs/hub/repositories-licenses; the hub refuses others.
 HUB_LICENCES = {
@@ -47,10 +51,12 @@ def readme(model: AudioModel, repo: str, licence: str | None = None) -> str:
     """Return the model card.
 
     Args:
-        model: what is uploaded.
+        model: the model to upload.
         repo: "user/name" on the hub.
-        licence: of the weights, an SPDX identifier where there is one; None for that of the
-            checkpoint that they come from.
+        licence: of the weights, an SPDX identifier if possible; None for that of their checkpoint.
+
+    Returns:
+        Markdown, with front matter in YAML.
     """
     came_from = origin(model)
     architecture = lookup.architectures()[model.architecture]
@@ -68,7 +74,7 @@ def readme(model: AudioModel, repo: str, licence: str | None = None) -> str:
 
 
 def front_matter(model: AudioModel, repo: str, came_from: Origin, licence: str | None) -> str:
-    """Return the YAML that the hub reads."""
+    """Return the metadata for the hub, in YAML."""
     from huggingface_hub import ModelCardData
 
     stated = licence_of(came_from, licence)
@@ -90,7 +96,7 @@ def front_matter(model: AudioModel, repo: str, came_from: Origin, licence: str |
     return data.to_yaml() + "\n"
 
 
-def result(metric: Metric):
+def result(metric: Metric) -> "EvalResult":
     """Return a score in the hub's form."""
     from huggingface_hub import EvalResult
 
@@ -106,12 +112,12 @@ def result(metric: Metric):
 
 
 def slug(text: str, joint: str) -> str:
-    """Return a text in lower case, with all but letters and digits replaced."""
+    """Return a text in lower case, with each run of other characters than a-z, 0-9 as `joint`."""
     return re.sub(r"[^a-z0-9]+", joint, text.lower()).strip(joint)
 
 
 def scores(came_from: Origin) -> tuple[Metric, ...]:
-    """Return the scores that hold for the weights as they are: none once they were changed."""
+    """Return the scores of the checkpoint; none if its weights were changed."""
     return came_from.record.metrics if came_from.record and came_from.unchanged else ()
 
 
@@ -125,14 +131,14 @@ def heading(a: Architecture) -> str:
 
 
 def facts(model: AudioModel, came_from: Origin, licence: str | None) -> str:
-    """Return the table of what the network is."""
+    """Return the table of the network's properties."""
     config = model.get_config()
     options = ", ".join(f"{key} = {value!r}" for key, value in config["options"].items())
     seconds = model.segmentation.segment / model.sample_rate
     rows = {
         "architecture": f"`{model.architecture}`" + (f", {options}" if options else ""),
         "back-end": config["backend"] or "the paper's",
-        "input": f"mono, {model.sample_rate} Hz, samples in [-1, 1]; {seconds:.2f} s at once",
+        "input": f"mono, {model.sample_rate} Hz, samples in [-1, 1]; segments of {seconds:.2f} s",
         "output": f"{len(model.labels)} labels, {config['activation']}",
         "parameters": f"{model.count_params():,}",
         "weights": weights(came_from),
@@ -144,29 +150,29 @@ def facts(model: AudioModel, came_from: Origin, licence: str | None) -> str:
 
 
 def weights(came_from: Origin) -> str:
-    """Return where the weights come from, in a few words."""
+    """Describe the origin of the weights in a few words."""
     if came_from.unchanged:
-        return f"those of `{came_from.checkpoint}`, unchanged"
+        return f"`{came_from.checkpoint}`, unchanged"
     if came_from.checkpoint:
         return f"trained further, or with a new head, from `{came_from.checkpoint}`"
     return (
-        f"from {came_from.hub}, perhaps trained further" if came_from.hub else "the uploader's own"
+        f"from {came_from.hub}, possibly trained further" if came_from.hub else "the uploader's own"
     )
 
 
 def usage(a: Architecture, repo: str) -> str:
-    """Return how to load it."""
+    """Return the section on loading the model."""
     method = "onsets" if a.task == "onsets" else "tag"
     return (
         "```console\npip install music-zoo\n```\n\n"
         f'```python\nimport zoo\n\nmodel = zoo.load("hf://{repo}")\nmodel.{method}("song.mp3")\n```\n\n'
-        f'`zoo.load("hf://{repo}@COMMIT")` pins a commit: what it gives never changes. '
-        "`config.json` and `model.safetensors` are all that is read; no code comes from here."
+        f'`zoo.load("hf://{repo}@COMMIT")` pins a commit, whose files never change. '
+        "Only `config.json` and `model.safetensors` are read; no code is loaded from here."
     )
 
 
 def origin_parts(came_from: Origin) -> Iterable[str]:
-    """Yield the sections on the zoo's checkpoint that the weights come from."""
+    """Yield the sections on the checkpoint that the weights come from."""
     record = came_from.record
     if record is None:
         return

@@ -1,9 +1,9 @@
-"""Downloads: one way to fetch a URL, and how this machine reaches the package index.
+"""Download files, with the network settings of this machine.
 
-pip's settings are honoured, from its environment variables and its configuration files:
-``index-url``, ``extra-index-url``, ``cert`` and ``proxy``. Proxies and certificates of the
-environment (``HTTPS_PROXY``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``) hold too. Nothing waits for
-ever: see TIMEOUT.
+pip's settings apply, from its environment variables and its configuration files: ``index-url``,
+``extra-index-url``, ``cert`` and ``proxy``. Proxies and certificates of the environment
+(``HTTPS_PROXY``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``) apply too. Every wait has a time limit,
+see TIMEOUT.
 """
 
 import configparser
@@ -22,7 +22,7 @@ from zoo.utils.progress import bars
 if TYPE_CHECKING:
     import requests
 
-TIMEOUT = (10, 60)  # seconds to connect, and seconds of silence while receiving
+TIMEOUT = (10, 60)  # seconds to connect, and seconds without data while receiving
 CHUNK = 1 << 16
 
 
@@ -35,7 +35,7 @@ def offline() -> str | None:
 
 
 def session() -> "requests.Session":
-    """Return a session that knows this machine's certificates and proxies."""
+    """Return a session with this machine's certificates and proxies."""
     import requests
 
     from zoo.utils.version import __version__
@@ -49,7 +49,7 @@ def session() -> "requests.Session":
 
 
 def indexes() -> list[str]:
-    """Return the package indexes to ask, in order: pip's or uv's if set, else the public one."""
+    """Return the URLs of the package indexes: pip's or uv's if set, else the public one."""
     import pypi_simple
 
     first = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
@@ -60,24 +60,24 @@ def indexes() -> list[str]:
 def download(
     client: "requests.Session", url: str, target: Path, expected_bytes: int | None
 ) -> None:
-    """Fetch a URL into a file, with a progress bar where a person watches.
+    """Download a URL to a file, with a progress bar on a terminal.
 
     Args:
         client: from `session`.
         url: http or https.
         target: file to write.
-        expected_bytes: the transfer stops as soon as it is longer than that.
+        expected_bytes: the download stops as soon as it is longer; None for no limit.
 
     Raises:
-        OSError: whatever the network or the disk says (all errors of requests are of that kind).
-        WeightsError: if more bytes come than expected.
+        OSError: the network or the disk failed (all errors of requests are OSErrors).
+        WeightsError: the file is longer than expected.
     """
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn(target.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    as_it_is = {"Accept-Encoding": "identity"}  # a mirror shall not wrap it in another compression
+    headers = {"Accept-Encoding": "identity"}  # a mirror must not compress the file again
     with (
-        client.get(url, stream=True, timeout=TIMEOUT, headers=as_it_is) as answer,
+        client.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer,
         target.open("wb") as out,
         bars(*columns, transient=True) as bar,
     ):
@@ -95,12 +95,12 @@ def download(
 
 
 def hide_password(text: str) -> str:
-    """Return a text without the user names and passwords that its URLs may carry."""
+    """Remove user names and passwords from the URLs in a text."""
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
 def pip_option(name: str) -> str | None:
-    """Return what pip would take for a global option such as "index-url"."""
+    """Return pip's value of a global option such as "index-url"; None if it is not set."""
     from_environment = os.environ.get("PIP_" + name.upper().replace("-", "_"))
     if from_environment:
         return from_environment
@@ -108,7 +108,7 @@ def pip_option(name: str) -> str | None:
     try:
         parser.read(_pip_files(), encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
-        return None  # pip itself would refuse such a file; we do without it
+        return None  # pip would refuse such a file; we ignore it
     for section in ("install", "download", "global"):
         if parser.has_option(section, name):
             return parser.get(section, name).strip()

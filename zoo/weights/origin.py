@@ -1,4 +1,4 @@
-"""Where the weights of a model come from, and under which licence."""
+"""The origin and the licence of a model's weights."""
 
 import msgspec
 import numpy as np
@@ -13,13 +13,13 @@ from zoo.weights import fetch
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a model's weights come from.
+    """The origin of a model's weights.
 
     Attributes:
-        checkpoint: name of the zoo's checkpoint that they were, or that they started from.
-        record: what the manifest says of that checkpoint.
-        unchanged: they are still that checkpoint's, bit by bit.
-        hub: the model was loaded from this repository and commit.
+        checkpoint: name of the zoo's checkpoint that they come from; "" for none.
+        record: its record in the manifest.
+        unchanged: whether they equal that checkpoint bit by bit.
+        hub: address and commit that the model was loaded from; "" for none.
     """
 
     checkpoint: str = ""
@@ -29,7 +29,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def origin(model: AudioModel, trained: bool = False) -> Origin:
-    """Find out where a model's weights come from, and whether they were trained further.
+    """Return the origin of a model's weights, and whether they were trained further.
 
     Args:
         model: loaded or trained.
@@ -52,7 +52,7 @@ def origin(model: AudioModel, trained: bool = False) -> Origin:
 
 
 def is_checkpoint(model: AudioModel, name: str) -> bool:
-    """Say whether a model is a checkpoint of the zoo, bit by bit; False where that is unknown."""
+    """Return whether a model equals a checkpoint bit by bit; False if that is unknown."""
     checkpoint = manifest.load().checkpoints.get(name)
     if checkpoint is None or model.labels != checkpoint.labels:
         return False
@@ -67,14 +67,14 @@ def is_checkpoint(model: AudioModel, name: str) -> bool:
 
 
 def licence_of(came_from: Origin, licence: str | None) -> str | None:
-    """Return the licence to state: the one given, else that of the weights' origin, if known."""
+    """Return the given licence, else that of the weights' origin, if known."""
     return licence or (came_from.record.licence.weights if came_from.record else None)
 
 
 def licence_text(came_from: Origin) -> bytes | None:
-    """Return the licence that must go with the weights, where the package has its wording.
+    """Return the text of the licence that must accompany the weights, if the package has it.
 
-    LICENSE-NAME.txt is that of the release or the source code repository called NAME.
+    LICENSE-NAME.txt belongs to the release or the source code repository called NAME.
     """
     remote = came_from.record.remote if came_from.record else ()
     names = [s.project if isinstance(s, PyPI) else s.url for s in remote]

@@ -1,8 +1,7 @@
-"""Where the files of a checkpoint's sources come from: a mirror, the package index, an address.
+"""Get the source files of checkpoints from a mirror, the package index or a URL.
 
-``ZOO_MIRROR`` names a folder or a http(s) address that holds such files under the names that the
-manifest gives them. It is asked before the network. What comes from anywhere is verified before it
-is looked into.
+``ZOO_MIRROR`` names a folder or a http(s) URL with such files, under their names in the manifest.
+It is tried before the network. Every file is verified before it is opened.
 """
 
 import functools
@@ -18,20 +17,20 @@ from zoo.weights import cache, network
 
 MIRROR = "ZOO_MIRROR"
 
-Supplier = Callable[[Path], None]  # writes a source's file to the path that it is given
+Supplier = Callable[[Path], None]  # writes a source's file to a path
 
 
 def suppliers(
     sources: tuple[PyPI | Url, ...], shelf: Path | None = None
 ) -> Iterator[tuple[str, Remote, Supplier]]:
-    """Yield all ways to get any of the sources, in the order to try them.
+    """Yield all suppliers of the sources, in the order of the attempts.
 
     Args:
         sources: of a checkpoint.
-        shelf: folder that may hold some of the files; asked first.
+        shelf: folder that may contain some of the files; tried first.
 
     Yields:
-        The place, as a person should read it; the source; what gets its file.
+        The place, as text for messages; the source; the function that gets its file.
     """
     for source in sources:
         if shelf is not None and (shelf / source.file).is_file():
@@ -55,10 +54,14 @@ def suppliers(
 
 
 def verify(file: Path, source: Bundled | Remote) -> None:
-    """Check a file against what the manifest says of it.
+    """Compare a file with its record in the manifest.
+
+    Args:
+        file: the file.
+        source: its record.
 
     Raises:
-        WeightsError: with the expected and the actual size or digest.
+        WeightsError: size or digest differ; the message states the expected and the actual value.
     """
     size = file.stat().st_size
     if source.bytes is not None and size < source.bytes:
