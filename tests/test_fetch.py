@@ -388,7 +388,8 @@ def test_the_default_cache_is_the_users(monkeypatch):
 
 CHILD = """
 import signal, sys
-from zoo.weights import fetch, manifest
+from zoo.registry import manifest
+from zoo.weights import fetch
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
 print(fetch.tensors("fake2020.test", manifest.parse(sys.argv[1].encode(), "test"))["head/kernel"])
 """
