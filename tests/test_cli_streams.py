@@ -120,7 +120,7 @@ def test_warnings_of_a_kind_are_counted(tmp_path, run):
     zoo.build("dieleman2014", ["rock"], segment=3.0).save(tmp_path / "m.keras")
     result = run("tag", tmp_path, "-m", tmp_path / "m.keras")
     assert result.exit_code == 0
-    assert result.stderr.count("it was repeated to fill") == 1
+    assert result.stderr.count("was repeated to fill one") == 1
     assert "Warning: 4 more are as short" in result.stderr
     assert "Warning: 4 more are recorded at a lower rate" in result.stderr
 

@@ -17,7 +17,7 @@ import zoo
 from zoo.data import Corpus
 from zoo.inference import variables
 from zoo.layers import augmentation
-from zoo.training import finetune, phases, validation
+from zoo.training import finetune, phases, preparation, validation
 from zoo.weights import fetch
 
 QUICK = {"epochs": 2, "head_epochs": 3, "learning_rate": 1e-3, "batch_size": 8}
@@ -33,7 +33,7 @@ def corpora(tmp_path_factory):
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """A network whose batch normalisations have seen something, saved."""
-    with finetune.preparing.seeded(1):
+    with preparation.seeded(1):
         model = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
     rng = np.random.default_rng(0)
     for variable in model.variables:

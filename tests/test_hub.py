@@ -563,7 +563,7 @@ def test_published_and_measured_scores_stand_apart(pons, monkeypatch):
     mixed = (first, msgspec.structs.replace(second, kind="measured"))
     record = msgspec.structs.replace(record, metrics=mixed)
     came_from = origin.Origin(checkpoint="pons2017.mtt", record=record, unchanged=True)
-    monkeypatch.setattr(origin, "origin", lambda model: came_from)
+    monkeypatch.setattr(model_card, "origin", lambda model: came_from)
     _, published, measured = model_card.readme(pons, REPO).split("\n## Scores ")
     assert published.startswith("published by the weights' authors")
     assert "ROC-AUC" in published

@@ -17,8 +17,8 @@ from zoo.data import Clip, Corpus
 from zoo.data.pipeline import shards
 from zoo.inference import prediction, variables
 from zoo.registry import lookup
-from zoo.training import history, loop, preparation, recipe, run_folder
-from zoo.training import validation as judging
+from zoo.training import batches, history, loop, preparation, recipe, run_folder
+from zoo.training import validation as scoring
 from zoo.training.recipe import Recipe
 
 # A convolution on the waveform, one over time, a dense layer; batch normalisation; 16 kHz.
@@ -95,7 +95,7 @@ def test_model_has_the_weights_of_the_best_epoch(trained, corpora):
     equals = [row for row in trained.history if row["val_accuracy"] == highest]
     assert trained.best is min(equals, key=lambda row: row["val_loss"])
     probabilities = np.array([trained.model.tag(c.path).scores for c in corpora[1].clips])
-    found = judging.measures(probabilities, corpora[1].targets, True, "softmax", None)
+    found = scoring.measures(probabilities, corpora[1].targets, True, "softmax", None)
     assert found["val_loss"] == pytest.approx(trained.best["val_loss"], rel=1e-4)
 
 
@@ -529,7 +529,7 @@ def test_patience_and_weights_follow_the_monitor(monkeypatch, corpora):
     def measures(*_):
         return {"val_loss": next(losses), "val_accuracy": next(scores)}
 
-    monkeypatch.setattr(judging, "measures", measures)
+    monkeypatch.setattr(batches, "measures", measures)
     quick = {**QUICK, "epochs": 4, "patience": 2}
     found = zoo.train("zhu2016", *corpora[:2], **quick)
     assert (found.best["epoch"], len(found.history)) == (1, 3)
@@ -548,7 +548,7 @@ def test_validation_loss_is_the_one_that_is_trained(activation):
     y = np.eye(3, dtype="float32")[rng.integers(0, 3, 8)]
     loss = keras.losses.BinaryCrossentropy if activation == "sigmoid" else None
     loss = loss or keras.losses.CategoricalCrossentropy
-    found = judging.measures(p, y, True, activation, None)
+    found = scoring.measures(p, y, True, activation, None)
     assert found["val_loss"] == pytest.approx(float(loss()(y, p)), rel=1e-5)
     assert found["val_accuracy"] == (p.argmax(1) == y.argmax(1)).mean()
 
@@ -556,19 +556,19 @@ def test_validation_loss_is_the_one_that_is_trained(activation):
 def test_clips_that_could_not_be_decoded_do_not_count():
     p = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]])
     y = np.array([[1, 0], [1, 0], [0, 1]], "float32")
-    assert judging.measures(p, y, True, "softmax", None)["val_accuracy"] == 1
+    assert scoring.measures(p, y, True, "softmax", None)["val_accuracy"] == 1
     with pytest.raises(zoo.AudioError, match="not one clip of the validation"):
-        judging.measures(p[1:2], y[1:2], True, "softmax", None)
+        scoring.measures(p[1:2], y[1:2], True, "softmax", None)
 
 
 def test_rare_classes_count_more_up_to_a_limit(corpora):
     clips = corpora[0].clips
     uneven = replace(corpora[0], clips=clips[:8] + clips[-2:])  # 8 of noise, 2 tones
-    assert judging.class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
-    assert judging.class_weights(uneven, None) is None
-    assert judging.class_weights(replace(uneven, single_label=False), "balanced") is None
+    assert scoring.class_weights(uneven, "balanced") == {0: 0.625, 1: 2.5}
+    assert scoring.class_weights(uneven, None) is None
+    assert scoring.class_weights(replace(uneven, single_label=False), "balanced") is None
     rare = replace(uneven, clips=clips[:8] * 10 + clips[-1:])
-    assert judging.class_weights(rare, "balanced")[1] == judging.HIGHEST_WEIGHT
+    assert scoring.class_weights(rare, "balanced")[1] == scoring.HIGHEST_WEIGHT
 
 
 def test_clips_are_the_mean_of_their_segments_by_fresh_seconds():
