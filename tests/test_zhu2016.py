@@ -68,7 +68,7 @@ def test_a_click_is_found_in_the_same_frame_at_every_scale(length):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"filters": (4, 4)}, "3, 3, 2, 3 numbers; each needs one number a branch"),
+        ({"filters": (4, 4)}, "3, 3, 2, 3 numbers; each needs one number per branch"),
         ({"strides": (8, 32, 150)}, "a stride of 150 does not fit"),
         ({"strides": (20, 32, 160)}, "at most the filter's length .16."),
         ({"lengths": (16, 64, 64)}, "must differ from each other"),

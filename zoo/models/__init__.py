@@ -1,18 +1,18 @@
-"""One file a paper. A file put here is registered by being here; `ModelFile` says what it holds."""
+"""One file per paper. Every file in this folder is registered; `ModelFile` defines its content."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class ModelFile(Protocol):
-    """What a file of this folder, seen as a module, offers.
+    """The content of a file of this folder, as a module.
 
     `zoo.inference.assembly` joins the parts and adds the head. The keyword arguments of the three
-    functions, each with a default, are the options of the architecture: each function takes those
+    functions, each with a default, are the options of the architecture; each function takes those
     that it needs.
 
-    A file may also hold
-    - `TRAINING`: a literal with the fields of `zoo.training.recipe.Recipe`, how the paper trains;
+    A file may also contain
+    - `TRAINING`: a literal with the fields of `zoo.training.recipe.Recipe`: the paper's training;
     - `FRAMES`: for a network with one output per frame, {"hop_length": samples, "context": frames};
     - functions `from_<format>(tensors)`, named in the manifest, which turn the arrays of a
       published file into arrays by Keras variable path.
@@ -26,7 +26,10 @@ class ModelFile(Protocol):
 
     @staticmethod
     def segmentation(**options: Any) -> Mapping[str, int | bool]:
-        """Return how a clip is cut.
+        """Return how to cut a clip.
+
+        Args:
+            **options: of the architecture.
 
         Returns:
             "sample_rate" in Hz; "segment", "hop" and "pad" in samples, see

@@ -1,4 +1,4 @@
-"""Renaming the parts of layers in weight files of others; which layer is which, models say."""
+"""Rename the variables of foreign weight files; the model files give the names of the layers."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,14 @@ import numpy as np
 WEIGHTS = ("kernel", "bias")
 STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 
-# PyTorch's names for them.
+# PyTorch's names of the statistics.
 TORCH_STATISTICS = ("weight", "bias", "running_mean", "running_var")
 
 
 def from_tensorflow(
     tensors: Mapping[str, np.ndarray], weighted: Mapping[str, str], norms: Mapping[str, str]
 ) -> dict[str, np.ndarray]:
-    """Rename the layers of a TensorFlow checkpoint; their parts are called and laid out as ours.
+    """Rename the layers of a TensorFlow checkpoint; names and shapes of their variables are ours.
 
     Args:
         tensors: by their TensorFlow names.

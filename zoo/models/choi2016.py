@@ -1,11 +1,11 @@
-"""Choi et al. 2016: small square filters, layer upon layer, until one point is left.
+"""Choi et al. 2016: small square filters in many layers, down to one point.
 
 Paper: Keunwoo Choi, György Fazekas, Mark Sandler, "Automatic tagging using deep convolutional
 neural networks", ISMIR 2016 (arXiv 1606.00298).
 
-The idea. Take the mel spectrogram of a whole clip for a picture and let a stack of 3x3 convolutions
-and max-pooling look at it, as networks for images do: no knowledge of music in the shapes. The
-pooling sizes are chosen so that 29.12 s become one point; all its channels go to the output.
+The idea. Treat the mel spectrogram of a whole clip as a picture, with a stack of 3x3 convolutions
+and max-pooling as in networks for images: the shapes contain no knowledge of music. The pooling
+sizes reduce 29.12 s to one point; all its channels go to the output.
 In Pons' review the first layer is the front-end, "small rectangular filters", and the stack over
 the whole input is the fully-convolutional back-end of fixed length. Here the front-end is the
 first block, convolution to pooling, and the back-end the other blocks.
@@ -13,35 +13,36 @@ first block, convolution to pooling, and the back-end the other blocks.
 We could read the authors' slides (github.com/keunwoochoi/music-auto_tagging-keras), not the paper.
 Shapes are time x frequency. Variants:
     "fcn" (default): the paper's, 1366 frames of 96 bands at 12 kHz; a block is convolution, batch
-        norm, ReLU, max-pooling, dropout of .5. How sure each `depth` is:
-        4 (default): the widths stand in the slides, the pooling sizes in an open re-implementation
-            (MindSpore's). They give 341 x 48, 68 x 12, 8 x 4 and 1 x 1, which is not quite what we
-            remember to be printed in the paper. Zero padding and the place of the dropout are from
-            memory.
+        norm, ReLU, max-pooling, dropout of .5. The sources of each `depth`:
+        4 (default): the widths are from the slides, the pooling sizes from an open
+            re-implementation (MindSpore's). They give 341 x 48, 68 x 12, 8 x 4 and 1 x 1, which
+            differs slightly from our memory of the paper. Zero padding and the place of the dropout
+            are from memory.
         5: the slides give the first and the last width, 128 and 2048; those between are from
             memory. The pooling sizes are those of a narrower network that the authors released.
         6, 7: one and two more convolutions of 1x1 with 1024 filters; from memory, uncertain.
-        3: of the paper's we know neither widths nor pooling sizes. This one is our own choice.
+        3: we know neither the paper's widths nor its pooling sizes. Ours are our own choice.
     "won2020": five narrower blocks without dropout between them, at 16 kHz, and a batch norm of the
-        spectrogram; hears 29 s. Won et al., "Evaluation of CNN-based automatic music tagging
+        spectrogram; segments of 29 s. Won et al., "Evaluation of CNN-based automatic music tagging
         models", SMC 2020 (arXiv 2006.00751); read from their code and weights,
         github.com/minzwon/sota-music-tagging-models.
     "vgg": a descendant that Jordi Pons trained and released in the package musicnn 0.1.0: blocks of
         equal width on musicnn's spectrogram of 3 s; batch norm follows ReLU. The first pooling has
-        a window of 4 x 1 and a stride of 2 x 2, so that it drops every second band where one would
-        expect it to pool two. The weights were trained that way.
+        a window of 4 x 1 and a stride of 2 x 2, so it drops every second band instead of pooling
+        two. The weights were trained with it.
 
 The "fcn" spectrogram is in decibels. Example code of the authors, for that narrower network, takes
 decibels of the squared power, which is twice as much; a batch norm follows either way. We do not
 offer that network: its weights are bound to how Keras 1.0.6 computed batch norms.
 
-The paper knows one length only. Where a shorter `segment` is asked for, a pooling window wider than
-what is left becomes what is left, so that the weights keep their shapes (our choice). A longer one
-leaves several points, which all go to the output.
+The paper has only one length. With a shorter `segment`, a pooling window that is larger than its
+input shrinks to it, so that the weights keep their shapes (our choice). A longer one gives several
+points, which all go to the output.
 """
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 from keras import layers
 
@@ -53,16 +54,16 @@ VARIANTS = ("fcn", "won2020", "vgg")
 
 
 class Net(NamedTuple):
-    """What one of the networks is made of. Pairs are (frames, bands)."""
+    """The parts of one of the networks. Pairs are (frames, bands)."""
 
-    geometry: dict[str, int]  # what `segmentation` returns
+    geometry: dict[str, int]  # result of `segmentation`
     spectrogram: dict[str, Any]  # arguments of LogMelSpectrogram
     widths: tuple[int, ...]  # filters of each block
     pools: tuple[tuple[int, int], ...]  # window and stride of each block's max-pooling
-    first_stride: tuple[int, int] | None  # of the first pooling, where it is not the window
+    first_stride: tuple[int, int] | None  # of the first pooling; None for the window
     dropout: float  # between blocks
     norm: dict[str, float]  # of all batch norms
-    norm_of_input: bool  # whether there is one of the spectrogram
+    norm_of_input: bool  # whether the spectrogram has a batch norm
     relu_first: bool  # before the batch norm
 
 
@@ -80,13 +81,24 @@ TORCH = {"momentum": 0.9, "epsilon": 1e-5}
 
 
 def network(variant: str, depth: int = 4) -> Net:
-    """Return what a network is made of; raise ConfigError for one that there is not."""
+    """Return the parts of a network.
+
+    Args:
+        variant: one of `VARIANTS`.
+        depth: of "fcn", 3 to 7.
+
+    Returns:
+        Its parts.
+
+    Raises:
+        ConfigError: there is no such variant or depth.
+    """
     if variant == "fcn":
         if depth not in FCN:
             known = ", ".join(map(str, FCN))
             raise ConfigError(f"depth is {depth!r}; fcn of choi2016 has {known}.")
         return Net(
-            # The cut is that of the authors' example code; the numbers of the norms are our choice.
+            # The segments are those of the authors' example code; the norms' options are ours.
             {"sample_rate": 12000, "segment": 349440, "hop": 349440, "pad": 0},
             {"sample_rate": 12000, "compression": "decibel", "centre": True},
             *FCN[depth],
@@ -128,26 +140,37 @@ def network(variant: str, depth: int = 4) -> Net:
 
 
 def segmentation(*, variant: str = "fcn") -> dict[str, int | bool]:
-    """What the network hears at once, in samples; always as much.
+    """Segments of a fixed length.
 
     fcn: 29.12 s at 12 kHz, which is 1366 frames. won2020: 29 s at 16 kHz, 1813 frames. vgg: 3 s at
     16 kHz, 187 frames.
+
+    Args:
+        variant: as in `frontend`.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
     """
     return {**network(variant).geometry, "fixed": True}
 
 
-def frontend(waveform, *, variant: str = "fcn", depth: int = 4, width: float = 1.0) -> dict:
+def frontend(
+    waveform: keras.KerasTensor, *, variant: str = "fcn", depth: int = 4, width: float = 1.0
+) -> dict[str, keras.KerasTensor]:
     """Waveform to the output of the first block.
 
     Args:
         waveform: (batch, samples); 12 kHz for "fcn", else 16 kHz.
         variant: one of "fcn", "won2020", "vgg".
         depth: of "fcn", 3 to 7.
-        width: factor on the number of filters of every block. The authors' slides say of a narrow
-            network, 32 to 256 filters, that it does about as well.
+        width: factor on the number of filters of every block. According to the authors'
+            slides, a narrow network of 32 to 256 filters has about the same score.
 
     Returns:
         Stages by name, the last of them "frontend": (batch, frames, bands, channels).
+
+    Raises:
+        ConfigError: there is no such variant or depth.
     """
     net = network(variant, depth)
     features = LogMelSpectrogram(**net.spectrogram, name="features")(waveform)  # (.., 1366, 96)
@@ -157,11 +180,17 @@ def frontend(waveform, *, variant: str = "fcn", depth: int = 4, width: float = 1
     return {"features": features, "frontend": block(x, 1, net, width)}
 
 
-def backend(stages: dict, *, variant: str = "fcn", depth: int = 4, width: float = 1.0) -> dict:
-    """The other blocks, which leave one point (vgg: two) of as many channels as the last is wide.
+def backend(
+    stages: dict[str, keras.KerasTensor],
+    *,
+    variant: str = "fcn",
+    depth: int = 4,
+    width: float = 1.0,
+) -> dict[str, keras.KerasTensor]:
+    """The other blocks; their output is one point (vgg: two) with the channels of the last block.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         variant: as in `frontend`.
         depth: as in `frontend`.
         width: as in `frontend`.
@@ -179,8 +208,18 @@ def backend(stages: dict, *, variant: str = "fcn", depth: int = 4, width: float 
     return {**blocks, "penultimate": layers.Dropout(0.5, name="penultimate")(x)}
 
 
-def block(x, number: int, net: Net, width: float):
-    """Convolution, batch norm, ReLU and max-pooling: (batch, frames, bands, channels), smaller."""
+def block(x: keras.KerasTensor, number: int, net: Net, width: float) -> keras.KerasTensor:
+    """Convolution, batch norm, ReLU and max-pooling: (batch, frames, bands, channels), smaller.
+
+    Args:
+        x: (batch, frames, bands, channels).
+        number: of the block, from 1.
+        net: parts of the network.
+        width: factor on the number of filters.
+
+    Returns:
+        (batch, fewer frames, fewer bands, filters).
+    """
     name, pool = f"block{number}", net.pools[number - 1]
     filters = max(1, round(width * net.widths[number - 1]))
     kernel = 1 if pool == POINT else 3
@@ -190,8 +229,8 @@ def block(x, number: int, net: Net, width: float):
     x = norm(relu(x)) if net.relu_first else relu(norm(x))
     if pool == POINT:
         return x
-    left = x.shape[1:3]  # frames are unknown behind a back-end that takes any length
-    window = [size if n is None else min(size, n) for size, n in zip(pool, left, strict=True)]
+    plane = x.shape[1:3]  # frames are unknown for a back-end that takes any length
+    window = [size if n is None else min(size, n) for size, n in zip(pool, plane, strict=True)]
     strides = net.first_stride if number == 1 else None
     return layers.MaxPooling2D(window, strides, name=f"{name}_pool")(x)
 
@@ -220,7 +259,7 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Name the tensors of an FCN of Won et al. 2020 as this file does.
 
-    The stored window and mel filters are those of our spectrogram layer and not needed.
+    The stored window and mel filters equal those of our spectrogram layer and are ignored.
 
     Args:
         tensors: by their PyTorch names.
@@ -305,8 +344,8 @@ CARD = {
         },
     },
     "notes": (
-        "fcn has a depth: 4 is the best documented, 5 less so, 6 and 7 are uncertain, and 3 is not "
-        "the paper's but our own. won2020 and vgg are descendants, whose weights are published."
+        "fcn has a depth: 4 is the best documented, 5 less so, 6 and 7 are uncertain, and 3 is our "
+        "own, not the paper's. won2020 and vgg are descendants, whose weights are published."
     ),
     "stages": {
         "features": "log-mel spectrogram (frames, 96)",
@@ -323,8 +362,8 @@ CARD = {
     },
 }
 
-# Nothing of it stands in the slides but that later runs took 480 epochs (on the Million Song
-# Dataset). Adam is from memory; all the rest is ours.
+# The slides only state that later runs took 480 epochs (on the Million Song Dataset). Adam is from
+# memory; the rest is our choice.
 TRAINING = dict(
     optimizer="adam",
     learning_rate=1e-3,

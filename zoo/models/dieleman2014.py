@@ -5,15 +5,15 @@ pages 6964-6968 (doi 10.1109/ICASSP.2014.6854950).
 
 The idea. A spectrogram is a fixed bank of filters over short frames of audio; let the network learn
 the bank. The first layer is a convolution over the waveform whose length and stride are those of
-the spectrogram that it replaces, so that both give the same number of frames, and what follows can
-be the same small network: two convolutions over time, each with its max-pooling, and a dense layer.
+the spectrogram that it replaces. So both give the same number of frames, and the rest can be the
+same small network: two convolutions over time, each with its max-pooling, and a dense layer.
 
 Inputs:
     "waveform" (default): the learned filters, and the reason why the review lists this paper.
-        Nothing is done to the samples before. Feature pooling (`feature_pooling`) joins the outputs
+        The samples are not preprocessed. Feature pooling (`feature_pooling`) joins the outputs
         of neighbouring filters so that some invariance (to phase, say) can be learned; the number
         of filters stays and the number of features falls.
-    "spectrogram": 128 mel bands, log(1 + 10000 x). It did better in all five settings of Table 1.
+    "spectrogram": 128 mel bands, log(1 + 10000 x). It is better in all five settings of Table 1.
 
 Both inputs, five settings of window and hop in samples (Table 1), mean ROC-AUC over 50 tags of
 MagnaTagATune:
@@ -28,24 +28,26 @@ MagnaTagATune:
 Feature pooling at 1024 / 1024: none .8366; L2 .8387 at size 2 and at size 4; max .8183 at size 2,
 .8280 at size 4.
 
-What the paper does not say, and what we do:
+What the paper does not state, and our choices:
     - The number of filters of the first layer. Its Fig. 2 draws the spectra of 128 of them for the
       512 / 512 network; we take 128 for every setting.
-    - How the convolutions are padded. Without padding nothing is left of the 46 frames of a hop of
-      1024, so `padding="same"` (zeros that keep the length) is our default. "valid" is there for
-      the other settings; pooling drops what does not fill a pool in both.
+    - How the convolutions are padded. Without padding the 46 frames of a hop of 1024 are too few,
+      so `padding="same"` (zeros that keep the length) is our default. "valid" works for the other
+      settings. With both, pooling drops the frames that do not fill a pool.
     - The length of the windows: "about 3 seconds". We take 48,000 samples, one after the other.
     - Whether L2 pooling, a sum of squares of linear filter outputs, ends in a square root. Ours
-      does, as the name has it; `square_root=False` leaves it out.
-    - The spectrogram's window function, frequency range and power. We take what musicnn, whose
-      compression descends from this paper's, has: Hann, 0 to 8 kHz, power. At a window of 256 the
-      lowest of the 128 bands are narrower than a bin and stay 0.
+      does, as the name implies; `square_root=False` omits it.
+    - The spectrogram's window function, frequency range and power. We take those of musicnn, whose
+      compression is based on this paper's: Hann, 0 to 8 kHz, power. At a window of 256 the lowest
+      of the 128 bands are narrower than a bin and stay 0.
     - Initial weights. We take He's uniform ones before a ReLU.
 
 The authors released neither code nor weights. Two student re-implementations with weights exist
 (github.com/alexelwood14/adl-coursework and github.com/sakshisaraff/ADL2023, University of Bristol,
-2023); they have no licence, so the zoo neither holds nor fetches them.
+2023); they have no licence, so the zoo does not offer them.
 """
+
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -72,14 +74,14 @@ class FeaturePooling(layers.Layer):
     Args:
         kind: "max", or "l2": the square root of the sum of squares.
         size: how many filters are joined.
-        square_root: False leaves it out of "l2".
+        square_root: False omits it in "l2".
     """
 
-    def __init__(self, kind: str, size: int, square_root: bool = True, **kwargs):
+    def __init__(self, kind: str, size: int, square_root: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.kind, self.size, self.square_root = kind, size, square_root
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         frames, filters = ops.shape(x)[1], x.shape[2]
         groups = ops.reshape(x, (-1, frames, filters // self.size, self.size))
         if self.kind == "max":
@@ -89,10 +91,10 @@ class FeaturePooling(layers.Layer):
             energy = ops.sqrt(energy + 1e-12)  # the root's slope at 0 is infinite
         return ops.cast(energy, x.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:2], input_shape[2] // self.size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kind": self.kind,
@@ -101,8 +103,20 @@ class FeaturePooling(layers.Layer):
         }
 
 
-def conv_pool(x, padding: str, conv_name: str, pool_name: str):
-    """32 filters of 8 frames, ReLU, maximum of 4: (batch, frames, any) -> (.., frames / 4, 32)."""
+def conv_pool(
+    x: keras.KerasTensor, padding: str, conv_name: str, pool_name: str
+) -> keras.KerasTensor:
+    """32 filters of 8 frames, ReLU, maximum of 4: (batch, frames, any) -> (.., frames / 4, 32).
+
+    Args:
+        x: (batch, frames, any).
+        padding: "same" or "valid".
+        conv_name: name of the convolution.
+        pool_name: name of the pooling.
+
+    Returns:
+        (batch, frames / 4, 32).
+    """
     if padding == "same":  # an even kernel pads one frame less before than after, as TensorFlow
         x = layers.ZeroPadding1D(((KERNEL - 1) // 2, KERNEL // 2), name=f"{conv_name}_pad")(x)
     x = layers.Conv1D(
@@ -115,10 +129,13 @@ def conv_pool(x, padding: str, conv_name: str, pool_name: str):
 
 
 def segmentation() -> dict[str, int | bool]:
-    """What the network hears at once: 48,000 samples at 16 kHz, one segment after the other.
+    """Consecutive segments of 48,000 samples at 16 kHz.
 
     "About 3 s" in the paper; a clip's score is the mean over its consecutive windows. The dense
-    layer ties the network to one length.
+    layer requires one length.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
     """
     return {
         "sample_rate": 16000,
@@ -130,7 +147,7 @@ def segmentation() -> dict[str, int | bool]:
 
 
 def frontend(
-    waveform,
+    waveform: keras.KerasTensor,
     *,
     input: str = "waveform",
     window_length: int = 256,
@@ -140,7 +157,7 @@ def frontend(
     pool_size: int = 2,
     square_root: bool = True,
     padding: str = "same",
-) -> dict:
+) -> dict[str, keras.KerasTensor]:
     """Waveform to feature sequence.
 
     Args:
@@ -152,15 +169,14 @@ def frontend(
         filters: of the first layer, before pooling; "waveform" only.
         feature_pooling: None, "max" or "l2"; "waveform" only.
         pool_size: how many filters are joined: 2 or 4 in the paper.
-        square_root: whether "l2" ends in one.
+        square_root: whether "l2" ends in a square root.
         padding: of the two convolutions over time: "same" or "valid".
 
     Returns:
         Stages by name, the last of them "frontend": (batch, frames / 16, 32).
 
     Raises:
-        ConfigError: an option that the paper's network does not have, or a hop so long that
-            nothing is left.
+        ConfigError: an option has an unknown value, or the hop is so long that no frame is left.
     """
     for name, value, known in (
         ("input", input, INPUTS),
@@ -192,15 +208,31 @@ def frontend(
 
 
 def learned_filters(
-    waveform,
+    waveform: keras.KerasTensor,
     length: int,
     stride: int,
     filters: int,
     pooling: str | None,
     pool_size: int,
     square_root: bool,
-):
-    """Layer 0, in the place of the spectrogram: (batch, samples) -> (batch, frames, features)."""
+) -> keras.KerasTensor:
+    """Layer 0, which replaces the spectrogram: (batch, samples) -> (batch, frames, features).
+
+    Args:
+        waveform: (batch, samples), 16 kHz.
+        length: of a filter, in samples.
+        stride: in samples.
+        filters: number of filters.
+        pooling: None, "max" or "l2".
+        pool_size: how many filters are joined.
+        square_root: whether "l2" ends in a square root.
+
+    Returns:
+        (batch, frames, features).
+
+    Raises:
+        ConfigError: `pool_size` does not divide `filters`.
+    """
     if pooling is not None and filters % pool_size:
         raise ConfigError(f"pool_size is {pool_size}: it must divide the {filters} filters.")
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 48000, 1)
@@ -218,14 +250,24 @@ def learned_filters(
 
 
 def check_length(samples: int, window_length: int, hop_length: int, padding: str) -> None:
-    """Raise ConfigError if the pools leave no frame of a segment."""
+    """Raise ConfigError if no frame of a segment is left after the pools.
+
+    Args:
+        samples: of a segment.
+        window_length: in samples.
+        hop_length: in samples.
+        padding: "same" or "valid".
+
+    Raises:
+        ConfigError: as above.
+    """
     frames = left = 1 + (samples - window_length) // hop_length
     for _ in (1, 2):
         left = (left - (KERNEL - 1 if padding == "valid" else 0)) // POOL
     if left < 1:
         raise ConfigError(
             f"nothing is left of {frames} frames after two convolutions of {KERNEL} frames with "
-            f"padding={padding!r} and two pools of {POOL}: take padding='same', a shorter "
+            f"padding={padding!r} and two pools of {POOL}: use padding='same', a shorter "
             "hop_length or a longer segment."
         )
 
@@ -233,14 +275,16 @@ def check_length(samples: int, window_length: int, hop_length: int, padding: str
 # --- back-end ---
 
 
-def backend(stages: dict) -> dict:
+def backend(stages: dict[str, keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
     """Feature sequence of fixed length to one vector: a dense layer of 100 ReLU units.
 
+    The paper tried dropout here, without a significant change.
+
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
 
     Returns:
-        One stage, "penultimate": (batch, 100). The paper tried dropout here: no significant change.
+        One stage, "penultimate": (batch, 100).
     """
     flat = layers.Flatten(name="flat")(stages["frontend"])  # (batch, 352)
     dense = layers.Dense(100, "relu", kernel_initializer="he_uniform", name="penultimate")(flat)
@@ -276,7 +320,7 @@ CARD = {
         },
     },
     "stages": {
-        "features": "what the learned filters say, or the log-mel spectrogram (frames, 128)",
+        "features": "output of the learned filters, or the log-mel spectrogram (frames, 128)",
         "pool1": "first convolution and pooling (frames / 4, 32)",
         "frontend": "second convolution and pooling (frames / 16, 32)",
         "penultimate": "dense layer (100)",
@@ -287,9 +331,9 @@ CARD = {
 }
 
 # The paper: minibatch gradient descent, batches of 10, about 5 million updates, the weights of the
-# best validation. It does not say what a batch holds; with one segment of each of the 18,706 clips
-# an epoch, 5 million updates of 10 are 2,673 epochs. Rate and momentum: those with which a student
-# re-implementation (Bristol, see above) learned; that the rate stays and when to stop is ours.
+# best validation. It does not state the content of a batch; with one segment of each of the 18,706
+# clips per epoch, 5 million updates of 10 are 2,673 epochs. Rate and momentum: those of a student
+# re-implementation (Bristol, see above). The constant rate and the patience are our choice.
 TRAINING = dict(
     optimizer="sgd",
     learning_rate=0.0075,

@@ -1,36 +1,39 @@
-"""Lee et al. 2009: features of a spectrogram, learned without labels.
+"""Lee et al. 2009: features of a spectrogram, trained without labels.
 
 Paper: Honglak Lee, Peter Pham, Yan Largman, Andrew Y. Ng, "Unsupervised feature learning for audio
 classification using convolutional deep belief networks", NIPS 22, 2009.
 
 The idea. A convolutional restricted Boltzmann machine (RBM) is a generative model: hidden units
-that share weights along time explain the spectrogram below them, few at once. Its filters cover
-the whole band and a few frames, so they are "vertical". In every block of neighbouring frames at
-most one hidden unit of a filter may be on; the probability that one is on pools the block. Two
-such machines are stacked, each trained alone and from sound only (`zoo.cdbn.pretrain`); a simple
+that share weights along time reconstruct the spectrogram, with few of them on at once. Its filters
+cover the whole band and a few frames, so they are "vertical". In every block of neighbouring frames
+at most one hidden unit of a filter may be on; the probability that one is on pools the block. Two
+such machines are stacked, each trained alone and without labels (`zoo.cdbn.pretrain`); a simple
 classifier takes statistics of their activations over time.
 
 Where the numbers come from. We could not get the paper's text. "Demo" is the authors' own code for
-speech (Copyright Honglak Lee; read at github.com/gsmafra/lee-2009-audio, a fork that had been cut
-down for debugging).
+speech (Copyright Honglak Lee; read at github.com/gsmafra/lee-2009-audio, a fork that was reduced
+for debugging).
 
     demo        Hamming window of 20 ms, hop 10 ms, log(1e-5 + magnitude) - log(1e-5); the mean of
                 the utterance subtracted and its RMS divided out; 80 principal components, each
                 divided by sqrt(eigenvalue + 3), the mean not subtracted; 300 filters of 6 frames,
                 blocks of 3, sigma .2, input of the hidden units clipped to +-20
-    summaries   window, hop and the 80 components are the paper's, say summaries of it
+    summaries   window, hop and the 80 components are the paper's, according to summaries of it
     memory      for music: filters of 10 frames, a second layer of the same size and blocks of 3,
-                segments of 3 s, mean, maximum and standard deviation over time; not to be cited
-                before somebody has looked them up
+                segments of 3 s, mean, maximum and standard deviation over time; please check the
+                paper before you cite these
     our choice  16 kHz for music (the demo's rate for speech); the same normalisation for a segment
                 as the demo's for an utterance; the second layer has Gaussian visible units with
                 the same sigma; the head sees the last layer only (`summary="all"`: all layers)
 
-Music seems to want a larger sigma: recipes/lee2009/filters.py has .4 and says why.
+A larger sigma seems better for music: recipes/lee2009/filters.py uses .4 and explains it.
 
 The demo also fades the first and last 20 frames of every utterance in and out ("smooth", with
-parameters 20 and 4). We do not: an utterance ends in silence, a segment is cut from a whole.
+parameters 20 and 4). We do not: an utterance ends in silence, a segment does not.
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,17 +52,17 @@ OFFSET = 3.0  # added to every eigenvalue (demo, sigmaPC)
 
 @keras.saving.register_keras_serializable("zoo")
 class SegmentNormalization(layers.Layer):
-    """Mean 0 and RMS 1 over a whole spectrogram, not per band; silence gives zeros. Float32."""
+    """Scale a spectrogram to mean 0 and RMS 1, over all bands; silence gives zeros. Float32."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         x = x - ops.mean(x, axis=(1, 2), keepdims=True)
         rms = ops.sqrt(ops.mean(ops.square(x), axis=(1, 2), keepdims=True))
-        return x / ops.maximum(rms, 1e-3)  # of log values that span 10 to 20
+        return x / ops.maximum(rms, 1e-3)  # the log values span 10 to 20
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
 
@@ -67,23 +70,25 @@ class SegmentNormalization(layers.Layer):
 class PCAWhitening(layers.Layer):
     """Principal components, scaled towards unit variance: (..., bands) -> (..., components).
 
-    The matrix is fitted to data, not trained by gradients. Until `fit` is called it is a cosine
-    transform (DCT-II), to which the principal components of smooth spectra come close.
+    The matrix is fitted to data, not trained by gradients. Before `fit` it is a cosine transform
+    (DCT-II), which is close to the principal components of smooth spectra.
 
     Args:
-        n_components: how many to keep.
+        n_components: number of components.
         offset: added to each eigenvalue before the division by its square root, so that
             components of little variance stay small.
     """
 
-    def __init__(self, n_components: int = 80, offset: float = OFFSET, **kwargs):
+    def __init__(self, n_components: int = 80, offset: float = OFFSET, **kwargs: Any):
         super().__init__(**kwargs)
         self.n_components, self.offset = n_components, offset
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         bands = input_shape[-1]
         if self.n_components > bands:
-            raise ConfigError(f"{self.n_components} components of {bands} bands; at most {bands}.")
+            raise ConfigError(
+                f"n_components is {self.n_components}; {bands} bands give at most as many."
+            )
         self.kernel = self.add_weight(
             name="kernel",
             shape=(bands, self.n_components),
@@ -91,27 +96,30 @@ class PCAWhitening(layers.Layer):
             trainable=False,
         )
 
-    def _cosines(self, shape, dtype=None):
+    def _cosines(self, shape: tuple[int, int], dtype: Any = None) -> keras.KerasTensor:
         bands, components = shape
         angles = np.pi * np.outer(np.arange(bands) + 0.5, np.arange(components)) / bands
         return ops.convert_to_tensor(np.cos(angles) * np.sqrt(2 / bands / self.offset), dtype)
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return ops.matmul(x, self.kernel)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.n_components)
 
-    def fit(self, frames) -> np.ndarray:
+    def fit(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """Set the matrix to the principal components of data.
 
-        The second moments are not taken about the mean, as in the demo.
+        As in the demo, the mean is not subtracted.
 
         Args:
             frames: iterable of arrays (..., bands).
 
         Returns:
-            The eigenvalues of the kept components, largest first.
+            The eigenvalues of the components, largest first.
+
+        Raises:
+            ConfigError: there are no frames.
         """
         bands = self.kernel.shape[0]
         total, count = np.zeros((bands, bands)), 0
@@ -120,19 +128,19 @@ class PCAWhitening(layers.Layer):
             total += rows.T @ rows
             count += len(rows)
         if not count:
-            raise ConfigError("there are no frames to fit the whitening to.")
+            raise ConfigError("frames is empty; the whitening needs at least one frame to fit.")
         values, vectors = np.linalg.eigh(total / count)
         largest = np.argsort(-values)[: self.n_components]
         values, vectors = values[largest], vectors[:, largest]
-        vectors = vectors * np.sign(vectors.sum(axis=0))  # a component's sign is free: settle it
+        vectors = vectors * np.sign(vectors.sum(axis=0))  # the sign of a component is arbitrary
         self.kernel.assign(vectors / np.sqrt(values + self.offset))
         return values
 
     def unwhiten(self, x: np.ndarray) -> np.ndarray:
-        """Go back from components to bands: (..., components) -> (..., bands)."""
+        """Convert components to bands: (..., components) -> (..., bands)."""
         return np.asarray(x) @ np.linalg.pinv(ops.convert_to_numpy(self.kernel))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "n_components": self.n_components, "offset": self.offset}
 
 
@@ -141,11 +149,11 @@ class ConvolutionalRBM(layers.Layer):
     """Hidden units of a convolutional RBM: (batch, frames, channels) -> (batch, hidden, filters).
 
     Each output is the probability that a hidden unit is on. `pool` neighbours in time form a block,
-    in which at most one unit of a filter is on, so it is a softmax over the block and one more
-    state, "all off", whose energy is 0. Frames that do not fill a block are dropped at the end.
+    in which at most one unit of a filter is on. So it is a softmax over the block and the state
+    "all off", whose energy is 0. Frames at the end that do not fill a block are dropped.
 
-    The visible bias belongs to the generative model. Inference does not use it, and neither does
-    the demo's reconstruction, so that gradients of a label never reach it.
+    The visible bias belongs to the generative model. Neither inference nor the demo's
+    reconstruction uses it, so labels give it no gradient.
 
     Args:
         filters: number of filters (bases).
@@ -154,11 +162,18 @@ class ConvolutionalRBM(layers.Layer):
         sigma: standard deviation of the visible units.
     """
 
-    def __init__(self, filters=300, length=10, pool=3, sigma=SIGMA, **kwargs):
+    def __init__(
+        self,
+        filters: int = 300,
+        length: int = 10,
+        pool: int = 3,
+        sigma: float = SIGMA,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.filters, self.length, self.pool, self.sigma = filters, length, pool, sigma
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         channels = input_shape[-1]
         self.kernel = self.add_weight(
             name="kernel",
@@ -174,13 +189,16 @@ class ConvolutionalRBM(layers.Layer):
             name="visible_bias", shape=(channels,), initializer="zeros", trainable=False
         )
 
-    def response(self, visible):
-        """What the filters answer, plus bias, in whole blocks: (batch, hidden, filters)."""
+    def response(self, visible: keras.KerasTensor) -> keras.KerasTensor:
+        """Convolve and add the bias: (batch, frames, channels) -> (batch, hidden, filters).
+
+        Hidden units that do not fill a block are dropped.
+        """
         x = ops.conv(visible, self.kernel, padding="valid", data_format="channels_last")
         x = x + self.hidden_bias
         return x[:, : ops.shape(x)[1] // self.pool * self.pool]
 
-    def probabilities(self, response):
+    def probabilities(self, response: keras.KerasTensor) -> keras.KerasTensor:
         """Softmax of each block and "all off": (batch, hidden, filters) -> the same shape."""
         shape = (-1, ops.shape(response)[1] // self.pool, self.pool, self.filters)
         x = ops.reshape(ops.clip(response / self.sigma**2, -20.0, 20.0), shape)
@@ -189,24 +207,24 @@ class ConvolutionalRBM(layers.Layer):
         x = x / (ops.sum(x, axis=2, keepdims=True) + ops.exp(-highest))
         return ops.reshape(x, ops.shape(response))
 
-    def reconstruct(self, hidden):
+    def reconstruct(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
         """Mean of the visible units: (batch, hidden, filters) -> (batch, frames, channels)."""
         return ops.conv_transpose(hidden, self.kernel, padding="valid", data_format="channels_last")
 
-    def call(self, visible):
+    def call(self, visible: keras.KerasTensor) -> keras.KerasTensor:
         return self.probabilities(self.response(visible))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, frames, _ = input_shape
         if frames is None:
             return (batch, None, self.filters)
         hidden = (frames - self.length + 1) // self.pool * self.pool
         if hidden <= 0:
             needed = self.length + self.pool - 1
-            raise ValueError(f"{self.name} needs {needed} frames and gets {frames}.")
+            raise ValueError(f"{self.name} needs {needed} frames, but the input has {frames}.")
         return (batch, hidden, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -220,22 +238,25 @@ class ConvolutionalRBM(layers.Layer):
 class ProbabilisticMaxPooling(layers.Layer):
     """Probability that a block is not "all off": (batch, hidden, n) -> (batch, hidden / pool, n).
 
-    Since at most one unit of a block is on, that is the sum of their probabilities.
+    At most one unit of a block is on, so this is the sum of their probabilities.
+
+    Args:
+        pool: hidden units in a block.
     """
 
-    def __init__(self, pool=3, **kwargs):
+    def __init__(self, pool: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
         self.pool = pool
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         blocks = ops.shape(x)[1] // self.pool
         return ops.sum(ops.reshape(x, (-1, blocks, self.pool, x.shape[-1])), axis=2)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, frames, filters = input_shape
         return (batch, None if frames is None else frames // self.pool, filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pool": self.pool}
 
 
@@ -243,14 +264,14 @@ class ProbabilisticMaxPooling(layers.Layer):
 class StatisticsPooling(layers.Layer):
     """Mean, maximum and standard deviation over time: (batch, frames, n) -> (batch, 3 n)."""
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         mean = ops.mean(x, axis=1, keepdims=True)
         variance = ops.mean(ops.square(x - mean), axis=1)
-        # The square root has no finite gradient at 0, hence the small number.
+        # The gradient of the square root is infinite at 0, hence the small number.
         parts = [ops.squeeze(mean, 1), ops.max(x, axis=1), ops.sqrt(variance + 1e-6)]
         return ops.concatenate(parts, axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 3 * input_shape[-1])
 
 
@@ -258,12 +279,16 @@ class StatisticsPooling(layers.Layer):
 
 
 def segmentation() -> dict[str, int]:
-    """Segments of 3 s, one after the other (length from memory; overlap and padding unknown)."""
+    """Consecutive segments of 3 s (length from memory; overlap and padding unknown).
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
+    """
     return {"sample_rate": SAMPLE_RATE, "segment": 48000, "hop": 48000, "pad": 0}
 
 
 def frontend(
-    waveform,
+    waveform: keras.KerasTensor,
     *,
     length: int = 10,
     bases: int = 300,
@@ -271,23 +296,26 @@ def frontend(
     n_components: int = 80,
     sigma: float = SIGMA,
     depth: int = 2,
-) -> dict:
+) -> dict[str, keras.KerasTensor]:
     """Waveform to the activations of the last layer.
 
     Args:
         waveform: (batch, samples), 16 kHz.
         length: of the filters, in frames: 10 for music (from memory), 6 for speech (demo).
-        bases: filters a layer.
-        pool: frames a block.
+        bases: filters per layer.
+        pool: frames per block.
         sigma: standard deviation of the visible units, see the top of this file.
         n_components: of the whitening.
         depth: number of layers; the paper compares 1 and 2.
 
     Returns:
         Stages by name, the last of them "frontend": (batch, frames, bases).
+
+    Raises:
+        ConfigError: `depth` is below 1.
     """
     if depth < 1:
-        raise ConfigError(f"depth is {depth}; lee2009 has at least 1 layer, and 2 in the paper.")
+        raise ConfigError(f"depth is {depth}; lee2009 needs at least 1 layer (the paper has 2).")
     stages = {}
     x = stages["features"] = LogSpectrogram(name="features")(waveform)  # (batch, 299, 161)
     x = stages["normalised"] = SegmentNormalization(name="normalised")(x)
@@ -300,15 +328,20 @@ def frontend(
     return stages
 
 
-def backend(stages: dict, *, summary: str = "last") -> dict:
+def backend(
+    stages: dict[str, keras.KerasTensor], *, summary: str = "last"
+) -> dict[str, keras.KerasTensor]:
     """Statistics over time; the head on top of them is linear.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         summary: "last" for the last layer, "all" for all of them, joined.
 
     Returns:
         "penultimate": (batch, 3 bases), or (batch, 3 bases depth) for "all".
+
+    Raises:
+        ConfigError: there is no such summary.
     """
     if summary not in ("last", "all"):
         raise ConfigError(f"summary is {summary!r}; it is 'last' or 'all'.")
@@ -369,8 +402,8 @@ CARD = {
 }
 
 # The paper trains the two layers without labels (`zoo.cdbn.pretrain` has the demo's numbers) and
-# puts a simple classifier on top. Training all of it on labels is another thing, and ours. Call
-# `pretrain` before to start from the paper's filters.
+# puts a simple classifier on top. Training all layers on labels is our own method. Call `pretrain`
+# first to start from the paper's filters.
 TRAINING = dict(
     optimizer="adam",
     learning_rate=1e-3,

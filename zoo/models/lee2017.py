@@ -3,11 +3,11 @@
 Paper: Jongpil Lee, Jiyoung Park, Keunhyoung Luke Kim, Juhan Nam, "Sample-level deep convolutional
 neural networks for music auto-tagging using raw waveforms", SMC 2017 (arXiv 1703.01789).
 
-The idea. Filters as long as a spectrogram's frame must be learned once for every phase of what they
-look for. Filters of very few samples, as small as VGG's for pictures, need not: a strided
-convolution of m samples, then n blocks, each a convolution of m frames and a max-pooling by m. One
-frame is left of m^(n + 1) samples. The paper calls this the m^n model; 3^9, which hears 59,049
-samples (2.68 s), is the one that it trained on both of its corpora, and our default.
+The idea. Filters as long as a spectrogram's frame must be trained for every phase of their pattern.
+Filters of very few samples, as small as VGG's for pictures, need not: a strided convolution of m
+samples, then n blocks, each a convolution of m frames and a max-pooling by m. They reduce m^(n + 1)
+samples to one frame. The paper calls this the m^n model; it trained 3^9, with segments of 59,049
+samples (2.68 s), on both of its corpora. This is our default.
 
 Sources: the authors' code (github.com/jongpillee/sampleCNN, for 3^9 and 2^13) and the architecture
 file of their trained 3^9 network (github.com/jongpillee/sampleCNN_visualization).
@@ -18,46 +18,69 @@ Ours:
     - `padding`. A convolution of even length cannot be padded evenly: we pad as TensorFlow does,
       (m - 1) // 2 frames before and m // 2 after, on every Keras backend. Theano, in which the
       paper's 2^13 networks were trained, padded the other way round; no such weights were released.
-    - Where front-end ends and back-end begins. The paper has one stack; the review wants two parts.
-      We cut behind the deepest block whose frames are at most 2,205 samples (0.1 s) apart: behind
-      the sixth of 3^9, so that a segment is 27 frames, and an attention or an RNN put behind it has
-      something to choose from. Pons' study (pons2017, "waveform") cut its sample-level front-end at
-      the same 3^7 samples a frame. `frontend_blocks` moves the cut; no weight changes by it.
+    - Where front-end ends and back-end begins. The paper has one stack; the review has two parts.
+      We cut after the deepest block whose frames are at most 2,205 samples (0.1 s) apart: after the
+      sixth of 3^9. So a segment has 27 frames, enough for an attention or an RNN as back-end. Pons'
+      study (pons2017, "waveform") cut its sample-level front-end at the same 3^7 samples a frame.
+      `frontend_blocks` moves the cut; the weights stay the same.
     - `scale`, a factor on all widths, for machines without a GPU. Not in the paper.
-    - Longer input. Everything is convolutional, so a longer segment gives more frames at the end,
-      whose mean replaces the paper's flattening: the same thing where there is one frame.
+    - Longer input. Everything is convolutional, so a longer segment gives more frames at the end.
+      Their mean replaces the paper's flattening; for one frame both are equal.
 
 Won et al. 2020 trained this network at 16 kHz, in PyTorch, with one zero around the input of the
-strided convolution: `sample_rate=16000, first_padding=1`; the parameters are as many.
+strided convolution: `sample_rate=16000, first_padding=1`; the number of parameters is the same.
 """
 
 import re
 
+import keras
 import numpy as np
 from keras import layers
 
 from zoo.errors import ConfigError, WeightsError
 
-FRAME = 2205  # samples, 0.1 s at 22,050 Hz: what a frame of the front-end may at most cover
+FRAME = 2205  # samples, 0.1 s at 22,050 Hz: the most that a frame of the front-end may cover
 
-# Keras 1.1.0 under Theano, as the authors' architecture file has it.
+# Keras 1.1.0 under Theano, as in the authors' architecture file.
 NORM = {"momentum": 0.99, "epsilon": 1e-5}
 
 
 # --- layers ---
 
 
-def conv_norm(x, filters: int, length: int, name: str, strides: int = 1):
-    """Unpadded convolution over time, batch norm, ReLU."""
+def conv_norm(
+    x: keras.KerasTensor, filters: int, length: int, name: str, strides: int = 1
+) -> keras.KerasTensor:
+    """Unpadded convolution over time, batch norm, ReLU.
+
+    Args:
+        x: (batch, frames, any).
+        filters: number of filters.
+        length: of a filter, in frames.
+        name: of the convolution.
+        strides: in frames.
+
+    Returns:
+        (batch, fewer frames, filters).
+    """
     conv = layers.Conv1D(filters, length, strides, kernel_initializer="he_uniform", name=name)
     x = layers.BatchNormalization(**NORM, name=f"{name}_norm")(conv(x))
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def block(x, filters: int, m: int, i: int):
+def block(x: keras.KerasTensor, filters: int, m: int, i: int) -> keras.KerasTensor:
     """The i-th block, "conv<i>" and "pool<i>": (batch, frames, any) -> (.., frames / m, filters).
 
     The convolution keeps the length.
+
+    Args:
+        x: (batch, frames, any).
+        filters: number of filters.
+        m: length of a filter and of the pooling, in frames.
+        i: number of the block, from 1.
+
+    Returns:
+        (batch, frames / m, filters).
     """
     x = layers.ZeroPadding1D(((m - 1) // 2, m // 2), name=f"conv{i}_pad")(x)
     x = conv_norm(x, filters, m, f"conv{i}")
@@ -68,14 +91,20 @@ def block(x, filters: int, m: int, i: int):
 
 
 def segmentation(*, m: int = 3, n: int = 9, sample_rate: int = 22050) -> dict[str, int]:
-    """What the network hears at once: m^(n + 1) samples, one segment after the other.
+    """Consecutive segments of m^(n + 1) samples.
 
     The authors cut their clips of 29 s into 10 such segments and average the scores.
 
     Args:
-        m: samples a filter covers, and the factor of every pooling.
+        m: samples per filter, and the factor of every pooling.
         n: number of blocks.
         sample_rate: in Hz; 22,050 in the paper.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
+
+    Raises:
+        ConfigError: there is no such m^n model.
     """
     check(m, n)
     samples = m ** (n + 1)
@@ -83,7 +112,7 @@ def segmentation(*, m: int = 3, n: int = 9, sample_rate: int = 22050) -> dict[st
 
 
 def frontend(
-    waveform,
+    waveform: keras.KerasTensor,
     *,
     m: int = 3,
     n: int = 9,
@@ -91,22 +120,25 @@ def frontend(
     scale: float = 1.0,
     first_padding: int = 0,
     frontend_blocks: int | None = None,
-) -> dict:
+) -> dict[str, keras.KerasTensor]:
     """Waveform to feature sequence: the strided convolution and the first blocks.
 
     Args:
         waveform: (batch, samples).
-        m: samples a filter covers, and the factor of every pooling.
+        m: samples per filter, and the factor of every pooling.
         n: number of blocks, front-end and back-end together.
-        width: of the last block and the last convolution. The authors' network of the Million Song
-            Dataset, used for MIREX 2017, has 256.
-        scale: factor on the number of filters of every layer, of `width` too; not in the paper.
-            Half as many need a quarter of the arithmetic.
+        width: filters of the last block and the last convolution. The authors' network of the
+            Million Song Dataset, used for MIREX 2017, has 256.
+        scale: factor on the number of filters of every layer, including `width`; not in the
+            paper. With .5 a quarter of the arithmetic remains.
         first_padding: zeros before and after the waveform; 0 in the paper, 1 in Won's.
-        frontend_blocks: how many of the blocks are the front-end; see the top of this file.
+        frontend_blocks: number of blocks in the front-end; see the top of this file.
 
     Returns:
         Stages "conv0", "pool1", ..., the last of them "frontend": (batch, frames, channels).
+
+    Raises:
+        ConfigError: there is no such m^n model, or `scale` or `frontend_blocks` is out of range.
     """
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 59049, 1)
     if first_padding:
@@ -131,14 +163,14 @@ def widths(n: int, width: int, scale: float = 1.0) -> list[int]:
 
 
 def scaled(filters: int, scale: float) -> int:
-    """Return how many filters a scaled layer has."""
+    """Return the number of filters of a scaled layer; raise ConfigError for a bad scale."""
     if scale <= 0:
-        raise ConfigError(f"scale is {scale}; it multiplies the number of filters: take .5, say.")
+        raise ConfigError(f"scale is {scale}; it multiplies all widths and must be above 0.")
     return max(1, round(scale * filters))
 
 
 def front_depth(m: int, n: int, frontend_blocks: int | None) -> int:
-    """Return how many blocks are the front-end."""
+    """Return the number of blocks in the front-end; raise ConfigError if it is out of range."""
     check(m, n)
     if frontend_blocks is None:
         return max((i for i in range(n + 1) if m ** (i + 1) <= FRAME), default=0)
@@ -151,7 +183,7 @@ def front_depth(m: int, n: int, frontend_blocks: int | None) -> int:
 
 
 def backend(
-    stages: dict,
+    stages: dict[str, keras.KerasTensor],
     *,
     m: int = 3,
     n: int = 9,
@@ -159,11 +191,11 @@ def backend(
     scale: float = 1.0,
     dropout: float = 0.5,
     frontend_blocks: int | None = None,
-) -> dict:
+) -> dict[str, keras.KerasTensor]:
     """Feature sequence to one vector: the other blocks, and a convolution over one frame.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         m: as in `frontend`.
         n: as in `frontend`.
         width: as in `frontend`.
@@ -194,13 +226,13 @@ def from_keras1(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     batchnormalization_1 is conv0 with conv0_norm, and so on; dense_1 is the head.
 
     Args:
-        tensors: what `zoo.weights.convert.keras1.read` returned.
+        tensors: result of `zoo.weights.convert.keras1.read`.
 
     Returns:
         Arrays by Keras variable path.
 
     Raises:
-        WeightsError: if there is a tensor that this network has no place for.
+        WeightsError: the file has a tensor that this network lacks.
     """
     kinds = {"convolution1d": "conv{}", "batchnormalization": "conv{}_norm"}
     ours = {}
@@ -252,22 +284,22 @@ CARD = {
         "pool4": "fourth (243, 256)",
         "pool5": "fifth (81, 256)",
         "pool6": "sixth (27, 256)",
-        "frontend": "the same: a frame every 0.1 s",
+        "frontend": "the same as pool6: a frame every 0.1 s",
         "pool7": "seventh (9, 256)",
         "pool8": "eighth (3, 256)",
         "pool9": "ninth (1, 512)",
         "conv10": "convolution over one frame (1, 512)",
-        "pooled": "mean over time; of the paper's segment, its one frame (512)",
+        "pooled": "mean over time; the paper's segment has one frame (512)",
         "penultimate": "the same, with dropout in training (512)",
         "logits": "one per label",
         "probabilities": "one per label, independent of each other",
     },
-    "notes": "m and n choose another depth; widths beside those of 3^9 and 2^13 are by our rule",
+    "notes": "m and n set another depth; widths other than those of 3^9 and 2^13 follow our rule",
 }
 
 # The authors' code (github.com/jongpillee/sampleCNN): SGD with Nesterov momentum, batches of 23,
 # five rates from .01 down to .000016, each a fifth of the one before and kept until the validation
-# loss has not improved for 3 epochs. Three things differ there: an epoch holds all 10 segments of a
+# loss has not improved for 3 epochs. Three things differ there: an epoch has all 10 segments of a
 # clip (`zoo.train(..., segments=10)`), each stage starts from the best weights so far, and the
 # rate is also divided by 1 + updates / 1,000,000. Five stages without any gain are 15 epochs: our
 # patience.

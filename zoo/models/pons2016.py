@@ -1,31 +1,34 @@
-"""Pons, Lidy and Serra 2016: filters whose shape is a musical hypothesis.
+"""Pons, Lidy and Serra 2016: filters whose shapes are musical hypotheses.
 
 Paper: Jordi Pons, Thomas Lidy, Xavier Serra, "Experimenting with musically motivated convolutional
 neural networks", CBMI 2016 (ieeexplore.ieee.org/document/7500246).
 
 The idea. On a spectrogram the two axes of a filter mean different things. A filter that is one band
 high and 60 frames long can only learn rhythm and tempo; one that is one frame long and 32 bands
-high can only learn timbre; a rectangle may learn either, and nobody can tell which. The paper
-compares them on ballroom dances. From it grew the many filter shapes of `pons2017`.
+high can only learn timbre; a rectangle may learn either, and the shape does not show which. The
+paper compares them on ballroom dances. The many filter shapes of `pons2017` are based on it.
 
 Variants, with (frames x bands) filters, 32 of each, ReLU, nothing padded:
     "black_box": 8 x 12, max-pool over 4 bands, dense 200.
-    "time": 60 x 1, maximum over all bands, straight to the output.
-    "frequency": 1 x 32, maximum over all frames, straight to the output.
-    "time_frequency" (default): both of these side by side, dense 200.
+    "time": 60 x 1, maximum over all bands, without a dense layer.
+    "frequency": 1 x 32, maximum over all frames, without a dense layer.
+    "time_frequency" (default): both of these in parallel, dense 200.
 
-Every number is read from the authors' code (github.com/jordipons/CBMI2016). There the output is a
+Every number is from the authors' code (github.com/jordipons/CBMI2016). There the output is a
 softmax over the 8 classes of Ballroom: `zoo.build("pons2016", dances, activation="softmax")`. A
 song gets the class of most of its excerpts; `model.tag` takes the mean of their scores instead.
 
-The input differs in three small ways. Essentia's `MelBands` draws its triangles straight on the mel
-scale, we draw them straight in Hz; its windows are symmetric, ours periodic; the ends of a clip are
+The input differs in three small ways. Essentia's `MelBands` has triangles that are linear on the
+mel scale, ours are linear in Hz; its windows are symmetric, ours periodic; the ends of a clip are
 padded with zeros there and reflected here. Its scale is kept, see `GAIN`. Inside our example clip
 no value differs by more than .012, of up to 2.1. The original normalises with statistics that
 include the test data; here they are two stored numbers, see `GlobalStandardise`.
 """
 
+from typing import Any
+
 import keras
+import numpy as np
 from keras import layers, ops
 
 from zoo.errors import ConfigError
@@ -35,9 +38,9 @@ from zoo.layers.spectrograms import LogMelSpectrogram
 VARIANTS = ("black_box", "time", "frequency", "time_frequency")
 
 FRAMES, N_FFT, HOP_LENGTH = 80, 2048, 1024  # at 44.1 kHz
-LONG = 60  # frames of a filter along time
+LONG = 60  # frames of a long filter
 
-# log10(10000 x + 1) of what Essentia measures. Its windows sum to 2 and its mel weights, over the
+# For log10(10000 x + 1) with Essentia's scale. Its windows sum to 2 and its mel weights, over the
 # bins, to 1; ours sum to n_fft times the first cosine, and over Hz to 1 (2.1-beta, Windowing and
 # MelBands with their defaults).
 GAIN = 10000 * (2 / (N_FFT * WINDOWS["blackman_harris_62"][0])) ** 2 * 44100 / N_FFT
@@ -50,41 +53,58 @@ GAIN = 10000 * (2 / (N_FFT * WINDOWS["blackman_harris_62"][0])) ** 2 * 44100 / N
 class GlobalStandardise(layers.Layer):
     """Subtract one mean and divide by one standard deviation, for all frames and bands.
 
-    The two numbers are weights that training does not touch, 0 and 1 until `adapt` or a checkpoint
-    sets them. Computation is in float32 whatever the dtype policy.
+    The two numbers are weights that training does not change, 0 and 1 until `adapt` or a checkpoint
+    sets them. Computation is always in float32.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.mean = self.add_weight(shape=(), initializer="zeros", trainable=False, name="mean")
         self.deviation = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="deviation"
         )
 
-    def adapt(self, features) -> None:
-        """Take mean and deviation from log-mel spectrograms of the training set, (.., 40)."""
+    def adapt(self, features: np.ndarray) -> None:
+        """Compute mean and deviation.
+
+        Args:
+            features: log-mel spectrograms of the training set, (..., 40).
+        """
         self.mean.assign(ops.mean(features))
         self.deviation.assign(ops.std(features))
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return (x - self.mean) / self.deviation
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
 
-def filters(x, kernel_size: tuple[int, int], name: str):
-    """32 filters of one shape: (batch, frames, bands, 1) -> (batch, frames, bands, 32)."""
+def filters(x: keras.KerasTensor, kernel_size: tuple[int, int], name: str) -> keras.KerasTensor:
+    """32 filters of one shape: (batch, frames, bands, 1) -> (batch, frames, bands, 32).
+
+    Args:
+        x: (batch, frames, bands, 1).
+        kernel_size: (frames, bands).
+        name: of the layer.
+
+    Returns:
+        (batch, frames, bands, 32), smaller by the kernel.
+    """
     return layers.Conv2D(32, kernel_size, activation="relu", name=name)(x)
 
 
 # --- the network ---
 
 
-def segmentation() -> dict:
-    """What the network hears at once, in samples: 80 frames, 1.9 s, one after the other."""
+def segmentation() -> dict[str, int | bool]:
+    """Consecutive segments of 80 frames, 1.9 s.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
+    """
     return {
         "sample_rate": 44100,
         "segment": (FRAMES - 1) * HOP_LENGTH + N_FFT,
@@ -94,7 +114,9 @@ def segmentation() -> dict:
     }
 
 
-def frontend(waveform, *, variant: str = "time_frequency") -> dict:
+def frontend(
+    waveform: keras.KerasTensor, *, variant: str = "time_frequency"
+) -> dict[str, keras.KerasTensor]:
     """Waveform to feature sequence.
 
     Args:
@@ -104,6 +126,9 @@ def frontend(waveform, *, variant: str = "time_frequency") -> dict:
     Returns:
         Stages by name, the last of them "frontend": (batch, frames, channels), or (batch, frames,
         bands, channels) for "black_box" and "frequency".
+
+    Raises:
+        ConfigError: there is no such variant.
     """
     if variant not in VARIANTS:
         raise ConfigError(f"variant is {variant!r}; pons2016 has {', '.join(VARIANTS)}.")
@@ -133,10 +158,10 @@ def frontend(waveform, *, variant: str = "time_frequency") -> dict:
     return stages | {"frontend": stages[variant]}
 
 
-def side_by_side(time, frequency):
-    """Make one sequence of both branches, for other back-ends than the paper's (our choice).
+def side_by_side(time: keras.KerasTensor, frequency: keras.KerasTensor) -> keras.KerasTensor:
+    """Join both branches to one sequence, for other back-ends than the paper's (our choice).
 
-    A long filter sees 60 frames; beside it goes the maximum of the tall filters over the same 60.
+    A long filter covers 60 frames; it is joined with the maximum of the tall filters over the same.
     (batch, 21, 32) and (batch, 80, 9, 32) -> (batch, 21, 320).
     """
     tall = layers.Reshape((-1, 9 * 32), name="tall_joined")(frequency)
@@ -144,11 +169,13 @@ def side_by_side(time, frequency):
     return layers.Concatenate(name="frontend")([time, tall])
 
 
-def backend(stages: dict, *, variant: str = "time_frequency") -> dict:
-    """Flatten, and a dense layer where the variant has one; dropout before every dense layer.
+def backend(
+    stages: dict[str, keras.KerasTensor], *, variant: str = "time_frequency"
+) -> dict[str, keras.KerasTensor]:
+    """Flatten, and a dense layer if the variant has one; dropout before every dense layer.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         variant: as in `frontend`.
 
     Returns:
@@ -216,13 +243,13 @@ CARD = {
             "filters": [[8, 12, 32]],
         },
     },
-    "notes": "One label a clip in the paper: build it with activation='softmax'.",
+    "notes": "The paper has one label per clip: build it with activation='softmax'.",
     "stages": {
         "features": "log-mel spectrogram (frames, 40)",
         "time": "long filters, pooled over frequency (frames, 32); variants with time",
         "frequency": "tall filters (frames, 9, 32); variants with frequency",
         "frontend": "black_box: square filters (frames, 7, 32); time_frequency: both (frames, 320)",
-        "pooled": "what the dense layers see (960 in time_frequency)",
+        "pooled": "input of the dense layers (960 in time_frequency)",
         "penultimate": "dense layer, or `pooled` in the variants without one (200)",
         "logits": "one per label",
         "probabilities": "one per label",

@@ -3,33 +3,33 @@
 Paper: Jordi Pons, Oriol Nieto, Matthew Prockup, Erik Schmidt, Andreas Ehmann, Xavier Serra,
 "End-to-end learning for music audio tagging at scale", 2017 (arXiv 1711.02520; ISMIR 2018).
 
-The idea. A listener tells instruments apart by the shape of the spectrum at an instant, and rhythms
-by the shape of the envelope over time. So the first layer holds filters that are tall (most of the
-frequency axis, few frames) for timbre beside filters that are long (one band, up to 128 frames) for
-time, in many sizes. A timbral filter is pooled over all frequency, which makes it indifferent to
-pitch. Everything after that sees a sequence of feature vectors, and global pooling over time makes
-the network indifferent to length.
+The idea. Instruments differ in the shape of the spectrum at an instant, and rhythms in the shape of
+the envelope over time. So the first layer has filters that are tall (most of the frequency axis,
+few frames) for timbre, and filters that are long (one band, up to 128 frames) for time, in many
+sizes. A timbral filter is pooled over all frequency, which makes it invariant to pitch. The rest of
+the network takes a sequence of feature vectors, and global pooling over time allows any length.
 
 Variants:
     "musicnn" (default): the network that the first author trained and released as the Python
-        package musicnn 0.1.0 (Pons and Serra, arXiv 1909.06654). The numbers are read from that
-        package's code and from its weights, not from the 2017 paper.
-    "spectrogram", "waveform": the two networks of the 2017 paper, read from the authors' code
+        package musicnn 0.1.0 (Pons and Serra, arXiv 1909.06654). The numbers are from that
+        package's code and weights, not from the 2017 paper.
+    "spectrogram", "waveform": the two networks of the 2017 paper, from the authors' code
         (github.com/jordipons/music-audio-tagging-at-scale-models). No weights were released.
-    "won2020": musicnn as Won et al. rebuilt it ("Evaluation of CNN-based automatic music
-        tagging models", SMC 2020, arXiv 2006.00751); read from their code and weights
+    "won2020": musicnn as Won et al. rebuilt it ("Evaluation of CNN-based automatic music tagging
+        models", SMC 2020, arXiv 2006.00751); from their code and weights
         (github.com/minzwon/sota-music-tagging-models). A different network: HTK mel bands in
-        decibels, normalisation before ReLU, temporal filters of odd lengths that see the mean over
-        frequency, maximum and mean one after the other. Their build for the Million Song Dataset,
-        which is wider, is not here.
+        decibels, normalisation before ReLU, temporal filters of odd lengths on the mean over
+        frequency, concatenated maximum and mean. Their wider build for the Million Song Dataset is
+        not here.
 
-Two choices that the authors' 2017 code makes, and that we keep because the published numbers come
-from it. In the second and third convolution of the back-end the tensor is transposed to
-(batch, frames, 512, 1) before its batch normalisation, which therefore has one single scale, shift,
-mean and variance for all 512 channels (`shared_norm=True`; False gives one per channel). The dense
-layer's size refers to a name that is not defined; 500, the value of the function's unused argument
-`num_units`, is what we take for the intended one.
+We keep two choices of the authors' 2017 code, because the published numbers come from it. In the
+second and third convolution of the back-end the tensor is transposed to (batch, frames, 512, 1)
+before its batch normalisation, which therefore has a single scale, shift, mean and variance for all
+512 channels (`shared_norm=True`; False gives one per channel). The dense layer's size refers to an
+undefined name; we take 500, the value of the function's unused argument `num_units`.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -54,20 +54,22 @@ HE = "he_normal"
 
 @keras.saving.register_keras_serializable("zoo")
 class InputNorm(layers.BatchNormalization):
-    """Batch normalisation of a spectrogram as one channel, and what training it takes.
+    """Batch normalisation of a spectrogram as one channel, with fast training.
 
     (batch, frames, bands, 1) -> the same, normalised; its scale (1,); its offset (1,). In training
-    no gradient flows back through the first: `PooledFilters` finds those of scale and offset from
-    the other two. Through a convolution with tall filters over one channel, the usual way, it
-    takes longer than all the rest of a step together: 7 to 9 times as long on a CPU.
+    no gradient flows through the first: `PooledFilters` computes the gradients of scale and offset
+    from the other two. The usual gradient, through a convolution with tall filters over one
+    channel, takes 7 to 9 times as long as the rest of a training step on a CPU.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: keras.KerasTensor, training: bool | None = None, mask: Any = None
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
         x = super().call(inputs, training=training, mask=mask)
         scale, offset = (ops.cast(v, x.dtype) for v in (self.gamma, self.beta))
         return (ops.stop_gradient(x) if training else x), scale, offset
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape, (1,), (1,)
 
 
@@ -79,10 +81,10 @@ class PooledFilters(layers.Layer):
     (an even kernel pads one frame less before than after, as TensorFlow does); frequency is not
     padded. Note the order: normalisation follows ReLU in all of Pons' networks.
 
-    In inference the maximum is taken first, on the bare convolution, which spares three passes over
-    the widest tensors of the network. The result is the same: ReLU and a normalisation with a
-    positive scale keep the order of values; where the scale is negative the minimum is wanted,
-    which is the maximum of the negated filter's response.
+    In inference the maximum is taken first, directly on the convolution, which saves three passes
+    over the widest tensors of the network. The result is the same: ReLU and a normalisation with a
+    positive scale keep the order of values. For a negative scale the minimum is needed, which is
+    the maximum of the negated filter's response.
 
     Args:
         filters: number of filters.
@@ -96,7 +98,7 @@ class PooledFilters(layers.Layer):
         filters: int,
         kernel_size: tuple[int, int],
         initializer: str = "glorot_uniform",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.kernel_size = filters, tuple(kernel_size)
@@ -110,13 +112,19 @@ class PooledFilters(layers.Layer):
         )
         self.norm = layers.BatchNormalization(**NORM, dtype=self.dtype_policy, name="norm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         frames, bands = input_shape[1:]
         self.positions = bands - self.kernel_size[1] + 1
         self.conv.build((None, None, bands, 1))  # any number of frames: `call` pads them
         self.norm.build((None, frames, self.positions, self.filters))
 
-    def call(self, x, scale=None, offset=None, training=False):
+    def call(
+        self,
+        x: keras.KerasTensor,
+        scale: keras.KerasTensor | None = None,
+        offset: keras.KerasTensor | None = None,
+        training: bool = False,
+    ) -> keras.KerasTensor:
         frames = ops.shape(x)[1]
         x = self._padded(x)  # (batch, frames + length - 1, bands, 1)
         if not training:
@@ -125,17 +133,23 @@ class PooledFilters(layers.Layer):
         x = self.norm(ops.relu(x), training=True)  # (batch, frames, positions, filters)
         return ops.max(x, axis=2)  # (batch, frames, filters)
 
-    def _padded(self, x):
+    def _padded(self, x: keras.KerasTensor) -> keras.KerasTensor:
         length = self.kernel_size[0]
         x = ops.pad(x, [[0, 0], [(length - 1) // 2, length // 2], [0, 0]])
         return ops.expand_dims(x, -1)
 
-    def _of_normalised(self, x, frames, scale, offset):
+    def _of_normalised(
+        self,
+        x: keras.KerasTensor,
+        frames: Any,
+        scale: keras.KerasTensor,
+        offset: keras.KerasTensor,
+    ) -> keras.KerasTensor:
         """Convolve what `InputNorm` returned; the gradients reach its scale and offset.
 
         x is scale * z + offset with z constant, so the convolution is scale * conv(z) + offset *
-        conv(1), where 1 is padded with zeros as x is. It is written so that its value is conv(x)
-        and its derivatives are those of that sum.
+        conv(1), where 1 is padded with zeros like x. The code gives the value conv(x) and the
+        derivatives of that sum.
         """
         kernel = ops.cast(self.conv.kernel, self.compute_dtype)
         still_scale, still_offset = ops.stop_gradient(scale), ops.stop_gradient(offset)
@@ -147,7 +161,7 @@ class PooledFilters(layers.Layer):
         # (batch, frames, positions, filters)
         return ops.conv(x, kernel * ratio, data_format="channels_last") + bias
 
-    def _maximum_first(self, x):
+    def _maximum_first(self, x: keras.KerasTensor) -> keras.KerasTensor:
         sign = ops.cast(ops.where(self.norm.gamma < 0, -1.0, 1.0), self.compute_dtype)
         # (batch, frames, positions, filters)
         x = ops.conv(x, self.conv.kernel * sign, data_format="channels_last")
@@ -159,10 +173,10 @@ class PooledFilters(layers.Layer):
         x = self.norm(ops.relu(x * sign + self.conv.bias), training=False)
         return ops.squeeze(x, axis=2)  # (batch, frames, filters)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:2], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -172,7 +186,7 @@ class PooledFilters(layers.Layer):
 
 
 def conv_norm(
-    x,
+    x: keras.KerasTensor,
     filters: int,
     length: int,
     name: str,
@@ -181,8 +195,22 @@ def conv_norm(
     padding: str = "same",
     initializer: str = "glorot_uniform",
     shared_norm: bool = False,
-):
-    """Convolution over time, ReLU, batch norm: (batch, frames, channels) -> (.., .., filters)."""
+) -> keras.KerasTensor:
+    """Convolution over time, ReLU, batch norm: (batch, frames, channels) -> (.., .., filters).
+
+    Args:
+        x: (batch, frames, channels).
+        filters: number of filters.
+        length: of a filter, in frames.
+        name: of the convolution.
+        strides: in frames.
+        padding: "same" or "valid".
+        initializer: of the kernel.
+        shared_norm: one scale, shift, mean and variance for all channels.
+
+    Returns:
+        (batch, frames, filters).
+    """
     x = layers.Conv1D(
         filters,
         length,
@@ -199,11 +227,22 @@ def conv_norm(
     return layers.Reshape((-1, filters), name=f"{name}_row")(x)
 
 
-def interleave(first, second, units: int, name: str):
+def interleave(
+    first: keras.KerasTensor, second: keras.KerasTensor, units: int, name: str
+) -> keras.KerasTensor:
     """Join two (batch, units) into (batch, 2 units) as first0, second0, first1, second1, ...
 
-    Both generations of Pons' code join on a new last axis and flatten. Plain concatenation gives
+    Both versions of Pons' code stack them on a new last axis and flatten. Plain concatenation gives
     wrong tags with the released weights.
+
+    Args:
+        first: (batch, units).
+        second: (batch, units).
+        units: number of units of each.
+        name: of the result.
+
+    Returns:
+        (batch, 2 units).
     """
     columns = [layers.Reshape((units, 1))(x) for x in (first, second)]
     return layers.Reshape((2 * units,), name=name)(layers.Concatenate()(columns))
@@ -213,15 +252,21 @@ def interleave(first, second, units: int, name: str):
 
 
 def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
-    """What the network hears at once, in samples of 16 kHz audio.
+    """Consecutive segments of 16 kHz audio.
 
-    musicnn: patches of 187 frames of 256 samples, one after the other (package 0.1.0,
-    configuration.py and extractor.py), centred on multiples of 256 samples. Before and after the
-    clip there are zeros, as in the original under librosa 0.9 and later; librosa 0.7, under which
-    it was trained, reflected there, which changes one frame of the first patch.
+    musicnn: patches of 187 frames of 256 samples (package 0.1.0, configuration.py and
+    extractor.py), centred on multiples of 256 samples. The clip is padded with zeros, as in the
+    original under librosa 0.9 and later; it was trained under librosa 0.7, which reflects the ends.
+    This changes one frame of the first patch.
 
-    "spectrogram" and "waveform": 15 s, the length that secondary sources give for the paper's
-    training patches. "won2020": 3 s (its eval.py).
+    "spectrogram" and "waveform": 15 s, the length of the paper's training patches according to
+    secondary sources. "won2020": 3 s (its eval.py).
+
+    Args:
+        variant: as in `frontend`.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
     """
     if variant in ("waveform", "won2020"):
         samples = 240000 if variant == "waveform" else 48000
@@ -235,7 +280,9 @@ def segmentation(*, variant: str = "musicnn") -> dict[str, int]:
     }
 
 
-def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
+def frontend(
+    waveform: keras.KerasTensor, *, variant: str = "musicnn", n: int = 16
+) -> dict[str, keras.KerasTensor]:
     """Waveform to feature sequence.
 
     Args:
@@ -245,6 +292,9 @@ def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
 
     Returns:
         Stages by name, the last of them "frontend": (batch, frames, channels).
+
+    Raises:
+        ConfigError: there is no such variant.
     """
     if variant == "musicnn":
         return musicnn_frontend(waveform)
@@ -257,7 +307,7 @@ def frontend(waveform, *, variant: str = "musicnn", n: int = 16) -> dict:
     raise ConfigError(f"variant is {variant!r}; pons2017 has {', '.join(VARIANTS)}.")
 
 
-def musicnn_frontend(waveform) -> dict:
+def musicnn_frontend(waveform: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     """Two timbral and three temporal filter shapes (musicnn 0.1.0, models.py, `frontend`)."""
     features = LogMelSpectrogram(name="features")(waveform)  # (batch, 187, 96)
     x = layers.Reshape((-1, 96, 1), name="one_channel")(features)
@@ -277,11 +327,11 @@ def musicnn_frontend(waveform) -> dict:
     return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
 
 
-def spectrogram_frontend(waveform, n: int) -> dict:
+def spectrogram_frontend(waveform: keras.KerasTensor, n: int) -> dict[str, keras.KerasTensor]:
     """Six timbral and four temporal filter shapes (authors' 2017 code).
 
-    Unlike in musicnn there is no normalisation of the input, and the temporal filters see the mean
-    over frequency.
+    Unlike in musicnn the input is not normalised, and the temporal filters take the mean over
+    frequency.
     """
     features = LogMelSpectrogram(name="features")(waveform)  # (batch, 938, 96)
     timbral = [
@@ -300,7 +350,7 @@ def spectrogram_frontend(waveform, n: int) -> dict:
     return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
 
 
-def waveform_frontend(waveform) -> dict:
+def waveform_frontend(waveform: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     """Seven sample-level convolutions of 3 samples, after Lee 2017 (authors' 2017 code)."""
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 240000, 1)
     x = conv_norm(x, 64, 3, "conv0", strides=3, padding="valid", initializer=HE)  # (.., 80000, 64)
@@ -314,13 +364,15 @@ def waveform_frontend(waveform) -> dict:
 # --- back-ends ---
 
 
-def backend(stages: dict, *, variant: str = "musicnn", shared_norm: bool = True) -> dict:
+def backend(
+    stages: dict[str, keras.KerasTensor], *, variant: str = "musicnn", shared_norm: bool = True
+) -> dict[str, keras.KerasTensor]:
     """Feature sequence to one vector: convolutions over time, global pooling, a dense layer.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         variant: as in `frontend`.
-        shared_norm: see the top of this file; the paper's variants only.
+        shared_norm: see the top of this file; for the paper's variants only.
 
     Returns:
         Stages by name, the last of them "penultimate": (batch, units).
@@ -332,7 +384,7 @@ def backend(stages: dict, *, variant: str = "musicnn", shared_norm: bool = True)
     return paper_backend(stages["frontend"], shared_norm)
 
 
-def musicnn_backend(x) -> dict:
+def musicnn_backend(x: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     """Mid-end and back-end of the released network (musicnn 0.1.0, `midend` and `backend`)."""
     cnn1 = conv_norm(x, 64, 7, "cnn1_conv")  # (batch, 187, 64)
     cnn2 = layers.Add(name="cnn2")([conv_norm(cnn1, 64, 7, "cnn2_conv"), cnn1])
@@ -350,8 +402,8 @@ def musicnn_backend(x) -> dict:
     return {"cnn1": cnn1, "cnn2": cnn2, "cnn3": cnn3, **summary, "penultimate": penultimate}
 
 
-def paper_backend(x, shared_norm: bool) -> dict:
-    """The back-end that both networks of the 2017 paper share (authors' code)."""
+def paper_backend(x: keras.KerasTensor, shared_norm: bool) -> dict[str, keras.KerasTensor]:
+    """The back-end of both networks of the 2017 paper (authors' code)."""
     cnn1 = conv_norm(x, 512, 7, "cnn1", padding="valid", initializer=HE)  # (batch, frames - 6, 512)
     y = conv_norm(cnn1, 512, 7, "cnn2_conv", initializer=HE, shared_norm=shared_norm)
     cnn2 = layers.Add(name="cnn2")([y, cnn1])
@@ -372,13 +424,13 @@ def paper_backend(x, shared_norm: bool) -> dict:
 # --- the variant of Won et al. 2020 ---
 
 
-def norm_relu(x, name: str):
+def norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Batch norm, then ReLU."""
     x = layers.BatchNormalization(**TORCH_NORM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def won2020_frontend(waveform) -> dict:
+def won2020_frontend(waveform: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     """Two timbral and three temporal filter shapes (model.py and modules.py of their code)."""
     features = LogMelSpectrogram(
         scale="htk", area_norm=False, compression="decibel", centre=True, name="features"
@@ -405,10 +457,10 @@ def won2020_frontend(waveform) -> dict:
     return {"features": features, "timbral": timbral, "temporal": temporal, "frontend": joined}
 
 
-def won2020_backend(x) -> dict:
-    """Their mid-end and back-end: musicnn's, with another order of operations."""
+def won2020_backend(x: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+    """Their mid-end and back-end: like musicnn's, with another order of operations."""
 
-    def conv(x, name: str):
+    def conv(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         x = layers.Conv1D(64, 7, padding="same", name=f"{name}_conv")(x)
         return norm_relu(x, name)
 
@@ -461,7 +513,7 @@ def from_musicnn(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def from_won2020(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Name the tensors of a Musicnn of Won et al. 2020 as this file does.
 
-    The stored window and mel filters are those of our spectrogram layer and not needed.
+    The stored window and mel filters equal those of our spectrogram layer and are ignored.
 
     Args:
         tensors: by their PyTorch names.
@@ -558,12 +610,12 @@ CARD = {
 
 # "musicnn", as its author trained it (github.com/jordipons/musicnn-training): Adam at 1e-3, batches
 # of 32, a random segment of each clip an epoch, the rate halved after 75 epochs without a better
-# validation loss; the released network of MagnaTagATune took 600 epochs. There the loss has 1e-5
-# times half the squared kernels as well; a recipe's weight decay is another thing, so there is
-# none. When to stop is ours. How the networks of the 2017 paper were trained could not be
-# confirmed. "won2020" (their code): Adam at 1e-4 with an L2 penalty of 1e-4, batches of 16, for 80
-# epochs, then SGD with a Nesterov momentum of .9 at 1e-3, after 20 epochs 1e-4, after 20 more 1e-5;
-# 200 epochs in all.
+# validation loss; the released network of MagnaTagATune took 600 epochs. There the loss also has
+# 1e-5 times half the squared kernels; a recipe's weight decay is different, so there is none. The
+# patience is our choice. The training of the networks of the 2017 paper could not be confirmed.
+# "won2020" (their code): Adam at 1e-4 with an L2 penalty of 1e-4, batches of 16, for 80 epochs,
+# then SGD with a Nesterov momentum of .9 at 1e-3, after 20 epochs 1e-4, after 20 more 1e-5; 200
+# epochs in all.
 TRAINING = dict(
     optimizer="adam",
     learning_rate=1e-3,

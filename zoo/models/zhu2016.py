@@ -1,27 +1,29 @@
-"""Zhu, Engel and Hannun 2016: learned filters of several lengths over the same waveform.
+"""Zhu, Engel and Hannun 2016: filters of several lengths over the same waveform.
 
 Paper: Zhenyao Zhu, Jesse H. Engel, Awni Hannun, "Learning multiscale features directly from
 waveforms", Interspeech 2016 (arXiv 1603.09509).
 
-The idea. A filter can be precise in time or in frequency, as its length decides, and a spectrogram
-decides once for all of them. So let several convolutions read the waveform side by side: short
-filters with a short stride, which tell when; long ones, which tell at what pitch; and bring all of
-them to one frame rate by pooling. It is the waveform's counterpart of filters of many shapes.
+The idea. The length of a filter makes it precise either in time or in frequency, and a spectrogram
+has one length for all. So apply several convolutions to the waveform in parallel: short filters
+with a short stride, precise in time, and long ones, precise in pitch. Pooling gives all of them the
+same frame rate. It is the waveform's counterpart of filters of many shapes.
 
-Only the abstract could be confirmed. It says that the filters are convolutions over the raw
-waveform, learned at several scales at once; that a smaller stride and more filters help, and that
-several scales are the cheaper way to have both; and that, in a network for speech recognition, this
-took 20.7 % off the word error rate of a network of equal size on spectrograms, on an internal test
-set. It gives no lengths, strides or widths. Every number in here is therefore our choice and an
-argument: this network is inspired by the paper, not a copy of it.
+Only the abstract could be confirmed. It states: the filters are convolutions over the raw waveform,
+trained at several scales together; a smaller stride and more filters help, and several scales give
+both at a lower cost; in a network for speech recognition this reduced the word error rate by 20.7 %
+compared with a network of equal size on spectrograms, on an internal test set. It states no
+lengths, strides or widths. So every number in this file is our choice and an option: this network
+is inspired by the paper, not a copy of it.
 
 Our choices: three scales of 1, 4 and 40 ms at 16 kHz; a second convolution in each branch; a frame
-every 20 ms; batch normalisation; temporal pooling behind it, since the paper's own recurrent layers
-write out speech and ours must name tags. `backend="rnn"` puts recurrent layers there.
+every 20 ms; batch normalisation; temporal pooling as the back-end, since the paper's recurrent
+layers transcribe speech and ours must predict tags. `backend="rnn"` uses recurrent layers.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import keras
 from keras import layers
 
 from zoo.errors import ConfigError
@@ -29,18 +31,21 @@ from zoo.layers import backends
 
 
 def segmentation(*, sample_rate: int = 16000, seconds: float = 3.0) -> dict[str, int]:
-    """What the network hears at once: 3 s, one segment after the other. Our choice.
+    """Consecutive segments of 3 s. Our choice.
 
     Args:
         sample_rate: in Hz.
         seconds: length of a segment.
+
+    Returns:
+        As `ModelFile.segmentation` defines it, in samples.
     """
     samples = round(seconds * sample_rate)
     return {"sample_rate": sample_rate, "segment": samples, "hop": samples, "pad": 0}
 
 
 def frontend(
-    waveform,
+    waveform: keras.KerasTensor,
     *,
     lengths: Sequence[int] = (16, 64, 640),
     strides: Sequence[int] = (8, 32, 160),
@@ -48,14 +53,14 @@ def frontend(
     hop_length: int = 320,
     second_filters: Sequence[int] = (256, 256, 256),
     second_length: int = 3,
-) -> dict:
-    """Waveform to feature sequence: one branch a scale.
+) -> dict[str, keras.KerasTensor]:
+    """Waveform to feature sequence: one branch per scale.
 
     Args:
         waveform: (batch, samples).
         lengths: of each branch's filters, in samples.
         strides: of each branch, in samples; each must divide `hop_length`.
-        filters: how many each branch has.
+        filters: number of filters of each branch.
         hop_length: samples from one frame to the next, common to all branches.
         second_filters: width of each branch's second convolution.
         second_length: of the second convolutions, in frames.
@@ -65,7 +70,7 @@ def frontend(
         (batch, samples // hop_length, sum of second_filters).
 
     Raises:
-        ConfigError: branches that cannot be brought to one frame rate.
+        ConfigError: the branches cannot have the same frame rate.
     """
     check(lengths, strides, filters, second_filters, hop_length)
     x = layers.Reshape((-1, 1), name="one_channel")(waveform)  # (batch, 48000, 1)
@@ -81,12 +86,30 @@ def frontend(
 
 
 def branch(
-    x, length: int, stride: int, filters: int, second: int, hop_length: int, second_length: int
-):
+    x: keras.KerasTensor,
+    length: int,
+    stride: int,
+    filters: int,
+    second: int,
+    hop_length: int,
+    second_length: int,
+) -> keras.KerasTensor:
     """One scale: (batch, samples, 1) -> (batch, samples // hop_length, second).
 
-    The waveform is padded so that there is a frame for every `stride` samples, with its filter
-    centred on them. So the frames of all branches begin together and are equally many.
+    The waveform is padded so that every `stride` samples give one frame, with the filter centred on
+    them. So the frames of all branches start together and have the same number.
+
+    Args:
+        x: (batch, samples, 1).
+        length: of the first filters, in samples.
+        stride: of the first filters, in samples.
+        filters: number of the first filters.
+        second: number of the second filters.
+        hop_length: samples from one frame to the next.
+        second_length: of the second filters, in frames.
+
+    Returns:
+        (batch, samples // hop_length, second).
     """
     around = length - stride
     x = layers.ZeroPadding1D((around // 2, around - around // 2), name=f"padded_{length}")(x)
@@ -95,8 +118,21 @@ def branch(
     return conv_norm(x, second, second_length, f"conv2_{length}", padding="same")
 
 
-def conv_norm(x, filters: int, length: int, name: str, **options):
-    """Convolution over time, batch norm, ReLU."""
+def conv_norm(
+    x: keras.KerasTensor, filters: int, length: int, name: str, **options: Any
+) -> keras.KerasTensor:
+    """Convolution over time, batch norm, ReLU.
+
+    Args:
+        x: (batch, frames, any).
+        filters: number of filters.
+        length: of a filter, in frames.
+        name: of the convolution.
+        **options: of `keras.layers.Conv1D`.
+
+    Returns:
+        (batch, frames, filters).
+    """
     x = layers.Conv1D(filters, length, kernel_initializer="he_uniform", name=name, **options)(x)
     x = layers.BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
@@ -109,12 +145,12 @@ def check(
     second_filters: Sequence[int],
     hop_length: int,
 ) -> None:
-    """Raise ConfigError if the branches do not fit each other."""
+    """Raise ConfigError if the branches do not match each other."""
     counts = [len(numbers) for numbers in (lengths, strides, filters, second_filters)]
     if len(set(counts)) > 1 or not lengths:
         raise ConfigError(
             "lengths, strides, filters and second_filters have "
-            f"{', '.join(map(str, counts))} numbers; each needs one number a branch."
+            f"{', '.join(map(str, counts))} numbers; each needs one number per branch."
         )
     if len(set(lengths)) < len(lengths):
         raise ConfigError(f"lengths is {list(lengths)}; they must differ from each other.")
@@ -127,12 +163,16 @@ def check(
 
 
 def backend(
-    stages: dict, *, pooling: str = "both", dense_units: int = 200, dense_dropout: float = 0.5
-) -> dict:
+    stages: dict[str, keras.KerasTensor],
+    *,
+    pooling: str = "both",
+    dense_units: int = 200,
+    dense_dropout: float = 0.5,
+) -> dict[str, keras.KerasTensor]:
     """Feature sequence to one vector: the shared temporal pooling.
 
     Args:
-        stages: what `frontend` returned.
+        stages: result of `frontend`.
         pooling: see `zoo.layers.backends.temporal_pooling`.
         dense_units: of the dense layer.
         dense_dropout: before and after the dense layer.
@@ -159,7 +199,7 @@ CARD = {
     "domain_knowledge": True,
     "many_shapes": True,
     "shape": "frame-level",
-    "filters": "many lengths in the first layer, side by side",
+    "filters": "many lengths in the first layer, in parallel",
     "backend": "temporal_pooling",
     "variants": {
         "multiscale": {
@@ -185,7 +225,7 @@ CARD = {
 }
 
 # The paper's network recognises speech, and only its abstract could be confirmed: all of this is
-# ours.
+# our choice.
 TRAINING = dict(
     optimizer="adam",
     learning_rate=1e-3,
