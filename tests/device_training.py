@@ -1,8 +1,8 @@
 """Run by test_devices.py, once a backend: `python device_training.py RESULT.json`.
 
-Trains the same small network on the same sounds, on one of two logical devices and on both, and
-writes the loss after every epoch and what the scope says of models made in and out of it. JAX does
-it for a network with batch normalisation, TensorFlow for one with and one without.
+Trains the same small network on the same clips, on one of two logical devices and on both. Writes
+the loss after every epoch, and whether models made inside and outside the scope are accepted. JAX
+trains a network with batch normalisation, TensorFlow one with and one without.
 """
 
 import json

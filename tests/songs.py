@@ -1,4 +1,4 @@
-"""Short synthetic sounds that a small network learns to tell apart, for the tests of training."""
+"""Short synthetic sounds for the training tests; a small network can classify them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Augmentation: what each layer does in numbers, when it does not, on every backend."""
+"""Augmentation: the effect of each layer in numbers, on every backend."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def given(layer) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def effects(tmp_path_factory):
-    """What augmentation_effects.py measured, by backend; each runs once."""
+    """The results of augmentation_effects.py by backend; each runs once."""
     folder, results = tmp_path_factory.mktemp("effects"), {}
 
     def result(backend: str) -> dict:
@@ -78,7 +78,7 @@ def test_masks_are_single_spans_of_at_most_their_width(effects, backend):
 
 
 @backends
-def test_augmented_network_trains_the_model_and_says_the_same(effects, backend):
+def test_augmented_network_trains_the_model_and_predicts_the_same(effects, backend):
     result = effects(backend)
     assert result["inference"] == 0
     assert result["change"] > 1e-4
@@ -100,7 +100,7 @@ def test_nothing_happens_in_inference(layer):
 
 
 @pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
-def test_same_seed_draws_the_same_numbers_one_after_the_other(layer):
+def test_same_seed_gives_the_same_sequence_of_numbers(layer):
     x, one, other = given(layer), layer(seed=5), layer(seed=5)
     first, second = (to_numpy(one(x, training=True)) for _ in range(2))
     np.testing.assert_array_equal(to_numpy(other(x, training=True)), first)
@@ -109,7 +109,7 @@ def test_same_seed_draws_the_same_numbers_one_after_the_other(layer):
 
 
 @pytest.mark.parametrize("layer", [*WAVEFORM, *FEATURES, Mixup])
-def test_layer_comes_back_from_its_configuration(layer):
+def test_layer_is_restored_from_its_configuration(layer):
     options = {
         Gain: {"min_db": -1.0, "max_db": 2.0},
         Noise: {"min_snr": 3.0, "max_snr": 4.0},
@@ -161,9 +161,9 @@ def test_mixup_of_a_data_set_repeats_itself_with_a_seed():
 def test_layer_compiles_with_xla(layer):
     x, compiled = given(layer), layer(seed=1)
     compiled.build(x.shape)
-    heard = tf.function(lambda x: compiled(x, training=True), jit_compile=True)(x)
-    assert np.isfinite(heard).all()
-    assert (to_numpy(heard) != x).any()
+    y = tf.function(lambda x: compiled(x, training=True), jit_compile=True)(x)
+    assert np.isfinite(y).all()
+    assert (to_numpy(y) != x).any()
 
 
 def test_augmented_network_trains_in_half_precision():
@@ -184,7 +184,7 @@ def test_every_architecture_can_be_augmented(architecture):
     assert own == {id(variable) for variable in model.trainable_variables}
 
 
-def test_augmentation_is_heard_in_training_only():
+def test_augmentation_works_in_training_only():
     model = zoo.build("dieleman2014", ["a", "b"], window_length=1024, hop_length=1024)
     network = zoo.augment(model, [Gain(6, 6)], [FrequencyMask(width=30)])
     x = sounds(3).repeat(3, axis=1)
@@ -196,19 +196,19 @@ def test_augmentation_is_heard_in_training_only():
 # --- what is refused ---
 
 
-def test_network_without_features_says_that_there_is_nothing_to_mask():
+def test_masks_for_a_network_without_features_are_refused():
     model = zoo.build("lee2017", ["a", "b"], n=5)
     with pytest.raises(zoo.ConfigError, match='lee2017 has no stage "features" to mask'):
         zoo.augment(model, features=[TimeMask()])
 
 
-def test_mixup_inside_of_a_network_is_refused():
+def test_mixup_inside_a_network_is_refused():
     model = zoo.build("pons2016", ["a", "b"])
     with pytest.raises(zoo.ConfigError, match=r"dataset.map\(Mixup\(\)\)"):
         zoo.augment(model, waveform=[Mixup()])
 
 
-def test_what_is_no_layer_is_refused():
+def test_object_that_is_not_a_layer_is_refused():
     with pytest.raises(zoo.ConfigError, match=r"class .*Gain.* is no layer"):
         zoo.augment(zoo.build("pons2016", ["a", "b"]), waveform=[Gain])
 

@@ -19,7 +19,7 @@ SAME = {"rtol": 1e-4}  # float32 sums in another order, over 6 steps
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """What device_training.py found, by backend; each runs once."""
+    """The results of device_training.py by backend; each runs once."""
     folder, results = tmp_path_factory.mktemp("devices"), {}
 
     def result(backend: str) -> dict:
@@ -49,7 +49,7 @@ def test_two_devices_give_the_loss_curve_of_one(trained, backend):
     kind = "plain" if backend == "tensorflow" else "normalised"  # JAX normalises across devices
     one, both = result[f"{kind} on one"], result[f"{kind} on both"]
     assert result["devices"] == ["cpu:0", "cpu:1"]
-    assert one[-1] < 0.95 * one[0]  # it learns
+    assert one[-1] < 0.95 * one[0]  # the loss falls
     np.testing.assert_allclose(both, one, **SAME)
 
 
@@ -61,7 +61,7 @@ def test_tensorflow_normalises_batches_on_each_device(trained):
 
 
 @backends
-def test_scope_leaves_nothing_behind(trained, backend):
+def test_scope_restores_the_previous_state(trained, backend):
     assert trained(backend)["restored"]
 
 
@@ -71,7 +71,7 @@ def test_model_made_outside_the_scope_is_refused(trained, backend):
 
 
 @backends
-def test_batch_that_cannot_be_shared_equally_is_refused(trained, backend):
+def test_batch_that_cannot_be_split_equally_is_refused(trained, backend):
     assert trained(backend)["batch of 7"].endswith("share equally; take a multiple of 2.")
 
 
@@ -82,7 +82,7 @@ def test_only_jax_drops_what_does_not_fill_a_batch(monkeypatch):
         assert devices.whole_batches(8, 2) is dropped
 
 
-def test_single_device_is_said_and_used(caplog):
+def test_single_device_is_logged_and_used(caplog):
     with devices.scope(distribute=True) as count:
         model = zoo.build("pons2016", ["a", "b"], variant="frequency")
     assert count == 1
@@ -90,7 +90,7 @@ def test_single_device_is_said_and_used(caplog):
     devices.check_made_inside(model, count)
 
 
-def test_without_distribution_nothing_is_said(caplog):
+def test_without_distribution_nothing_is_logged(caplog):
     with devices.scope(distribute=False) as count:
         assert count == 1
     assert not caplog.text

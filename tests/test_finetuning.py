@@ -32,7 +32,7 @@ def corpora(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """A network whose batch normalisations have seen something, saved."""
+    """A saved network whose batch normalisations have been trained."""
     with preparation.seeded(1):
         model = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
     rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def norms(model) -> dict[str, np.ndarray]:
 
 
 def losses(model, corpus) -> dict[str, float]:
-    """What the model's own tags score."""
+    """Return the loss and accuracy of the model."""
     probabilities = np.array([model.tag(clip.path).scores for clip in corpus.clips])
     return validation.measures(probabilities, corpus.targets, True, model.activation, None)
 
@@ -73,13 +73,13 @@ def test_head_comes_first_then_the_whole_network(tuned):
     assert not tuned.head_only
 
 
-def test_model_scores_what_the_history_says(tuned, corpora):
+def test_model_has_the_score_in_the_history(tuned, corpora):
     assert losses(tuned.model, corpora[1])["val_loss"] == pytest.approx(
         tuned.best["val_loss"], rel=1e-4
     )
 
 
-def test_batch_normalisations_stay_as_they_were_and_can_be_trained_again(tuned, start):
+def test_batch_normalisations_do_not_change_and_can_be_trained_again(tuned, start):
     before, after = zoo.load(start), tuned.model
     for path, value in norms(before).items():
         np.testing.assert_array_equal(norms(after)[path], value, err_msg=path)
@@ -92,10 +92,10 @@ def test_batch_normalisations_stay_as_they_were_and_can_be_trained_again(tuned, 
     assert changed == {v.path for v in before.trainable_variables} - norms(before).keys()
 
 
-def test_batch_normalisations_inside_of_other_layers_rest_too():
+def test_batch_normalisations_inside_other_layers_are_frozen_too():
     model = zoo.build("pons2017", ["a"], segment=0.3)
     inside = model.get_layer("timbral_38").norm
-    with phases.norms_at_rest(model):
+    with phases.frozen_norms(model):
         assert not inside.trainable
         assert inside.gamma.path not in {v.path for v in model.trainable_variables}
     assert inside.trainable
@@ -111,7 +111,7 @@ def test_head_alone_leaves_the_rest_untouched(start, corpora):
         assert np.array_equal(value, before[path]) == ("logits" not in path), path
 
 
-def test_head_goes_on_from_where_it_was(start, corpora):
+def test_head_starts_from_its_weights(start, corpora):
     model = zoo.load(start)
     first = zoo.finetune(model, *corpora, epochs=0, head_epochs=30, head_learning_rate=0.01)
     again = zoo.finetune(model, *corpora, epochs=0, head_epochs=1, head_learning_rate=1e-5)
@@ -119,7 +119,7 @@ def test_head_goes_on_from_where_it_was(start, corpora):
     assert first.best["val_loss"] < 0.8 * first.history[0]["val_loss"]
 
 
-def test_head_alone_is_kept_where_the_whole_network_does_no_better(start, corpora):
+def test_head_alone_is_kept_if_the_whole_network_is_no_better(start, corpora):
     model = zoo.load(start)
     tuned = zoo.finetune(model, *corpora, **{**QUICK, "learning_rate": 10.0})
     assert tuned.head_only
@@ -127,12 +127,12 @@ def test_head_alone_is_kept_where_the_whole_network_does_no_better(start, corpor
     assert losses(model, corpora[1])["val_loss"] == pytest.approx(tuned.best["val_loss"], rel=1e-4)
 
 
-def test_without_a_head_phase_the_whole_network_begins(start, corpora):
+def test_without_a_head_phase_the_whole_network_is_trained_first(start, corpora):
     tuned = zoo.finetune(zoo.load(start), *corpora, **{**QUICK, "head_epochs": 0, "epochs": 1})
     assert [row["phase"] for row in tuned.history] == ["whole"]
 
 
-def test_units_that_hardly_move_are_not_blown_up():
+def test_units_that_hardly_vary_are_not_scaled_up():
     x = np.random.default_rng(0).normal(0, [1, 1, 1e-6, 0], (50, 4))
     scale = phases.scale_of(x)
     assert scale[0] == pytest.approx(1, abs=0.3)
@@ -164,27 +164,27 @@ def test_same_seed_gives_the_same_history(start, corpora):
     assert same != pytest.approx(other, rel=1e-4)
 
 
-# --- what is said of it ---
+# --- the card ---
 
 
 def test_card_keeps_the_origin_and_its_licence_but_not_its_scores(pons, corpora, tmp_path):
     model = zoo.AudioModel(**{**pons.get_config(), "labels": ["noise", "tone"]})
     assert next(iter(model.card.checkpoints.values())).metrics
-    model.record(f"{finetune.before(model)} on something")
+    model.record(f"{finetune.training_note(model)} on something")
     model.save(tmp_path / "tuned.keras")
     card = zoo.load(tmp_path / "tuned.keras").card
     assert card.trained == "fine-tuned from pons2017.mtt on something"
     assert card.checkpoints["pons2017.mtt"].licence.weights == "ISC"
     assert card.checkpoints["pons2017.mtt"].metrics == ()
     assert "fine-tuned from pons2017.mtt on something" in str(card)
-    assert finetune.before(model).endswith("on something; then fine-tuned")
+    assert finetune.training_note(model).endswith("on something; then fine-tuned")
 
 
 # --- interruption ---
 
 
 @pytest.mark.parametrize(("phase", "epoch"), [("head", 2), ("head", 3), ("whole", 1)])
-def test_interrupted_fine_tuning_goes_on_without_embedding_all_again(
+def test_interrupted_fine_tuning_resumes_without_new_embeddings(
     start, corpora, tuned, tmp_path, caplog, phase, epoch
 ):
     out = tmp_path / "out"
@@ -210,14 +210,14 @@ def test_interrupted_fine_tuning_goes_on_without_embedding_all_again(
 
 
 class Killed(BaseException):
-    """Stands for the death of the process; nothing may catch it."""
+    """Simulates the end of the process; nothing may catch it."""
 
 
 TINY = {"epochs": 1, "head_epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "progress": False}
 
 
-def test_fine_tuning_goes_on_after_a_death_at_any_file(start, corpora, tmp_path, monkeypatch):
-    """It dies at the first file that it has not died at; the next attempt gets beyond that."""
+def test_fine_tuning_resumes_after_a_kill_at_any_file(start, corpora, tmp_path, monkeypatch):
+    """Each attempt is killed at the next file and gets one file further."""
     model, out, original = zoo.load(start), tmp_path / "out", os.replace
     weights = model.get_weights()
     whole = zoo.finetune(model, *corpora, **TINY)
@@ -252,7 +252,7 @@ def test_fine_tuning_goes_on_after_a_death_at_any_file(start, corpora, tmp_path,
     }  # fmt: skip
 
 
-def test_fine_tuning_goes_on_after_sigkill_between_model_and_cleaning(start, corpora, tmp_path):
+def test_fine_tuning_resumes_after_sigkill_between_model_and_cleaning(start, corpora, tmp_path):
     out = tmp_path / "out"
     program = f"""
 import os, signal, songs, zoo
@@ -296,7 +296,7 @@ def test_checkpoint_is_not_loaded_again_at_the_end(tmp_path, monkeypatch):
     assert tuned.model.card.trained.startswith("fine-tuned from dieleman2014.zoo on all tags")
 
 
-def test_interrupted_fine_tuning_does_not_go_on_from_another_network(start, corpora, tmp_path):
+def test_interrupted_fine_tuning_does_not_resume_with_another_network(start, corpora, tmp_path):
     with StopAfter("head", 1), pytest.raises(KeyboardInterrupt):
         zoo.finetune(zoo.load(start), *corpora, folder=tmp_path / "out", **QUICK)
     other = zoo.build("zhu2016", ["noise", "tone"], activation="softmax", **SMALL)
@@ -304,16 +304,16 @@ def test_interrupted_fine_tuning_does_not_go_on_from_another_network(start, corp
         zoo.finetune(other, *corpora, folder=tmp_path / "out", **QUICK)
 
 
-# --- what can go wrong ---
+# --- errors ---
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0, "head_epochs": 0}, "both 0; there is nothing to do"),
+        ({"epochs": 0, "head_epochs": 0}, "both 0; one of them must be 1 or more"),
         ({"learning_rate": 0.0}, r"finetune: Expected `float` > 0.*learning_rate"),
         ({"batch_size": 0}, r"finetune: Expected `int` >= 1.*batch_size"),
-        ({"dtype": "bfloat16"}, "dtype is for a model that is given by its name"),
+        ({"dtype": "bfloat16"}, "dtype can be given only if the model is a name or a file"),
         ({"segments": 0}, "segments is 0"),
     ],
 )
@@ -323,7 +323,7 @@ def test_bad_argument_is_named(start, corpora, arguments, message):
 
 
 def test_labels_of_both_sides_are_in_the_message(pons, corpora):
-    with pytest.raises(zoo.UnknownName, match=r"has labels that train has not.*noise, tone\. Give"):
+    with pytest.raises(zoo.UnknownName, match=r"has labels that train lacks.*noise, tone\. Give"):
         zoo.finetune(pons, *corpora)
 
 
@@ -332,7 +332,7 @@ def test_labels_of_both_sides_are_in_the_message(pons, corpora):
 
 @pytest.fixture(scope="module")
 def answers(start, tmp_path_factory):
-    """What finetuning_answers.py gives, by backend; each runs once."""
+    """The results of finetuning_answers.py by backend; each runs once."""
     folder, found = tmp_path_factory.mktemp("backends"), {}
     (folder / "start.keras").write_bytes(start.read_bytes())
 
@@ -360,7 +360,7 @@ def answers(start, tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends_and_several_devices_learn_the_same(answers, backend):
+def test_other_backends_and_several_devices_train_the_same(answers, backend):
     ours = answers(backend)["history"]
     assert [row["phase"] for row in ours] == ["head"] * 3 + ["whole"] * 3
     theirs = answers("tensorflow")["history"]

@@ -337,7 +337,7 @@ def test_files_and_int16_give_what_arrays_give(example, clips):
         assert from_int16["crbm1"][key] == pytest.approx(from_array["crbm1"][key], rel=0.05)
 
 
-def test_interrupted_training_goes_on_where_it_was(tmp_path):
+def test_interrupted_training_resumes(tmp_path):
     sounds, path = planted(10), tmp_path / "state.npz"
     first, whole = small(), small()
     pretrain(first, sounds, epochs=(3, 0), checkpoint=path)
@@ -359,12 +359,12 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         pretrain(small(bases=10), planted(4), checkpoint=path)
 
 
-def test_a_rate_that_is_too_high_ends_in_an_error_that_says_so():
+def test_a_learning_rate_that_is_too_high_is_an_error():
     with np.errstate(all="ignore"), pytest.raises(zoo.ConfigError, match="lower one"):
         pretrain(small(), planted(10), learning_rate=1e6)
 
 
-def test_only_lee2009_in_float32_is_trained_so(clips):
+def test_only_lee2009_in_float32_is_trained(clips):
     with pytest.raises(zoo.ConfigError, match="for lee2009"):
         cdbn.pretrain(zoo.build("lee2017", ["a"], n=5), clips)
     with pytest.raises(zoo.ConfigError, match="float32"):

@@ -36,7 +36,7 @@ QUICK = {"options": SMALL, "epochs": 3, "learning_rate": 1e-2, "batch_size": 8, 
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
-    """Noise and tones: eight of each to learn from, four to validate on, four held out."""
+    """Noise and tones: eight of each for training, four for validation, four for testing."""
     folder = tmp_path_factory.mktemp("songs")
     return [songs.make(folder / name, clips) for name, clips in PARTS.items()]
 
@@ -58,7 +58,7 @@ def rows(folder) -> list[dict[str, str]]:
 
 
 class StopAfter(logging.Handler):
-    """Interrupts a training right after the state of an epoch was kept."""
+    """Interrupts a training right after the state of an epoch was saved."""
 
     def __init__(self, phase: str, epoch: int):
         super().__init__()
@@ -80,7 +80,7 @@ class StopAfter(logging.Handler):
         logger.removeHandler(self)
 
 
-# --- what comes of it ---
+# --- the result ---
 
 
 def test_network_trained_from_scratch_knows_clips_it_was_not_trained_on(trained, corpora):
@@ -132,7 +132,7 @@ def test_folder_holds_model_history_and_settings_and_nothing_else(trained):
     )
 
 
-def test_folder_loads_as_a_model_whose_card_says_what_it_learned(trained, corpora, monkeypatch):
+def test_folder_loads_as_a_model_whose_card_names_its_training_data(trained, corpora, monkeypatch):
     monkeypatch.chdir(trained.folder.parent)
     model = zoo.load("out")
     clip = corpora[2].clips[0].path
@@ -141,12 +141,12 @@ def test_folder_loads_as_a_model_whose_card_says_what_it_learned(trained, corpor
     assert model.card.checkpoints == {}
 
 
-def test_folder_without_a_model_says_how_it_would_get_one(tmp_path):
+def test_folder_without_a_model_gives_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no model.keras.*command that began it"):
         zoo.load(tmp_path)
 
 
-def test_history_is_drawn(trained, tmp_path):
+def test_history_is_plotted(trained, tmp_path):
     figure = trained.plot(tmp_path / "history.pdf")
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
     assert (tmp_path / "history.pdf").stat().st_size > 1000
@@ -165,7 +165,7 @@ def test_several_tags_a_clip_are_scored_by_roc_auc(tmp_path):
     assert found.folder is None
 
 
-def test_onset_networks_learn_from_frames(tmp_path):
+def test_onset_networks_are_trained_on_frames(tmp_path):
     corpus = songs.make(tmp_path / "songs", 1, rate=44100)
     clips = tuple(clip._replace(tags=(), onsets=(0.3, 0.8)) for clip in corpus.clips)
     notes = Corpus("notes", clips, ())
@@ -173,14 +173,14 @@ def test_onset_networks_learn_from_frames(tmp_path):
     found = zoo.train("schluter2014", notes, notes, **quick)
     assert found.model.labels == ("onset",)
     assert np.isfinite(found.best["val_loss"])
-    with pytest.raises(zoo.ConfigError, match=r"learns from clips with onsets, and 2 of train"):
+    with pytest.raises(zoo.ConfigError, match=r"needs clips with onsets, but 2 of train"):
         zoo.train("schluter2014", replace(corpus, name="train"), notes, **quick)
 
 
 # --- interruption ---
 
 
-def test_interrupted_training_goes_on_as_if_nothing_had_happened(corpora, tmp_path):
+def test_interrupted_training_resumes_with_the_same_result(corpora, tmp_path):
     train, validation, _ = corpora
     unbroken = zoo.train("zhu2016", train, validation, **QUICK)
     with StopAfter("train", 2), pytest.raises(KeyboardInterrupt):
@@ -207,7 +207,7 @@ def interrupted(corpora, tmp_path_factory):
     return folder
 
 
-def test_interrupted_training_does_not_go_on_with_other_settings(interrupted, corpora):
+def test_interrupted_training_does_not_resume_with_other_settings(interrupted, corpora):
     message = (
         r"holds an interrupted run with other settings.*recipe.learning_rate was 0.01 and is 0.02"
     )
@@ -215,7 +215,7 @@ def test_interrupted_training_does_not_go_on_with_other_settings(interrupted, co
         zoo.train("zhu2016", *corpora[:2], folder=interrupted, **{**QUICK, "learning_rate": 0.02})
 
 
-def test_interrupted_training_does_not_go_on_with_other_data(interrupted, corpora):
+def test_interrupted_training_does_not_resume_with_other_data(interrupted, corpora):
     train, validation, test = corpora
     with pytest.raises(zoo.ConfigError, match=r"validation.clips was 8 and is 10"):
         zoo.train("zhu2016", train, test, folder=interrupted, **QUICK)
@@ -231,7 +231,7 @@ def test_damaged_settings_are_named(interrupted, corpora, tmp_path):
         zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK)
 
 
-def test_a_run_that_had_no_epoch_yet_begins_anew(tmp_path):
+def test_a_run_without_an_epoch_starts_again(tmp_path):
     with run_folder.Run(tmp_path / "out", {"seed": 0}) as run:
         run.once("embeddings", lambda: {"x": np.zeros(1)})
     with run_folder.Run(tmp_path / "out", {"seed": 0}):
@@ -240,7 +240,7 @@ def test_a_run_that_had_no_epoch_yet_begins_anew(tmp_path):
         assert again.once("embeddings", lambda: {"x": np.ones(1)})["x"] == 1
 
 
-def test_run_that_was_killed_while_it_wrote_its_result_goes_on(interrupted, corpora, tmp_path):
+def test_run_that_was_killed_while_it_wrote_its_result_resumes(interrupted, corpora, tmp_path):
     """As version 0.1.0 left it: "best" in the settings, a model that is cut off, a part file."""
     out = tmp_path / "out"
     shutil.copytree(interrupted, out)
@@ -255,7 +255,7 @@ def test_run_that_was_killed_while_it_wrote_its_result_goes_on(interrupted, corp
     }  # fmt: skip
 
 
-def test_half_finished_run_without_a_monitor_goes_on_by_loss_only(interrupted, corpora, tmp_path):
+def test_unfinished_run_without_a_monitor_resumes_by_loss_only(interrupted, corpora, tmp_path):
     shutil.copytree(interrupted, tmp_path / "out")
     file = tmp_path / "out" / "settings.json"
     settings = json.loads(file.read_text())
@@ -287,7 +287,7 @@ def test_folder_is_free_after_a_kill_before_its_first_settings(tmp_path):
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
     out = tmp_path / "out"
-    message = r"another training writes to .*out now"
+    message = r"another training is writing to .*out"
     with run_folder.Run(out, {"seed": 0}), pytest.raises(zoo.ConfigError, match=message):
         run_folder.Run(out, {"seed": 0}).__enter__()
     with run_folder.Run(out, {"seed": 1}):
@@ -304,23 +304,23 @@ def test_damaged_state_is_named(interrupted, corpora, tmp_path, damage):
         zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK)
 
 
-def test_finished_run_is_not_written_over(trained, corpora):
-    with pytest.raises(zoo.ConfigError, match=r"holds a finished run: model.keras. Name another"):
+def test_finished_run_is_not_overwritten(trained, corpora):
+    with pytest.raises(zoo.ConfigError, match=r"holds a finished run: model.keras. Give another"):
         zoo.train("zhu2016", *corpora[:2], folder=trained.folder, **QUICK)
 
 
-def test_folder_of_something_else_is_left_alone(corpora, tmp_path):
+def test_folder_with_other_files_is_not_changed(corpora, tmp_path):
     (tmp_path / "thesis.txt").write_text("")
-    with pytest.raises(zoo.ConfigError, match=r"not empty.*has no settings.json"):
+    with pytest.raises(zoo.ConfigError, match=r"not empty.* has no settings.json"):
         zoo.train("zhu2016", *corpora[:2], folder=tmp_path, **QUICK)
     with pytest.raises(zoo.ConfigError, match=r"thesis.txt is a file; the results need a folder"):
         zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "thesis.txt", **QUICK)
 
 
-# --- what can go wrong ---
+# --- errors ---
 
 
-def test_diverging_training_stops_and_says_so(corpora):
+def test_diverging_training_stops_with_an_error(corpora):
     with pytest.raises(zoo.TrainingError, match=r"diverged: the loss is .* at a learning rate of"):
         zoo.train("zhu2016", *corpora[:2], **{**QUICK, "learning_rate": 1e38})
 
@@ -346,7 +346,7 @@ def test_corpus_of_unreadable_clips_is_one_plain_error(corpora, tmp_path):
 def test_labels_must_be_the_models(corpora):
     train, validation, _ = corpora
     model = zoo.build("zhu2016", ["noise", "song"], **SMALL)
-    with pytest.raises(zoo.UnknownName, match=r"has not: song\. The corpus has: noise, tone"):
+    with pytest.raises(zoo.UnknownName, match=r"lacks: song\. The corpus has: noise, tone"):
         zoo.train(model, train, validation)
     model = zoo.build("zhu2016", ["noise"], **SMALL)
     with pytest.raises(zoo.UnknownName, match=r"not among the labels: tone\. The labels are: noi"):
@@ -362,11 +362,11 @@ def test_softmax_refuses_clips_with_several_tags(corpora):
         preparation.checked(model, several, validation)
 
 
-def test_sigmoid_on_classes_and_shared_files_are_warned_of(corpora, caplog):
+def test_sigmoid_on_classes_and_shared_files_give_warnings(corpora, caplog):
     train, _, _ = corpora
     model = zoo.build("zhu2016", train.labels, **SMALL)
     preparation.checked(model, train, train)
-    assert "activation='softmax' is for that" in caplog.text
+    assert "activation='softmax' suits such clips" in caplog.text
     assert "16 files, such as" in caplog.text
 
 
@@ -387,13 +387,15 @@ def test_bad_argument_is_named_and_nothing_written(corpora, tmp_path, arguments,
     assert not (tmp_path / "out").exists()
 
 
-def test_options_are_for_names(corpora):
+def test_options_are_only_for_names(corpora):
     model = zoo.build("zhu2016", corpora[0].labels, **SMALL)
-    with pytest.raises(zoo.ConfigError, match="options and dtype are for a model that is given by"):
+    with pytest.raises(
+        zoo.ConfigError, match="options and dtype can be given only if the model is a name"
+    ):
         zoo.train(model, *corpora[:2], options={"n": 3})
 
 
-# --- which clips ---
+# --- clips and splits ---
 
 
 def split_corpus(corpus, **splits) -> Corpus:
@@ -411,7 +413,7 @@ def test_splits_of_a_corpus_are_used_and_its_test_split_never(corpora):
     assert len(taken) == 10
 
 
-def test_validation_is_divided_off_by_groups(corpora):
+def test_validation_is_split_off_by_groups(corpora):
     clips = [c._replace(group=str(i % 4)) for i, c in enumerate(corpora[0].clips)]
     train, validation = preparation.split(replace(corpora[0], clips=tuple(clips)), None, 0)
     groups = [{clip.group for clip in part.clips} for part in (train, validation)]
@@ -450,7 +452,7 @@ def test_recipe_is_read_from_the_model_file_without_running_it(tmp_path, monkeyp
     ("fields", "message"),
     [
         ({"optimizer": "lion"}, "Invalid enum value 'lion'"),
-        ({"optimizer": "adam", "momentum": 0.9}, "adam has no momentum"),
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum is for sgd and rmsprop, not for adam"),
         ({"optimizer": "adam", "nesterov": True}, "nesterov is for sgd"),
         ({"chosen": ("speed",)}, "chosen names speed"),
     ],
@@ -498,7 +500,7 @@ def epochs(name: str, *values: tuple[float, float]) -> list[history.Row]:
     return [{"epoch": i, name: score, "val_loss": loss} for i, (score, loss) in enumerate(values)]
 
 
-def test_best_epoch_is_the_one_with_the_best_score_that_is_reported():
+def test_best_epoch_has_the_best_score():
     rows = epochs("val_accuracy", (0.4, 1.2), (0.6, 1.5), (0.6, 1.4), (0.5, 1.0), (0.6, 1.4))
     assert history.best_of(rows, "score")["epoch"] == 2  # of equals the lower loss, then the first
     assert history.best_of(rows, "loss")["epoch"] == 3
@@ -506,7 +508,7 @@ def test_best_epoch_is_the_one_with_the_best_score_that_is_reported():
     assert history.monitored(rows[0], "loss") == "loss"
 
 
-def test_score_that_is_not_a_number_never_wins():
+def test_score_that_is_nan_is_never_the_best():
     nan = float("nan")
     rows = epochs("val_roc_auc", (nan, 0.1), (0.3, 0.5), (nan, 0.2), (0.2, 0.4))
     assert history.best_of(rows, "score")["epoch"] == 1
@@ -514,7 +516,7 @@ def test_score_that_is_not_a_number_never_wins():
     assert history.best_of(rows, "score")["epoch"] == 1  # then the loss decides
 
 
-def test_patience_waits_for_the_score_that_chooses():
+def test_patience_counts_by_the_monitor():
     rows = epochs("val_accuracy", (0.6, 1.5), (0.5, 1.4), (0.5, 1.3))
     ending = Recipe(epochs=9, patience=2)
     assert ending.ends([history.rank(row, "score") for row in rows])
@@ -557,7 +559,7 @@ def test_clips_that_could_not_be_decoded_do_not_count():
     p = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]])
     y = np.array([[1, 0], [1, 0], [0, 1]], "float32")
     assert scoring.measures(p, y, True, "softmax", None)["val_accuracy"] == 1
-    with pytest.raises(zoo.AudioError, match="not one clip of the validation"):
+    with pytest.raises(zoo.AudioError, match="no validation clip could be decoded"):
         scoring.measures(p[1:2], y[1:2], True, "softmax", None)
 
 

@@ -15,22 +15,21 @@ def augment(
     waveform: Sequence[keras.layers.Layer] = (),
     features: Sequence[keras.layers.Layer] = (),
 ) -> keras.Model:
-    """Return a network that changes what it hears in training, and shares the model's weights.
+    """Return a network that augments its input in training and shares the model's weights.
 
-    Fitting it trains the model. In inference it says what the model says; it has none of the
-    model's methods, so tag with the model, and save the model.
+    Fitting it trains the model. In inference its outputs equal the model's. It has none of the
+    model's methods: to tag and to save, use the model.
 
     Args:
         model: from `zoo.load` or `zoo.build`.
-        waveform: layers that come right behind the input, such as `Gain` and `Noise`.
-        features: layers that come right behind the stage "features", such as `TimeMask` and
-            `FrequencyMask`.
+        waveform: layers right after the input, such as `Gain` and `Noise`.
+        features: layers right after the stage "features", such as `TimeMask` and `FrequencyMask`.
 
     Returns:
-        A model from (batch, samples) to what `model` gives; compile it to train it.
+        A network with input (batch, samples) and the model's output; compile it to train it.
 
     Raises:
-        ConfigError: `features` for a network without that stage; `Mixup`; what is no layer.
+        ConfigError: `features` for a network without that stage; a `Mixup`; not a Keras layer.
 
     >>> import zoo
     >>> from zoo.layers.augmentation import Gain, TimeMask
@@ -41,17 +40,17 @@ def augment(
     for layer in (*waveform, *features):
         if isinstance(layer, Mixup):
             raise ConfigError(
-                "Mixup mixes targets too, which a network does not see: call "
+                "Mixup also mixes targets, which a network does not get: call "
                 "dataset.map(Mixup()) on a data set of (waveform, targets) batches."
             )
         if not isinstance(layer, keras.layers.Layer):
             raise ConfigError(f"{layer!r} is no layer; zoo.augment takes lists of Keras layers.")
     if features and FEATURES not in model.stages:
         raise ConfigError(
-            f'{model.name} has no stage "{FEATURES}" to mask: it hears the waveform itself. It '
-            f"has {', '.join(model.stages)}. Augment its waveform."
+            f'{model.name} has no stage "{FEATURES}" to mask: its input is the waveform. Its '
+            f"stages are {', '.join(model.stages)}. Augment its waveform."
         )
-    x = sound = keras.Input(model.input_shape[1:], dtype="float32", name="waveform")
+    x = audio = keras.Input(model.input_shape[1:], dtype="float32", name="waveform")
     for layer in waveform:
         x = layer(x)
     if not features:
@@ -62,7 +61,7 @@ def augment(
         for layer in features:
             x = layer(x)
         x = keras.Model(below.output, model.output, name=f"from_{FEATURES}")(x)
-    network = keras.Model(sound, x, name=f"{model.name}_augmented")
+    network = keras.Model(audio, x, name=f"{model.name}_augmented")
     network.supports_jit = not xla_is_slow()
     return network
 
@@ -70,12 +69,21 @@ def augment(
 Layers = Sequence[keras.layers.Layer]
 
 
-def augmented(model: AudioModel, chosen: Layers) -> keras.Model:
-    """Return a network that shares the model's weights and changes its input in training.
+def augmented(model: AudioModel, layers: Layers) -> keras.Model:
+    """Return a network that augments its input in training and shares the model's weights.
 
-    Without layers, or with none but mixup, which works on the data, it is the model's own.
+    Args:
+        model: its weights are shared.
+        layers: of `zoo.augmentation`. Masks work on the features, the others on the waveform.
+            `Mixup` is ignored here, since it works on the data.
+
+    Returns:
+        The network, not compiled.
+
+    Raises:
+        ConfigError: as `augment`.
     """
-    layers = [layer for layer in chosen if not is_mixup(layer)]
+    layers = [layer for layer in layers if not is_mixup(layer)]
     if not layers:
         return keras.Model(model.input, model.output, name=model.name)
     masks = [layer for layer in layers if isinstance(layer, Mask)]
@@ -84,5 +92,12 @@ def augmented(model: AudioModel, chosen: Layers) -> keras.Model:
 
 
 def is_mixup(layer: keras.layers.Layer) -> bool:
-    """Say whether a layer works on the batches of a data set, targets included."""
+    """Return whether a layer works on batches of a data set, with their targets.
+
+    Args:
+        layer: of `zoo.augmentation`.
+
+    Returns:
+        True for `Mixup`.
+    """
     return isinstance(layer, keras.layers.MixUp)

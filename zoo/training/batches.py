@@ -1,11 +1,11 @@
-"""The batches of a training and of its validation, and the phase that trains all of a network."""
+"""Batches for training and validation, and the phase that trains the whole network."""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,10 +21,13 @@ from zoo.training.recipe import Recipe
 from zoo.training.validation import class_weights, measures
 from zoo.utils.files import PathLike
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """The arguments that `zoo.train` and `zoo.finetune` share; see there."""
+    """The arguments that `zoo.train` and `zoo.finetune` share. They describe them."""
 
     batch_size: int
     segments: int
@@ -38,34 +41,43 @@ class TrainingOptions:
     progress: bool
 
     def compiled(self, network: keras.Model, activation: str, recipe: Recipe) -> keras.Model:
-        """Return the network, compiled."""
+        """Compile a network in place.
+
+        Args:
+            network: to compile.
+            activation: of its output: "sigmoid" or "softmax".
+            recipe: gives the optimiser.
+
+        Returns:
+            The network.
+        """
         optimizer = loop.make_optimizer(recipe)
         return loop.compiled(network, activation, optimizer, self.jit_compile)
 
 
 class Batches:
-    """Where a training's batches come from: one source for each corpus, opened once.
+    """The batches of a training run. Each corpus is opened once.
 
     Args:
         model: to be trained.
-        train: the clips to train on.
-        validation: the clips to validate on.
+        train: training clips.
+        validation: validation clips.
         options: of the training.
 
     Attributes:
         train: source of the training segments; its `corpus` holds the clips.
         validation: source of the validation segments.
-        weights: of the classes in the loss; None for equal ones.
+        weights: of the classes in the loss; None for equal weights.
 
     Raises:
-        ConfigError: an option that does not fit.
+        ConfigError: an option is not valid.
     """
 
     def __init__(
         self, model: AudioModel, train: Corpus, validation: Corpus, options: TrainingOptions
     ):
         from zoo.data.pipeline import (
-            dataset,  # TensorFlow, which is loaded only if a training starts
+            dataset,  # loads TensorFlow, so only when a training starts
         )
 
         self.model, self.options = model, options
@@ -82,39 +94,60 @@ class Batches:
         self.weights = class_weights(train, options.class_weight)
 
     @functools.cached_property
-    def _epochs(self):
+    def _epochs(self) -> "tf.data.Dataset":
         return self.train.labelled(self.random, by_epoch=True)
 
-    def epoch(self, number: int):
-        """Return the dataset of an epoch, from 0 on: random segments with their targets."""
+    def epoch(self, number: int) -> "tf.data.Dataset":
+        """Return the training batches of an epoch: random segments and their targets.
+
+        Args:
+            number: of the epoch, from 0.
+
+        Returns:
+            A dataset of (waveform (batch, samples), targets).
+        """
         self.train.epoch = number
         data = self._epochs
         for layer in self.options.augment or ():
             if is_mixup(layer):
                 (seed,) = np.random.SeedSequence((self.options.seed, number)).generate_state(1)
-                again = {**layer.get_config(), "seed": int(seed >> 1)}  # fits a signed integer
-                data = data.map(type(layer).from_config(again))
+                config = {**layer.get_config(), "seed": int(seed >> 1)}  # fits a signed integer
+                data = data.map(type(layer).from_config(config))
         return data
 
-    def random_segments(self, each: int):
-        """Return as many random segments of each training clip, with the number of the clip."""
+    def random_segments(self, each: int) -> "tf.data.Dataset":
+        """Return random segments of each training clip.
+
+        Args:
+            each: how many of each clip.
+
+        Returns:
+            A dataset of (waveform (batch, samples), index of the clip (batch,), seconds (batch,)).
+        """
         self.train.epoch = 0
         options = dataclasses.replace(self.random, segments=each, drop_remainder=False)
         return self.train.numbered(options, by_epoch=True)
 
     @functools.cached_property
-    def validation_segments(self):
-        """All segments of the validation clips, with the number of the clip."""
+    def validation_segments(self) -> "tf.data.Dataset":
+        """All segments of the validation clips, with the index of the clip and new seconds."""
         return self.validation.numbered(self.every)
 
     @functools.cached_property
-    def validation_frames(self):
+    def validation_frames(self) -> "tf.data.Dataset":
         """All segments of the validation clips, with the targets of their frames."""
         return self.validation.labelled(self.every)
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
-        """Raise AudioError where TensorFlow stops since no clip of a corpus could be decoded."""
+        """Replace TensorFlow's error by AudioError if no clip of a corpus could be decoded.
+
+        Yields:
+            Nothing.
+
+        Raises:
+            AudioError: no clip could be decoded.
+        """
         try:
             yield
         except ZooError:
@@ -126,7 +159,16 @@ class Batches:
 
 
 def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
-    """Return the phase that trains all of a network that is trainable."""
+    """Return the phase that trains all trainable weights of a network.
+
+    Args:
+        name: of the phase.
+        batches: model, batches and options.
+        recipe: epochs, learning rate and optimiser.
+
+    Returns:
+        The phase, its network compiled.
+    """
     model, options = batches.model, batches.options
     network = augmented(model, options.augment or ())
     network.supports_jit = model.supports_jit
@@ -144,7 +186,14 @@ def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
 
 
 def clip_validation(batches: Batches) -> Callable[[], dict[str, float]]:
-    """Return what scores whole clips with the model as it is."""
+    """Return the validation of whole clips.
+
+    Args:
+        batches: model and validation clips.
+
+    Returns:
+        A function without arguments: loss and score of the model with its current weights.
+    """
     model, validation = batches.model, batches.validation.corpus
     network = model.stage("probabilities")
 
@@ -161,7 +210,14 @@ def clip_validation(batches: Batches) -> Callable[[], dict[str, float]]:
 
 
 def frame_validation(batches: Batches) -> Callable[[], dict[str, float]]:
-    """Return what scores frames, each by itself, with the model as it is."""
+    """Return the validation of single frames.
+
+    Args:
+        batches: model and validation clips with onsets.
+
+    Returns:
+        A function without arguments: loss and score of the model with its current weights.
+    """
     model = batches.model
     network = model.stage("probabilities")
 

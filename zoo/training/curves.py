@@ -1,4 +1,4 @@
-"""The picture of a training: loss and score after each epoch."""
+"""The plot of a training: loss and score after each epoch."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,19 @@ NAMES = {"loss": "training", "val_loss": "validation", **SCORES}
 
 
 def history(rows: Sequence[Row], best: Row, model: str, path: PathLike | None = None) -> Figure:
-    """Draw a history: the losses on the left, the score of the validation on the right.
+    """Plot a history: the losses on the left, the validation score on the right.
 
     Args:
-        rows: the epochs in order; where several phases follow each other, a line parts them.
-        best: the row that is marked.
-        model: its name, for the title.
-        path: .png, .pdf or .svg file to write; None for none.
+        rows: the epochs in order. A line separates phases.
+        best: the row to mark.
+        model: name for the title.
+        path: .png, .pdf or .svg file to write; None writes nothing.
+
+    Returns:
+        The figure.
 
     Raises:
-        ConfigError: a path with another suffix.
+        ConfigError: the path has another suffix.
     """
     figures.check(path)
     figure = figures.Picture(figsize=(9, 3.4), layout="constrained")
@@ -48,7 +51,13 @@ def history(rows: Sequence[Row], best: Row, model: str, path: PathLike | None = 
 
 
 def finish(axes: Axes, rows: Sequence[Row], best: int) -> None:
-    """Mark the best epoch and where phases begin, and tidy up."""
+    """Mark the best epoch and the start of each phase; label the axis.
+
+    Args:
+        axes: with one x value for each epoch, from 1.
+        rows: the epochs in order.
+        best: number of the best epoch, from 1.
+    """
     axes.axvline(best, color="0.75", lw=1, zorder=0)
     starts = [i for i, row in enumerate(rows) if i == 0 or row["phase"] != rows[i - 1]["phase"]]
     for i in starts:

@@ -1,4 +1,4 @@
-"""Training a trained network further, for other tags.
+"""Fine-tuning: training a trained network on other clips, usually for other tags.
 
 For instance:
 
@@ -19,7 +19,7 @@ from zoo.training import loop, preparation
 from zoo.training.augment import Layers, augmented
 from zoo.training.batches import Batches, TrainingOptions, whole
 from zoo.training.history import Row, check_monitor
-from zoo.training.phases import HEAD_ONLY, WHOLE, norms_at_rest, train_head
+from zoo.training.phases import HEAD_ONLY, WHOLE, frozen_norms, train_head
 from zoo.training.recipe import Recipe, read
 from zoo.training.result import Trained, finished
 from zoo.training.run_folder import Run
@@ -28,16 +28,16 @@ from zoo.weights import loading
 
 HEAD_RATE = 1e-3  # Adam's default
 HEAD_PATIENCE = 20
-HEAD_BATCH = 4  # times the batch size: embeddings are cheap, and several devices can share it
+HEAD_BATCH = 4  # times the batch size: embeddings need little memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Finetuned(Trained):
-    """What came of a fine-tuning. The phases of the history are "head" and "whole"."""
+    """The result of `zoo.finetune`. The phases of the history are "head" and "whole"."""
 
     @property
     def head_only(self) -> bool:
-        """Whether fine-tuning the whole network did not beat the head alone."""
+        """Whether the best epoch is one of the head alone."""
         return self.best["phase"] == HEAD_ONLY
 
 
@@ -64,60 +64,61 @@ def finetune(
     cache: PathLike | None = None,
     progress: bool = True,
 ) -> Finetuned:
-    """Train a network further, on other clips and usually for other tags.
+    """Train a trained network on other clips, usually for other tags.
 
-    First the head alone, on embeddings of random segments of each clip (about 24 s of it), computed
-    once. Then the whole network at a lower rate, by Adam. There batch normalisations stay as in
-    inference: neither their moving averages nor their scales and offsets change, for a few clips
-    would spoil what they learned of many. After each epoch whole clips of the validation are
-    scored. The model gets the weights of the best epoch of both phases, see `monitor`.
+    First the head is trained alone, on embeddings of random segments of each clip (about 24 s per
+    clip), which are computed once. Then Adam trains the whole network at a lower rate. Batch
+    normalisations are frozen: a few clips would spoil their statistics. After each epoch whole
+    validation clips are scored. The model gets the weights of the best epoch of both phases, see
+    `monitor`.
 
-    Killed, the same call with the same `folder` goes on where it was.
+    An interrupted run resumes with the same call and the same `folder`.
 
     Args:
         model: from `zoo.load(name, labels=[...])`, trained in place; or a name or file, which is
-            loaded with a fresh head for the labels of `train`.
-        train: the clips to train on; its labels must be the model's. Of a corpus with splits only
+            loaded with a new head for the labels of `train`.
+        train: training clips. Their labels must be the model's. Of a corpus with splits only
             "train" is used.
-        validation: the clips that decide when to stop and what is best. None: the split
-            "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
+        validation: validation clips, which decide when to stop and which epoch is best. None: the
+            split "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
             None writes nothing.
-        epochs: of the whole network, at most; 0 trains the head alone.
-        head_epochs: of the head alone, at most, with a patience of 20; 0 leaves it out.
-        learning_rate: of the whole network.
-        head_learning_rate: of the head alone.
-        batch_size: segments a step.
-        patience: epochs of the whole network without a better one, see `monitor`, before the end.
-        segments: random ones of each clip an epoch, for the whole network.
-        class_weight: "balanced": all classes count the same in the loss, where each clip has
-            exactly one; None: all clips do. See `zoo.training.validation.class_weights`.
-        monitor: what the best epoch is chosen by, and what `patience` waits for. "score": the
-            score that is reported, accuracy where each clip has exactly one label, else ROC-AUC;
-            of equal ones the epoch with the lower validation loss. "loss": the lowest validation
-            loss.
-        augment: layers of `zoo.augmentation`, which work in training the whole network only.
-        seed: of the fresh head (if `model` is a name), of the random segments, of the split.
-        dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16" for devices that
-            are faster with it.
-        jit_compile: whether to compile with XLA; None leaves it to Keras.
-        distribute: share each batch out to all devices. A model that is no name must have been
+        epochs: most epochs of the whole network; 0 trains the head alone.
+        head_epochs: most epochs of the head alone, with a patience of 20; 0 skips this phase.
+        learning_rate: for the whole network.
+        head_learning_rate: for the head alone.
+        batch_size: segments per step.
+        patience: stop after this many epochs of the whole network without a better one, see
+            `monitor`; 0 never stops early.
+        segments: random segments of each clip per epoch, for the whole network.
+        class_weight: "balanced": all classes count the same in the loss if each clip has exactly
+            one label. None: all clips count the same. See
+            `zoo.training.validation.class_weights`.
+        monitor: what the best epoch is chosen by, and what `patience` counts. "score": accuracy
+            if each clip has exactly one label, else ROC-AUC; of equal scores, the lower validation
+            loss. "loss": the lowest validation loss.
+        augment: layers of `zoo.augmentation`, active only while the whole network is trained.
+        seed: of the new head (if `model` is a name), the random segments and the split.
+        dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16", which is faster
+            on some devices.
+        jit_compile: whether to compile with XLA; None lets Keras decide.
+        distribute: split each batch over all devices. A model that is not a name must have been
             made inside `zoo.data.devices.scope`.
-        cache: folder for decoded sounds, which later epochs and runs read instead of the files.
-        progress: show a bar, if standard error is a terminal.
+        cache: folder for decoded audio, which later epochs and runs read instead of the files.
+        progress: show a progress bar if standard error is a terminal.
 
     Returns:
         `Finetuned`: the model, the history, the best epoch.
 
     Raises:
-        ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
-            all clips are of one class.
+        ConfigError: arguments, labels or corpora are not valid or do not match; the folder holds
+            something else; all clips are of one class.
         TrainingError: the training diverged.
-        UnknownName: no such model; labels that the model or the corpus has not.
-        AudioError: not one clip could be decoded.
+        UnknownName: there is no such model, or model and corpus have different labels.
+        AudioError: no clip could be decoded.
     """
     if not epochs and not head_epochs:
-        raise ConfigError("epochs and head_epochs are both 0; there is nothing to do.")
+        raise ConfigError("epochs and head_epochs are both 0; one of them must be 1 or more.")
     check_monitor(monitor)
     train, validation = preparation.split(train, validation, seed)
     head = recipe(head_learning_rate, HEAD_BATCH * batch_size, head_epochs, HEAD_PATIENCE)
@@ -128,7 +129,7 @@ def finetune(
             with preparation.seeded(seed):
                 model = loading.load(model, train.labels, activation=activation, dtype=dtype)
         elif dtype is not None:
-            raise ConfigError("dtype is for a model that is given by its name.")
+            raise ConfigError("dtype can be given only if the model is a name or a file.")
         train, validation = preparation.checked(model, train, validation)
         options = TrainingOptions(
             batch_size=batch_size,
@@ -143,32 +144,52 @@ def finetune(
             progress=progress,
         )
         if model.frame_wise:
-            head = head.with_(epochs=0)  # its labels are the same, and so is its head
+            head = head.with_(epochs=0)  # it keeps its labels and its head
         batches = Batches(model, train, validation, options)
         if tune.epochs:
-            augmented(model, augment or ())  # refuses layers that do not fit
+            augmented(model, augment or ())  # checks the layers
         settings = {"made_by": "zoo.finetune", **preparation.requested(batches, origin=True)}
         recipes = {HEAD_ONLY: head.to_dict(), WHOLE: tune.to_dict()}
-        start = before(model)
+        start = training_note(model)
         with Run(folder, {**settings, "recipes": recipes}) as run, batches.plain_errors():
             rows: list[Row] = []
             if head.epochs and loop.phase_of(run.state()) != WHOLE:
                 rows = train_head(batches, head, run)
             if tune.epochs:
-                with norms_at_rest(model):
+                with frozen_norms(model):
                     phase = whole(WHOLE, batches, tune)
                     rows = loop.fit(phase, run, rows, monitor, progress=progress)
             return finished(Finetuned, model, start, batches, rows, run)
 
 
 def recipe(rate: float, batch_size: int, epochs: int, patience: int) -> Recipe:
-    """Return a recipe with Adam at a rate that stays."""
+    """Return a recipe with Adam and a constant learning rate.
+
+    Args:
+        rate: learning rate.
+        batch_size: segments per step.
+        epochs: most epochs.
+        patience: epochs without a better one before the end.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: a value is not valid.
+    """
     fields = {"learning_rate": rate, "batch_size": batch_size, "epochs": epochs}
     return read({**fields, "patience": patience, "schedule": None}, "finetune")
 
 
-def before(model: AudioModel) -> str:
-    """Return the start of what its card will say of a model, as it is before fine-tuning."""
+def training_note(model: AudioModel) -> str:
+    """Return the start of a model's new training note.
+
+    Args:
+        model: before fine-tuning.
+
+    Returns:
+        Such as "fine-tuned from pons2017.mtt".
+    """
     card = model.card
     if card.trained:
         return f"{card.trained}; then fine-tuned"

@@ -16,30 +16,55 @@ SCORES = {"val_accuracy": "accuracy", "val_roc_auc": "ROC-AUC"}
 
 
 def check_monitor(monitor: str) -> None:
-    """Raise ConfigError unless epochs can be chosen by it."""
+    """Check the name of a monitor.
+
+    Args:
+        monitor: one of `MONITORS`.
+
+    Raises:
+        ConfigError: it is another name.
+    """
     if monitor not in MONITORS:
         raise ConfigError(f"monitor is {monitor!r}; it is one of {', '.join(MONITORS)}.")
 
 
 def score_of(row: Row) -> str | None:
-    """Return the column of the score that a row has; None if it has the loss only."""
+    """Return the column of a row's score.
+
+    Args:
+        row: an epoch.
+
+    Returns:
+        "val_accuracy" or "val_roc_auc"; None if the row has only losses.
+    """
     return next((name for name in SCORES if name in row), None)
 
 
 def monitored(row: Row, monitor: str) -> str:
-    """Return the name of what epochs are chosen by: "accuracy", "ROC-AUC" or "loss"."""
+    """Return the name of the value that the best epoch is chosen by.
+
+    Args:
+        row: an epoch.
+        monitor: "score" or "loss".
+
+    Returns:
+        "accuracy", "ROC-AUC" or "loss".
+    """
     name = score_of(row) if monitor == "score" else None
     return "loss" if name is None else SCORES[name]
 
 
 def rank(row: Row, monitor: str) -> tuple[float, float]:
-    """Return what orders epochs, the best first: the score, then the validation loss.
+    """Return a key that sorts epochs by score, then by validation loss, the best first.
 
-    A score or loss that is not a number comes last.
+    A score or loss that is NaN is sorted last.
 
     Args:
         row: the epoch.
         monitor: "score", or "loss" for the validation loss alone.
+
+    Returns:
+        (negative score, validation loss).
     """
     name = score_of(row) if monitor == "score" else None
     values = (0.0 if name is None else -row[name], row["val_loss"])
@@ -48,12 +73,28 @@ def rank(row: Row, monitor: str) -> tuple[float, float]:
 
 
 def best_of(rows: Sequence[Row], monitor: str) -> Row:
-    """Return the best epoch, the first of equals. See `rank`."""
+    """Return the best epoch, the first of equal ones.
+
+    Args:
+        rows: the epochs, at least one.
+        monitor: as in `rank`.
+
+    Returns:
+        One of the rows.
+    """
     return min(rows, key=lambda row: rank(row, monitor))
 
 
 def write_history(rows: Sequence[Row], path: PathLike | None = None) -> str:
-    """Return the history as comma-separated text, and write it to `path` if one is given."""
+    """Write a history as CSV.
+
+    Args:
+        rows: the epochs.
+        path: the file; None writes nothing.
+
+    Returns:
+        The CSV text.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_cell(row.get(name, "")) for name in names] for row in rows]
     return write_csv([names, *cells], path)

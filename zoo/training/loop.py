@@ -1,8 +1,8 @@
-"""The loop of `zoo.train` and `zoo.finetune`: epochs, validation, the best epoch, going on.
+"""The loop of `zoo.train` and `zoo.finetune`: epochs, validation, the best epoch, resuming.
 
-Keras's `fit` is called once an epoch. The data of an epoch depend on nothing but its number and the
-seed, the learning rate and the end of training on nothing but the history so far. So a run that was
-killed goes on from its variables and its history as if nothing had happened.
+Keras's `fit` is called once per epoch. The data of an epoch depend only on its number and the seed.
+The learning rate and the end of training depend only on the history so far. So an interrupted run
+resumes from its variables and its history, with the same result.
 """
 
 import json
@@ -31,12 +31,12 @@ class Phase:
     """A network, its batches, and its validation.
 
     Attributes:
-        name: as the history calls it.
+        name: in the history.
         network: compiled; (batch, samples) or (batch, units) -> probabilities.
-        feed: number of an epoch, from 0 on -> arguments of `network.fit`.
-        validate: returns "val_loss" and a score of the network as it is.
-        recipe: how long, and at what rate.
-        steps: in an epoch, about; for the progress bar.
+        feed: number of an epoch, from 0 -> arguments of `network.fit`.
+        validate: returns "val_loss" and a score, with the current weights.
+        recipe: number of epochs and learning rate.
+        steps: per epoch, about; for the progress bar.
     """
 
     name: str
@@ -50,23 +50,23 @@ class Phase:
 def fit(
     phase: Phase, run: Run, rows: list[Row], monitor: str, *, progress: bool = True
 ) -> list[Row]:
-    """Train a network until its recipe says so; in the end it has its best weights.
+    """Train a network until its recipe ends; then give it its best weights.
 
     Args:
-        phase: what to train. If the run's state is of this phase, training goes on from it.
-        run: where the state is kept.
-        rows: the history of earlier phases. If the last of them left the network as it is now, and
-            no epoch of this phase is better, it stays as it is.
+        phase: what to train. If the run's state is of this phase, training resumes from it.
+        run: saves the state.
+        rows: the history of earlier phases. If no epoch of this phase is better than they are, the
+            network keeps its present weights.
         monitor: what the best epoch is chosen by; see `zoo.training.history.rank`.
-        progress: show it, if standard error is a terminal.
+        progress: show a progress bar if standard error is a terminal.
 
     Returns:
-        The history, with a row for each epoch of this phase after `rows`.
+        `rows` and a row for each epoch of this phase.
 
     Raises:
-        TrainingError: the loss is no longer a number.
-        ConfigError: the kept state is of another network.
-        AudioError: not one clip could be decoded.
+        TrainingError: the loss is NaN or infinite.
+        ConfigError: the saved state is of another network.
+        AudioError: no clip could be decoded.
     """
     network, recipe = phase.network, phase.recipe
     network.optimizer.build(network.trainable_variables)
@@ -82,8 +82,8 @@ def fit(
             rate = recipe.rate([row["val_loss"] for row in done])
             network.optimizer.learning_rate = rate
             bar.begin(len(done))
-            fed = {"verbose": 0, "shuffle": False, **phase.feed(len(done))}
-            loss = network.fit(**fed, callbacks=[bar]).history.get("loss", [None])[0]
+            arguments = {"verbose": 0, "shuffle": False, **phase.feed(len(done))}
+            loss = network.fit(**arguments, callbacks=[bar]).history.get("loss", [None])[0]
             row = {"phase": phase.name, "epoch": len(done) + 1, "learning_rate": rate}
             row |= {"loss": _checked(loss, row), **phase.validate()}
             rows.append(row)
@@ -96,19 +96,37 @@ def fit(
 
 
 def phase_of(state: dict[str, np.ndarray]) -> str | None:
-    """Return the name of the phase that a kept state is of; None if nothing was kept."""
+    """Return the phase of a saved state.
+
+    Args:
+        state: from `Run.state`.
+
+    Returns:
+        The name of the phase; None for an empty state.
+    """
     return str(state["phase"]) if state else None
 
 
-# --- what a network is compiled with ---
+# --- loss and optimiser ---
 
 
 def compiled(
-    network: keras.Model, activation: str, optimizer: keras.optimizers.Optimizer, jit_compile: Any
+    network: keras.Model,
+    activation: str,
+    optimizer: keras.optimizers.Optimizer,
+    jit_compile: bool | None,
 ) -> keras.Model:
-    """Compile a network with the loss that fits its activation.
+    """Compile a network in place, with the loss for its activation.
 
-    "sigmoid": binary cross-entropy, the mean over the labels. "softmax": categorical cross-entropy.
+    Args:
+        network: to compile.
+        activation: "sigmoid" for binary cross-entropy, the mean over the labels; "softmax" for
+            categorical cross-entropy.
+        optimizer: scales the loss if a layer computes in float16.
+        jit_compile: whether to compile with XLA; None lets Keras decide.
+
+    Returns:
+        The network.
     """
     loss = {
         "sigmoid": keras.losses.BinaryCrossentropy,
@@ -123,7 +141,14 @@ def compiled(
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Return the optimiser of a recipe."""
+    """Return the optimiser of a recipe.
+
+    Args:
+        recipe: name, learning rate, momentum and weight decay are used.
+
+    Returns:
+        A new optimiser.
+    """
     config: dict[str, Any] = {"learning_rate": recipe.learning_rate}
     if recipe.momentum:
         config["momentum"] = recipe.momentum
@@ -149,7 +174,7 @@ def _state(phase: str, network: keras.Model, best: list[np.ndarray], rows: list[
 
 
 def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Put a kept state into a network and its optimiser; return the best weights so far."""
+    """Load a saved state into a network and its optimiser; return the best weights so far."""
     size = len(network.variables)
     assign_values(network.variables, [state.get(f"variable{i}") for i in range(size)])
     optimizer = network.optimizer.variables
@@ -162,32 +187,35 @@ def _restore(network: keras.Model, state: dict[str, np.ndarray]) -> list[np.ndar
 
 def _checked(loss: float | None, row: Row) -> float:
     if loss is None:
-        raise AudioError("not one clip of the training set could be decoded; the log says why.")
+        raise AudioError("no training clip could be decoded; the log lists the reasons.")
     if not math.isfinite(loss):
         raise TrainingError(
             f"training diverged: the loss is {loss} in epoch {row['epoch']}, at a learning rate of "
-            f"{row['learning_rate']:g}. Begin again with a lower one."
+            f"{row['learning_rate']:g}. Start again with a lower one."
         )
     return float(loss)
 
 
 class _Bar(keras.callbacks.Callback):
-    """Moves a bar, a step at a time, and logs every epoch."""
+    """Advances a progress bar with each step, and logs every epoch."""
 
-    def __init__(self, bars, phase: Phase):
+    def __init__(self, bars: Any, phase: Phase):
         super().__init__()
         self.bars, self.phase, self.done = bars, phase, 0
         self.task = bars.add_task(phase.name, total=phase.recipe.epochs, now="")
 
     def begin(self, done: int) -> None:
+        """Show how many epochs are done."""
         self.done = done
         self.bars.update(self.task, completed=done)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the step; see Keras for the arguments."""
         part = min((batch + 1) / max(self.phase.steps, 1), 0.99)
         self.bars.update(self.task, completed=self.done + part)
 
     def end(self, row: Row) -> None:
+        """Show and log the values of an epoch."""
         now = "  ".join(f"{name} {row[name]:.4f}" for name in [*row][3:])
         self.bars.update(self.task, completed=row["epoch"], now=now)
         logger.info("%s, epoch %d: %s", row["phase"], row["epoch"], now)

@@ -1,4 +1,4 @@
-"""From a model and corpora to what can be trained: checks, the split, and the settings."""
+"""Before training: checks of model and corpora, the split, and the settings."""
 
 import dataclasses
 import logging
@@ -19,12 +19,19 @@ from zoo.utils.text import few
 
 logger = logging.getLogger(__name__)
 
-HELD_BACK = 0.2  # of the clips, for the validation, where none is given
+VALIDATION = 0.2  # share of the clips for validation, if no validation corpus is given
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Make what Keras draws first weights from repeatable; put Python's generator back after."""
+    """Seed Python's random generator, from which Keras initialises weights; restore it at the end.
+
+    Args:
+        seed: of the generator.
+
+    Yields:
+        Nothing.
+    """
     before = random.getstate()
     random.seed(seed)
     try:
@@ -34,17 +41,19 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, Corpus]:
-    """Return the clips to train on and those to validate on.
+    """Return training clips and validation clips.
 
     Args:
-        train: of one with splits, "train" is taken; of one with none of that name, all clips that
-            are not in another split.
-        validation: likewise "validation". None: the split of `train`, or a part of its groups.
-        seed: of that division.
+        train: its split "train" is used; without that split, all clips that are in no other split.
+        validation: its split "validation" is used, or else all of it. None: the split "validation"
+            of `train`, or else a part of its groups.
+        seed: of the random division into groups.
+
+    Returns:
+        Training corpus and validation corpus.
 
     Raises:
-        ConfigError: all clips are of one class; there are too few groups to divide; says what to
-            do.
+        ConfigError: all clips are of one class, or there are too few groups to divide.
     """
     check_classes(_training_part(train))
     if validation is not None:
@@ -55,7 +64,7 @@ def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, 
         return _training_part(train), train.split("validation")
     rest = _training_part(train)
     try:
-        divided = rest.divide({"train": 1 - HELD_BACK, "validation": HELD_BACK}, seed)
+        divided = rest.divide({"train": 1 - VALIDATION, "validation": VALIDATION}, seed)
     except ConfigError as error:
         raise ConfigError(
             f"no validation was given, and {train.name} cannot be divided: {error} Give a corpus "
@@ -63,13 +72,20 @@ def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, 
         ) from error
     train, validation = divided.split("train"), divided.split("validation")
     logger.info(
-        "no validation was given: %d of %d clips are held back.", len(validation), len(rest)
+        "no validation was given: %d of %d clips are used for it.", len(validation), len(rest)
     )
     return train, validation
 
 
 def check_classes(corpus: Corpus) -> None:
-    """Raise ConfigError if all clips are of one class: any network would be right on them all."""
+    """Check that clips with one class each have at least two different classes.
+
+    Args:
+        corpus: the clips.
+
+    Raises:
+        ConfigError: all clips are of one class, so there is nothing to train.
+    """
     classes = {tag for clip in corpus.clips for tag in clip.tags}
     frames = all(clip.onsets is not None for clip in corpus.clips)
     if not corpus.single_label or len(classes) != 1 or frames:
@@ -82,13 +98,13 @@ def check_classes(corpus: Corpus) -> None:
 
 
 def _below(corpus: Corpus, only: str) -> str:
-    """Return a hint where the folder of the only class holds folders, which may be the classes."""
+    """Return a hint if the only class's folder has subfolders, which may be the real classes."""
     for parent in corpus.clips[0].path.parents:
         inside = [c.path.relative_to(parent) for c in corpus.clips if c.path.is_relative_to(parent)]
         folders = sorted({path.parts[0] for path in inside if len(path.parts) > 1})
         if parent.name == only and len(inside) == len(corpus) and folders:
             named = few(folders, len(folders))
-            return f" In {parent} there are the folders {named}: if these are the classes, give it."
+            return f" If the folders in {parent} ({named}) are the classes, give that folder."
     return ""
 
 
@@ -100,22 +116,30 @@ def _training_part(corpus: Corpus) -> Corpus:
 
 
 def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpus, Corpus]:
-    """Return the corpora in the model's order of labels.
+    """Return the corpora with the model's labels, in its order.
+
+    Args:
+        model: to be trained.
+        train: training clips.
+        validation: validation clips.
+
+    Returns:
+        Training corpus and validation corpus.
 
     Raises:
-        ConfigError: the model's activation is not for such clips; it predicts frames, and there
-            are clips without onsets; a corpus is empty.
-        UnknownName: the labels of `train` are not the model's, or `validation` has others.
+        ConfigError: the clips do not suit the model's activation; the model predicts frames, and
+            clips have no onsets; a corpus is empty.
+        UnknownName: the labels of `train` are not the model's, or `validation` has other labels.
     """
     for corpus in (train, validation):
         if not len(corpus):
-            raise ConfigError(f"{corpus.name} has no clips to train or to validate on.")
+            raise ConfigError(f"{corpus.name} has no clips; training and validation need some.")
     if model.frame_wise:
         return framed(model, train), framed(model, validation)
     missing = [label for label in model.labels if label not in train.labels]
     if missing:
         raise UnknownName(
-            f"{model.name} has labels that {train.name} has not: {', '.join(missing)}. The corpus "
+            f"{model.name} has labels that {train.name} lacks: {', '.join(missing)}. The corpus "
             f"has: {', '.join(train.labels)}. Give a model these with zoo.load(name, labels=[...])."
         )
     train, validation = train.with_labels(model.labels), validation.with_labels(model.labels)
@@ -123,22 +147,22 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
         for corpus in (train, validation):
             if not corpus.single_label and (corpus.targets.sum(axis=1) != 1).any():
                 raise ConfigError(
-                    f"{model.name} gives each clip one label (softmax), and {corpus.name} has "
+                    f"{model.name} predicts one label per clip (softmax), but {corpus.name} has "
                     "clips with none or several: load or build it with activation='sigmoid'."
                 )
     elif train.single_label:
         logger.warning(
-            "%s: each clip has one label, and %s takes each label by itself (sigmoid); "
-            "activation='softmax' is for that.",
+            "%s: each clip has one label, but %s predicts the labels independently (sigmoid); "
+            "activation='softmax' suits such clips.",
             train.name,
             model.name,
         )
-    learned, validated = ({clip.path for clip in c.clips} for c in (train, validation))
-    same = copies(sorted(learned) + sorted(validated - learned))
-    shared = {path for path in validated if same.get(path, path) in learned}
+    trained, validated = ({clip.path for clip in c.clips} for c in (train, validation))
+    same = copies(sorted(trained) + sorted(validated - trained))
+    shared = {path for path in validated if same.get(path, path) in trained}
     if shared:
         logger.warning(
-            "%d files, such as %s, or copies of them are both trained and validated on: scores "
+            "%d files, such as %s, or copies of them are in both training and validation: scores "
             "will be too optimistic.",
             len(shared),
             min(shared),
@@ -149,40 +173,59 @@ def checked(model: AudioModel, train: Corpus, validation: Corpus) -> tuple[Corpu
 def framed(model: AudioModel, corpus: Corpus) -> Corpus:
     """Return a corpus for a model that predicts frames.
 
+    Args:
+        model: gives the label.
+        corpus: clips with onsets.
+
+    Returns:
+        The same clips with the model's label.
+
     Raises:
-        ConfigError: there are clips whose onsets are not known.
+        ConfigError: clips have no onsets.
     """
-    silent = [clip.name for clip in corpus.clips if clip.onsets is None]
-    if silent:
+    without = [clip.name for clip in corpus.clips if clip.onsets is None]
+    if without:
         raise ConfigError(
-            f"{model.name} predicts frames: it learns from clips with onsets, and {len(silent)} of "
-            f"{corpus.name} have none, such as {silent[0]}. zoo.data.from_onsets reads them."
+            f"{model.name} predicts frames: it needs clips with onsets, but {len(without)} of "
+            f"{corpus.name} have none, such as {without[0]}. zoo.data.from_onsets reads them."
         )
     return dataclasses.replace(corpus, labels=model.labels, single_label=False)
 
 
 def whole_batches(model: AudioModel, train: Corpus, batch_size: int, count: int) -> bool:
-    """Say whether the rest of an epoch must be dropped, so that `count` devices share all batches.
+    """Return whether a smaller last batch must be dropped, since `count` devices share batches.
+
+    Args:
+        model: to be trained.
+        train: training clips.
+        batch_size: segments per step, over all devices.
+        count: number of devices.
+
+    Returns:
+        The value for `drop_remainder`.
 
     Raises:
-        ConfigError: the devices cannot share a batch; the model is not on them all.
+        ConfigError: the devices cannot share a batch; the model is not on all of them.
     """
     devices.check_made_inside(model, count)
     drop = devices.whole_batches(batch_size, count)
     if drop and len(train) < batch_size:
         raise ConfigError(
-            f"{train.name} has {len(train)} clips, fewer than the {batch_size} of a batch, which "
-            f"{count} devices share: take a smaller batch_size."
+            f"{train.name} has {len(train)} clips, fewer than a batch of {batch_size}, which "
+            f"{count} devices share: give a smaller batch_size."
         )
     return drop
 
 
 def requested(batches: Batches, origin: bool) -> dict[str, Any]:
-    """Return what the outcome of a run depends on, as JSON can hold it.
+    """Return all that the result of a run depends on, for settings.json.
 
     Args:
         batches: model, clips and options.
-        origin: whether the weights below the head matter: they do where training starts from them.
+        origin: whether to include a hash of the weights below the head, for fine-tuning.
+
+    Returns:
+        Values that JSON can store.
     """
     model, options = batches.model, batches.options
     network = {k: v for k, v in model.get_config().items() if k != "card"}
@@ -195,7 +238,7 @@ def requested(batches: Batches, origin: bool) -> dict[str, Any]:
         "class_weight": options.class_weight,
         "monitor": options.monitor,
         "augment": [
-            # Keras counts names up within a process
+            # without the name, which Keras numbers within a process
             {"class": type(layer).__name__, **layer.get_config(), "name": None}
             for layer in options.augment or ()
         ],

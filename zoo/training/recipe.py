@@ -1,6 +1,6 @@
-"""How a network is trained, in numbers: what a paper says, and what we chose where it is silent.
+"""The settings of a training: those of a paper, and our choices where a paper gives none.
 
-A model file may hold a literal `TRAINING` with the fields of `Recipe`; `zoo.train` reads it there.
+A model file may have a literal `TRAINING` with the fields of `Recipe`, which `zoo.train` reads.
 """
 
 from collections.abc import Sequence
@@ -20,26 +20,26 @@ Optimizer = Literal["adadelta", "adagrad", "adam", "adamw", "nadam", "rmsprop", 
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `zoo.train` does with a network.
+    """The settings of a training.
 
     Attributes:
-        optimizer: the name in lower case of one of Keras's.
+        optimizer: name of a Keras optimiser, in lower case.
         learning_rate: at the start.
-        momentum: of "sgd" and "rmsprop".
-        nesterov: of "sgd".
-        weight_decay: what a variable loses a step, times the learning rate: decoupled, as in all of
-            Keras's optimisers. A paper's L2 penalty is not the same.
-        batch_size: segments a step.
-        epochs: at most.
-        schedule: what becomes of the learning rate. None: it stays. {10: 0.2, 20: 0.04}: after 10
-            epochs it is `learning_rate` times 0.2, after 20 times 0.04. "plateau": times
+        momentum: for "sgd" and "rmsprop".
+        nesterov: for "sgd".
+        weight_decay: times the learning rate, the share that each step subtracts from a weight:
+            decoupled, as in all Keras optimisers. A paper's L2 penalty is not the same.
+        batch_size: segments per step.
+        epochs: most epochs.
+        schedule: of the learning rate. None: it is constant. {10: 0.2, 20: 0.04}: after 10 epochs
+            it is `learning_rate` times 0.2, after 20 times 0.04. "plateau": it is multiplied by
             `plateau_factor` whenever the validation loss has not improved for `plateau_patience`
             epochs.
         plateau_factor: see `schedule`.
         plateau_patience: see `schedule`.
         patience: epochs without a better one (see `monitor` of `zoo.train`) after which training
-            ends; 0 for never.
-        chosen: names of the fields that we chose, since the paper is silent or we are not sure.
+            ends; 0 never ends it early.
+        chosen: names of the fields that we chose because the paper does not state them clearly.
     """
 
     optimizer: Optimizer = "adam"
@@ -57,7 +57,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(f"{self.optimizer} has no momentum to set")
+            raise ValueError(f"momentum is for sgd and rmsprop, not for {self.optimizer}")
         if self.nesterov and self.optimizer != "sgd":
             raise ValueError(f"nesterov is for sgd, not for {self.optimizer}")
         unknown = set(self.chosen) - set(self.__struct_fields__)
@@ -68,7 +68,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Return the learning rate of the next epoch.
 
         Args:
-            losses: of the validation, after each epoch so far.
+            losses: validation loss after each epoch so far.
+
+        Returns:
+            The learning rate.
         """
         if self.schedule is None:
             return self.learning_rate
@@ -83,10 +86,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return rate
 
     def ends(self, ranks: Sequence[Any]) -> bool:
-        """Say whether training ends after these epochs.
+        """Return whether training ends after these epochs.
 
         Args:
-            ranks: of each, such as its validation loss or `history.rank`: lower is better.
+            ranks: of each epoch, such as `history.rank`: lower is better.
+
+        Returns:
+            True if it ends.
         """
         if len(ranks) >= self.epochs:
             return True
@@ -94,24 +100,41 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return 0 < self.patience <= waited
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
+        """Return the fields in types that JSON can store.
+
+        Returns:
+            Name -> value.
+        """
         return msgspec.to_builtins(self, str_keys=True)
 
     def with_(self, **changes: Any) -> "Recipe":
-        """Return a copy with other values for some fields; None changes nothing.
+        """Return a copy with other values for some fields.
+
+        Args:
+            **changes: field=value; None leaves the field unchanged.
+
+        Returns:
+            A new recipe.
 
         Raises:
-            ConfigError: a value that a field cannot have.
+            ConfigError: a value is not valid.
         """
         given = {name: value for name, value in changes.items() if value is not None}
         return read({**msgspec.structs.asdict(self), **given}, "the recipe")
 
 
 def read(fields: dict[str, Any], where: str) -> Recipe:
-    """Make a recipe of a dictionary.
+    """Make a recipe from a dictionary.
+
+    Args:
+        fields: name -> value.
+        where: the source of the fields, for messages.
+
+    Returns:
+        The recipe.
 
     Raises:
-        ConfigError: naming the field that does not fit, and why.
+        ConfigError: a field is not valid; the message names it.
     """
     try:
         return msgspec.convert(fields, Recipe)
@@ -120,10 +143,16 @@ def read(fields: dict[str, Any], where: str) -> Recipe:
 
 
 def of(architecture: str) -> Recipe:
-    """Return the recipe in a model file, or the default one where there is none.
+    """Return the recipe in a model file, or the default one if there is none.
+
+    Args:
+        architecture: such as "pons2017".
+
+    Returns:
+        The recipe.
 
     Raises:
-        UnknownName: no such architecture.
+        UnknownName: there is no such architecture.
         ConfigError: its recipe is not valid.
     """
     if architecture not in lookup.architectures():

@@ -1,8 +1,8 @@
-"""What comes of a training: the result, the card, the folder."""
+"""The result of a training: the record, the model's card, the folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from zoo.data import copies
 from zoo.inference.audio_model import AudioModel
@@ -11,19 +11,22 @@ from zoo.training.history import Row, best_of, monitored
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         model: with the best weights.
-        history: a row for each epoch: "phase", "epoch" (from 1 on), "learning_rate", "loss" (of
-            the training, with dropout and class weights), "val_loss" (of whole clips: the mean over
-            their segments), and "val_accuracy" or "val_roc_auc" (macro).
+        history: a row for each epoch: "phase", "epoch" (from 1), "learning_rate", "loss" (on the
+            training clips, with dropout and class weights), "val_loss" (on whole validation clips:
+            of the mean over their segments), and "val_accuracy" or "val_roc_auc" (macro).
         best: the row whose weights the model has.
-        folder: where it was written; None for nowhere.
-        monitor: what it was chosen by: "score", or "loss" for the lowest "val_loss".
+        folder: with the results; None if nothing was written.
+        monitor: what the best epoch was chosen by: "score" or "loss".
     """
 
     model: AudioModel
@@ -39,40 +42,45 @@ class Trained:
             f"{self.best['phase']} {self.best['epoch']}, {scores})"
         )
 
-    def plot(self, path: PathLike | None = None):
-        """Draw loss and score after each epoch.
+    def plot(self, path: PathLike | None = None) -> "Figure":
+        """Plot loss and score after each epoch.
 
         Args:
-            path: .png, .pdf or .svg file to write; None for none.
+            path: .png, .pdf or .svg file to write; None writes nothing.
 
         Returns:
             A matplotlib figure.
+
+        Raises:
+            ConfigError: the path has another suffix.
         """
         from zoo.training import curves
 
         return curves.history(self.history, self.best, self.model.name, path)
 
 
-Kind = TypeVar("Kind", bound=Trained)
+Result = TypeVar("Result", bound=Trained)
 
 
 def finished(
-    kind: type[Kind], model: AudioModel, start: str, batches: Batches, rows: list[Row], run: Run
-) -> Kind:
-    """Write the result of a training into the model's card and the run's folder.
+    kind: type[Result], model: AudioModel, start: str, batches: Batches, rows: list[Row], run: Run
+) -> Result:
+    """Write the result of a training to the model's card and the run's folder.
 
     Args:
-        kind: of the result.
+        kind: class of the result.
         model: trained.
-        start: of the training note for its card: "trained from scratch", "fine-tuned from ...".
-        batches: what it was trained and validated on.
+        start: of its training note: "trained from scratch", "fine-tuned from ...".
+        batches: training and validation clips.
         rows: the history.
-        run: its folder.
+        run: the folder.
+
+    Returns:
+        The result.
     """
     from zoo.weights import origin
 
-    # The weights have changed, so they need not be compared with the checkpoint's, which would
-    # have to be loaded for that.
+    # trained=True: the weights have changed, so the checkpoint need not be loaded to compare them.
     licence = origin.licence_text(origin.origin(model, trained=True))
     monitor = batches.options.monitor
     best = best_of(rows, monitor)

@@ -1,17 +1,17 @@
 """The folder of a training run: its settings, its state and its result.
 
-In the folder lie:
+Its files:
 
-    settings.json   what the result depends on; a run goes on only where it is the same; in the end
-                    also the best epoch, and a hash of each training file
-    state.npz       after every epoch: all that is needed to go on; removed last of all
-    history.csv     a row an epoch
-    history.png     the same as a figure
+    settings.json   all that the result depends on; a run resumes only with the same settings; at
+                    the end also the best epoch and a hash of each training file
+    state.npz       written after every epoch; all that a run needs to resume; removed last
+    history.csv     a row for each epoch
+    history.png     the history as a figure
     model.keras     the best network; written last
-    LICENSE         that of the weights that it started from, where they came with one
+    LICENSE         the licence of the first weights, if they have one
 
-Each file is written under another name and takes its place at once. So a run that is killed at any
-time goes on: it is over when there is a model and no state.
+Each file is written under another name and then renamed. So a run can be killed at any time and
+resumes. It is finished if there is a model and no state.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
+from zoo.inference.audio_model import AudioModel
 from zoo.training.history import Row, write_history
 from zoo.utils.files import PathLike, replacing
 from zoo.utils.version import __version__
@@ -37,19 +38,19 @@ MODEL, SETTINGS, STATE = "model.keras", "settings.json", "state.npz"
 HISTORY, PICTURE, LICENCE = "history.csv", "history.png", "LICENSE"
 LOCK, PART = ".lock", f"part.{MODEL}"
 LEFT_BEHIND = re.compile(rf"\.[0-9a-f]{{32}}\.part|{re.escape(PART)}|{re.escape(LOCK)}")
-"""Names of files that a killed run leaves: those that were being written, and its lock."""
+"""Names of files that a killed run leaves: unfinished files and its lock."""
 
 
 class Run:
-    """A folder that one training at a time writes to; used in a `with` statement.
+    """The folder of one training run, for a `with` statement.
 
     Args:
-        folder: made if need be; None keeps everything in memory.
-        settings: all that the outcome depends on, as JSON can hold it.
+        folder: created if missing; None writes nothing.
+        settings: all that the result depends on, in types that JSON can store.
 
     Raises:
-        ConfigError: on entering: the folder holds a finished run, one with other settings, or
-            something else; or another training writes to it.
+        ConfigError: on entering: the folder holds a finished run, a run with other settings, or
+            something else; or another training is writing to it.
     """
 
     def __init__(self, folder: PathLike | None, settings: Mapping[str, Any]):
@@ -68,15 +69,15 @@ class Run:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise ConfigError(
-                f"another training writes to {self.folder} now. Wait until it ends, or name "
+                f"another training is writing to {self.folder}. Wait until it ends, or give "
                 "another folder."
             ) from None
         try:
-            check_free(self.folder)  # another training may have finished it meanwhile
+            check_free(self.folder)  # another training may have finished in the meantime
             for path in self.folder.iterdir():
                 if LEFT_BEHIND.fullmatch(path.name) and path.name != LOCK:
                     path.unlink()
-            self._go_on_or_begin()
+            self._check_settings()
             self._write(self.settings)
         except BaseException:
             self.__exit__()
@@ -85,18 +86,30 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         if self.folder is not None:
-            with suppress(OSError):  # Windows removes it on release, and not before
+            with suppress(OSError):  # Windows removes it only on release
                 (self.folder / LOCK).unlink()
             self._lock.release()
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return what `keep` was last given; nothing if there is nothing to go on from."""
+        """Return the last saved state.
+
+        Returns:
+            Name -> array; empty if no state was saved.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
         if self.folder is None or not (self.folder / STATE).is_file():
             return {}
         return _arrays(self.folder / STATE)
 
     def keep(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        """Write the state, then the history, each so that a half-written one is never seen."""
+        """Save the state, then the history.
+
+        Args:
+            state: name -> array.
+            rows: the history.
+        """
         if self.folder is None:
             return
         with replacing(self.folder / STATE) as file:
@@ -106,7 +119,18 @@ class Run:
     def once(
         self, name: str, make: Callable[[], Mapping[str, np.ndarray]]
     ) -> Mapping[str, np.ndarray]:
-        """Return arrays that take long to make: from the folder, if they were made before."""
+        """Return arrays that take long to compute; compute them only if the folder lacks them.
+
+        Args:
+            name: of the file, without suffix.
+            make: computes the arrays.
+
+        Returns:
+            Name -> array.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
         if self.folder is None:
             return make()
         path = self.folder / f"{name}.npz"
@@ -117,14 +141,16 @@ class Run:
             return arrays
         return _arrays(path)
 
-    def finish(self, model, rows: Sequence[Row], best: Row, licence: bytes | None) -> None:
-        """Write the results, the model last; then remove what is needed to go on, the state last.
+    def finish(
+        self, model: AudioModel, rows: Sequence[Row], best: Row, licence: bytes | None
+    ) -> None:
+        """Write the results, the model last; then remove temporary files, the state last.
 
         Args:
-            model: the best network.
+            model: with the best weights.
             rows: the history.
-            best: the row that the model is of.
-            licence: of the weights that it started from, if it must go with the model.
+            best: the row of the best epoch.
+            licence: text of the licence of the first weights; None for none.
         """
         if self.folder is None:
             return
@@ -147,28 +173,27 @@ class Run:
                 path.unlink()
         (self.folder / STATE).unlink(missing_ok=True)
 
-    def _go_on_or_begin(self) -> None:
+    def _check_settings(self) -> None:
         """Raise ConfigError if the folder holds epochs of a run with other settings."""
         assert self.folder is not None
         if not (self.folder / SETTINGS).is_file():
             return
         try:
-            before = json.loads((self.folder / SETTINGS).read_bytes())
+            saved = json.loads((self.folder / SETTINGS).read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
-        for result in ("best", "trained_on"):  # of a run that was killed while it wrote its result
-            before.pop(result, None)
+        for result in ("best", "trained_on"):  # the run was killed while it wrote its results
+            saved.pop(result, None)
         if "monitor" in self.settings:
-            before.setdefault("monitor", "loss")  # what all runs did before there was a choice
-        changes = list(_changes(before, self.settings))
+            saved.setdefault("monitor", "loss")  # of runs that did not save it
+        changes = list(_changes(saved, self.settings))
         if changes and (self.folder / STATE).is_file():
             raise ConfigError(
-                f"{self.folder} holds an interrupted run with other settings, which cannot go on "
-                f"with these: {'; '.join(changes)}. Give the settings that it was begun with, or "
-                "name another folder."
+                f"{self.folder} holds an interrupted run with other settings, so it cannot be "
+                f"resumed: {'; '.join(changes)}. Give the settings of that run, or another folder."
             )
         for path in self.folder.glob("*.npz") if changes else ():
-            path.unlink()  # of a run that had not come to its first epoch
+            path.unlink()  # of a run that was killed before its first epoch
 
     def _write(self, settings: Mapping[str, Any]) -> None:
         with replacing(self.folder / SETTINGS) as file:  # type: ignore[operator]
@@ -176,7 +201,14 @@ class Run:
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:
-    """Return what tells a corpus from another: clips, tags, onsets, the files' sizes."""
+    """Describe a corpus for settings.json, to detect changes.
+
+    Args:
+        corpus: the clips.
+
+    Returns:
+        Name, number of clips, labels, and a hash of names, file sizes, tags and onsets.
+    """
     digest = hashlib.sha256()
     for clip in corpus.clips:
         try:
@@ -195,45 +227,52 @@ def describe(corpus: Corpus) -> dict[str, Any]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise ConfigError if a folder holds a finished run, or something else."""
+    """Check that a run can be written to a folder.
+
+    Args:
+        folder: missing, empty, or with an interrupted run.
+
+    Raises:
+        ConfigError: it is a file, or holds a finished run or something else.
+    """
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; the results need a folder. Name another.")
+        raise ConfigError(f"{folder} is a file; the results need a folder. Give another.")
     if (folder / MODEL).exists() and not (folder / STATE).exists():
         raise ConfigError(
-            f"{folder} holds a finished run: {MODEL}. Name another folder, or delete this one."
+            f"{folder} holds a finished run: {MODEL}. Give another folder, or delete this one."
         )
     others = (path for path in folder.iterdir() if not LEFT_BEHIND.fullmatch(path.name))
     if not (folder / SETTINGS).is_file() and any(others):
         raise ConfigError(
-            f"{folder} is not empty, and what is in it is no run of training: it has no "
-            f"{SETTINGS}. Name another folder."
+            f"{folder} is not empty and holds no training run: it has no {SETTINGS}. Give another "
+            "folder."
         )
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read what a run kept.
+    """Read saved arrays.
 
     Raises:
-        ConfigError: it is damaged.
+        ConfigError: the file is damaged.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return dict(kept)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            return dict(saved)
     except (EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigError(
-            f"{path} is damaged, so the run cannot go on from it: {error}. Delete the folder "
-            f"{path.parent} to begin again, or name another one."
+            f"{path} is damaged, so the run cannot be resumed: {error}. Delete the folder "
+            f"{path.parent} to start again, or give another one."
         ) from error
 
 
-def _changes(before: Any, after: Any, name: str = "") -> Iterable[str]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in [*before, *(key for key in after if key not in before)]:
-            yield from _changes(before.get(key), after.get(key), f"{name}.{key}" if name else key)
-    elif before != after:
-        yield f"{name or 'they'} was {_short(before)} and is {_short(after)}"
+def _changes(old: Any, new: Any, name: str = "") -> Iterable[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _changes(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif old != new:
+        yield f"{name or 'they'} was {_short(old)} and is {_short(new)}"
 
 
 def _short(value: Any) -> str:

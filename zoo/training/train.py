@@ -52,51 +52,52 @@ def train(
     cache: PathLike | None = None,
     progress: bool = True,
 ) -> Trained:
-    """Train a network from scratch, as its paper says where it says so.
+    """Train a network from scratch, with the settings of its paper where the paper gives them.
 
-    After each epoch whole clips of the validation are scored. The model gets the weights of the
-    best epoch, see `monitor`. Killed, the same call with the same `folder` goes on where it was.
+    After each epoch whole validation clips are scored. The model gets the weights of the best
+    epoch, see `monitor`. An interrupted run resumes with the same call and the same `folder`.
 
     Args:
         model: an architecture of `zoo.list_models(trained=False)`, which is built with the labels
             of `train`; or a model from `zoo.build`, which is trained in place.
-        train: the clips to train on. Of a corpus with splits only "train" is used.
-        validation: the clips that decide when to stop and what is best. None: the split
-            "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
+        train: training clips. Of a corpus with splits only "train" is used.
+        validation: validation clips, which decide when to stop and which epoch is best. None: the
+            split "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
             None writes nothing.
-        recipe: None for the paper's, TRAINING in the model file.
-        epochs: at most, in place of the recipe's; so are the next three.
-        batch_size: segments a step.
+        recipe: the settings; None for TRAINING in the model file.
+        epochs: most epochs. This and the next three replace the recipe's values; None keeps them.
+        batch_size: segments per step.
         learning_rate: at the start.
-        patience: epochs without a better one, see `monitor`, before the end; 0 for no such end.
-        segments: random ones of each clip an epoch.
-        class_weight: "balanced": all classes count the same in the loss, where each clip has
-            exactly one; None: all clips do. See `zoo.training.validation.class_weights`.
-        monitor: what the best epoch is chosen by, and what `patience` waits for. "score": the
-            score that is reported, accuracy where each clip has exactly one label, else ROC-AUC;
-            of equal ones the epoch with the lower validation loss. "loss": the lowest validation
-            loss.
-        augment: layers of `zoo.augmentation`, which work in training only.
-        seed: of the first weights (if `model` is a name), of the random segments, of the split.
+        patience: stop after this many epochs without a better one, see `monitor`; 0 never stops
+            early.
+        segments: random segments of each clip per epoch.
+        class_weight: "balanced": all classes count the same in the loss if each clip has exactly
+            one label. None: all clips count the same. See
+            `zoo.training.validation.class_weights`.
+        monitor: what the best epoch is chosen by, and what `patience` counts. "score": accuracy
+            if each clip has exactly one label, else ROC-AUC; of equal scores, the lower validation
+            loss. "loss": the lowest validation loss.
+        augment: layers of `zoo.augmentation`, active only in training.
+        seed: of the first weights (if `model` is a name), the random segments and the split.
         options: for `zoo.build` if `model` is a name, such as {"backend": "attention"}.
-        dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16" for devices that
-            are faster with it.
-        jit_compile: whether to compile with XLA; None leaves it to Keras.
-        distribute: share each batch out to all devices. A model that is no name must have been
+        dtype: a Keras dtype policy if `model` is a name, such as "mixed_bfloat16", which is faster
+            on some devices.
+        jit_compile: whether to compile with XLA; None lets Keras decide.
+        distribute: split each batch over all devices. A model that is not a name must have been
             made inside `zoo.data.devices.scope`.
-        cache: folder for decoded sounds, which later epochs and runs read instead of the files.
-        progress: show a bar, if standard error is a terminal.
+        cache: folder for decoded audio, which later epochs and runs read instead of the files.
+        progress: show a progress bar if standard error is a terminal.
 
     Returns:
         `Trained`: the model, the history, the best epoch.
 
     Raises:
-        ConfigError: arguments, labels or corpora that do not fit; the folder holds something else;
-            all clips are of one class.
+        ConfigError: arguments, labels or corpora are not valid or do not match; the folder holds
+            something else; all clips are of one class.
         TrainingError: the training diverged.
-        UnknownName: no such architecture; labels that the model or the corpus has not.
-        AudioError: not one clip could be decoded.
+        UnknownName: there is no such architecture, or model and corpus have different labels.
+        AudioError: no clip could be decoded.
     """
     check_monitor(monitor)
     train, validation = preparation.split(train, validation, seed)
@@ -104,18 +105,18 @@ def train(
         if isinstance(model, str):
             check_architecture(model)
             activation = "softmax" if train.single_label else "sigmoid"
-            given = {"activation": activation, "dtype": dtype, **(options or {})}
+            arguments = {"activation": activation, "dtype": dtype, **(options or {})}
             onsets = lookup.info(model).architecture.task == "onsets"
             with preparation.seeded(seed):
-                model = loading.build(model, ["onset"] if onsets else train.labels, **given)
+                model = loading.build(model, ["onset"] if onsets else train.labels, **arguments)
         elif options or dtype is not None:
-            raise ConfigError("options and dtype are for a model that is given by its name.")
+            raise ConfigError("options and dtype can be given only if the model is a name.")
         train, validation = preparation.checked(model, train, validation)
         recipe = (recipe or recipes.of(model.architecture)).with_(
             epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience
         )
         if not recipe.epochs:
-            raise ConfigError("epochs is 0; training needs at least 1.")
+            raise ConfigError("epochs is 0; training needs 1 or more.")
         training_options = TrainingOptions(
             batch_size=recipe.batch_size,
             segments=segments,
@@ -129,7 +130,7 @@ def train(
             progress=progress,
         )
         batches = Batches(model, train, validation, training_options)
-        augmented(model, augment or ())  # refuses layers that do not fit
+        augmented(model, augment or ())  # checks the layers
         settings = {"made_by": "zoo.train", **preparation.requested(batches, origin=False)}
         with (
             Run(folder, {**settings, "recipe": recipe.to_dict()}) as run,
@@ -141,11 +142,20 @@ def train(
 
 
 def check_architecture(name: str) -> None:
-    """Raise if a name is that of something trained, or of nothing."""
-    if name not in lookup.architectures() and loading.is_file_name(name):
+    """Check the name of an architecture.
+
+    Args:
+        name: such as "pons2017".
+
+    Raises:
+        ConfigError: it is a file of a trained model.
+        UnknownName: there is no such architecture.
+    """
+    if name in lookup.architectures():
+        return
+    if loading.is_file_name(name):
         raise ConfigError(
-            f"{name} is a file or folder of a trained model, where an architecture of `zoo list "
-            "--untrained` is expected. zoo.finetune trains it further."
+            f"{name} is a file or folder of a trained model; expected an architecture of `zoo list "
+            "--untrained`. To train this model further, use zoo.finetune."
         )
-    if name not in lookup.architectures():
-        raise lookup.unknown(name)
+    raise lookup.unknown(name)

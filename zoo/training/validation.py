@@ -1,4 +1,4 @@
-"""Validation: what a network predicts of whole clips while it is trained, and its scores."""
+"""Validation during training: loss and scores of whole clips."""
 
 import numpy as np
 
@@ -6,35 +6,38 @@ from zoo.data.corpus import Corpus
 from zoo.errors import AudioError, ConfigError
 from zoo.evaluation.metrics import auc_rounds, mean_of_tags
 
-HIGHEST_WEIGHT = 10.0  # of a rare class: more would let a few clips drive the network
+HIGHEST_WEIGHT = 10.0  # of a rare class: with more, a few clips would dominate the loss
 TINY = 1e-7  # as in Keras's own cross-entropies
 
 
 def class_weights(corpus: Corpus, how: str | None) -> dict[int, float] | None:
-    """Return what a clip of each class counts in the loss, so that all classes count the same.
+    """Return weights with which all classes count the same in the loss.
 
-    The weight of a class is the number of clips over the number of classes and over the number of
-    its clips: 1 for all where all are equally frequent; at most `HIGHEST_WEIGHT`.
+    The weight of a class is clips / classes / clips of the class, so 1 if all classes are equally
+    frequent. It is at most `HIGHEST_WEIGHT`.
 
-    Clips with several tags have no weights. To weigh a tag's positives would raise the scores of
-    rare tags, which then are no longer probabilities, and would hardly change how clips rank, which
-    is what ROC-AUC and PR-AUC measure; the papers do without it, too.
+    Clips with several tags get no weights. Weights would raise the scores of rare tags, which then
+    would not be probabilities, and would hardly change ROC-AUC and PR-AUC, which depend on the
+    order of the clips. The papers use none either.
 
     Args:
-        corpus: the clips to learn from, its labels in the model's order.
+        corpus: training clips, its labels in the model's order.
         how: "balanced", or None for no weights.
 
+    Returns:
+        Index of a class -> weight of its clips; None for no weights.
+
     Raises:
-        ConfigError: another `how`.
+        ConfigError: `how` has another value.
     """
     if how not in ("balanced", None):
         raise ConfigError(f"class_weight is {how!r}; it is 'balanced' or None.")
     if how is None or not corpus.single_label or len(corpus.labels) < 2:
         return None
     counts = corpus.targets.sum(axis=0)
-    fair = len(corpus) / np.count_nonzero(counts)
+    mean = len(corpus) / np.count_nonzero(counts)
     return {
-        i: float(min(fair / n, HIGHEST_WEIGHT)) if n else 1.0 for i, n in enumerate(counts.tolist())
+        i: float(min(mean / n, HIGHEST_WEIGHT)) if n else 1.0 for i, n in enumerate(counts.tolist())
     }
 
 
@@ -45,21 +48,24 @@ def measures(
     activation: str,
     weights: dict[int, float] | None,
 ) -> dict[str, float]:
-    """Score clips: the loss as in training, and accuracy or macro ROC-AUC.
+    """Compute the loss, as in training, and accuracy or macro ROC-AUC.
 
     Args:
-        probabilities: (clips, labels); NaN for clips that could not be decoded, which do not count.
+        probabilities: (clips, labels); NaN for clips that could not be decoded, which are ignored.
         targets: (clips, labels), 0 or 1.
-        single_label: whether each clip has exactly one label: then accuracy is the score.
+        single_label: whether each clip has exactly one label; then the score is accuracy.
         activation: of the model.
         weights: of the classes, as in training.
 
+    Returns:
+        "val_loss", and "val_accuracy" or "val_roc_auc".
+
     Raises:
-        AudioError: not one clip could be decoded.
+        AudioError: no clip could be decoded.
     """
     predicted = np.isfinite(probabilities).all(axis=1)
     if not predicted.any():
-        raise AudioError("not one clip of the validation could be decoded; the log says why.")
+        raise AudioError("no validation clip could be decoded; the log lists the reasons.")
     p = np.clip(probabilities[predicted].astype("float64"), TINY, 1 - TINY)
     y = targets[predicted]
     if activation == "softmax":
