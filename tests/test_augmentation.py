@@ -9,11 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import songs
 import tensorflow as tf
 from augmentation_effects import decibels, features, sounds, to_numpy
 
 import zoo
 from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
+from zoo.training import batches, recipe
+from zoo.training.batches import Way
 
 SCRIPT = Path(__file__).parent / "augmentation_effects.py"
 WAVEFORM = [Gain, Noise]
@@ -121,6 +124,54 @@ def test_layer_is_restored_from_its_configuration(layer):
     config = keras.saving.deserialize_keras_object(saved).get_config()
     assert options.items() <= config.items()
     assert config["seed"] == 9
+
+
+def test_an_augmented_network_comes_back_from_its_file(tmp_path):
+    model = zoo.build("pons2017", ["a", "b"], variant="spectrogram", n=1)
+    layers = [Gain(-1.0, 2.0, seed=1), Noise(3.0, 4.0, seed=2)]
+    masks = [TimeMask(3, 5, 0.5, seed=3), FrequencyMask(3, 5, seed=4)]
+    network = zoo.augment(model, waveform=layers, features=masks)
+    network.save(tmp_path / "augmented.keras")
+    again = keras.saving.load_model(tmp_path / "augmented.keras")
+    for layer in (*layers, *masks):
+        assert again.get_layer(layer.name).get_config() == layer.get_config()
+    x = sounds(2)
+    np.testing.assert_allclose(again.predict(x), network.predict(x), atol=1e-6)
+
+
+def way(seed: int, *layers):
+    """What a training with these layers and this seed does."""
+    rest = {"class_weight": None, "jit_compile": None, "cache": None}
+    return Way(
+        batch_size=4, segments=1, augment=layers, seed=seed, drop_remainder=False, progress=False,
+        **rest,
+    )  # fmt: skip
+
+
+def mixed(seed: int, epoch: int, layer) -> np.ndarray:
+    data = tf.data.Dataset.from_tensors((sounds(4), np.eye(4, dtype="float32")))
+    ((x, _),) = way(seed, layer).mixed(data, epoch)
+    return x.numpy()
+
+
+def test_training_keeps_the_seed_that_mixup_was_given():
+    np.testing.assert_array_equal(mixed(1, 3, Mixup(seed=9)), mixed(2, 3, Mixup(seed=9)))
+    assert (mixed(1, 3, Mixup(seed=9)) != mixed(1, 4, Mixup(seed=9))).any()  # epochs differ
+    assert (mixed(1, 3, Mixup(seed=9)) != mixed(1, 3, Mixup(seed=8))).any()
+    assert (mixed(1, 3, Mixup()) != mixed(2, 3, Mixup())).any()
+
+
+def test_training_keeps_the_seeds_that_layers_were_given(tmp_path):
+    model = zoo.build("zhu2016", ["noise", "tone"], segment=1.0)
+    gain, noise, keras_noise = Gain(seed=123), Noise(), keras.layers.GaussianNoise(0.1, seed=7)
+    clips = songs.make(tmp_path / "songs", 2, kinds=("noise", "tone"))
+    layers = way(5, gain, noise, keras_noise)
+    batches.whole("train", model, clips, clips, recipe.of("zhu2016"), layers)
+    assert to_numpy(gain.generator.state).tolist() == [123, 0]
+    assert to_numpy(keras_noise.seed_generator.state).tolist() == [7, 0]
+    assert to_numpy(noise.generator.state)[0] == 5
+    dropout = model.get_layer("penultimate").seed_generator.state
+    assert to_numpy(dropout)[0] == 5
 
 
 @pytest.mark.parametrize("layer", WAVEFORM + FEATURES)

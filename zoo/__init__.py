@@ -8,6 +8,7 @@
 Importing this package loads no framework: each name is fetched when it is first used.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 from zoo.utils import lazy
@@ -64,3 +65,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "synonyms": "zoo.evaluation.synonyms",
     },
 )
+
+if "keras" in sys.modules:  # nothing heavy is loaded then, and keras.saving.load_model knows ours
+    __getattr__("AudioModel")

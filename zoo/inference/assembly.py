@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -112,3 +113,100 @@ def dtype_policy(dtype: Any) -> Iterator[str]:
         yield policy.name
     finally:
         keras.config.set_dtype_policy(before)
+
+
+# --- layers that were changed ---
+
+
+def layer_configs(model: keras.Model) -> dict[str, dict[str, Any]]:
+    """Return what the layers of a network are, by name; the input has nothing to be changed."""
+    return {
+        layer.name: _unshared(layer.get_config())
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    }
+
+
+def _unshared(config: Any) -> Any:
+    """Return a configuration without the numbers that Keras gives to objects while it saves."""
+    if isinstance(config, dict):
+        return {k: _unshared(v) for k, v in config.items() if k != "shared_object_id"}
+    return [_unshared(v) for v in config] if isinstance(config, list) else config
+
+
+def changes(
+    given: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the settings that differ from those given, by layer, as JSON can hold them.
+
+    Raises:
+        ConfigError: a setting that JSON cannot hold.
+    """
+    found = {}
+    for name, before, after in zip(given, given.values(), now.values(), strict=True):
+        changed = {k: v for k, v in after.items() if k not in before or before[k] != v}
+        if changed:
+            try:
+                found[name] = json.loads(json.dumps(changed))
+            except TypeError as error:
+                raise ConfigError(
+                    f"the layer {name} was given {', '.join(changed)}, which no file can hold: "
+                    f"{error}. Change it back, or keep the weights alone with save_weights."
+                ) from error
+    return found
+
+
+def rebuilt(waveform: Any, stages: dict[str, Any], settings: dict[str, dict[str, Any]]):
+    """Return the input and the stages of a network with other settings of its layers.
+
+    Args:
+        waveform: its input.
+        stages: its stages.
+        settings: by layer, as `changes` returns them.
+
+    Raises:
+        ConfigError: there is no such layer, or it does not take these settings.
+    """
+    whole = keras.Model(waveform, stages)
+    known = layer_configs(whole)
+    if unknown := sorted(settings.keys() - known.keys()):
+        raise ConfigError(
+            f"layer_settings names {', '.join(unknown)}; the layers are {', '.join(known)}."
+        )
+
+    def clone(layer):
+        try:
+            return type(layer).from_config({**layer.get_config(), **settings.get(layer.name, {})})
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"the layer {layer.name} cannot be made with {settings.get(layer.name)}: {error}"
+            ) from error
+
+    whole = keras.models.clone_model(whole, clone_function=clone)
+    return whole.input, whole.output
+
+
+def check_saved(model: keras.Model, layers: Iterable[keras.layers.Layer]) -> None:
+    """Raise ConfigError if a file of the model would not give the model back.
+
+    Args:
+        model: to be saved.
+        layers: all that Keras would save of it.
+    """
+    own = {id(layer) for layer in model.layers}
+    if foreign := [layer.name for layer in layers if id(layer) not in own]:
+        raise ConfigError(
+            f"{model.name} was given {', '.join(foreign)}, which is not a part of its network and "
+            "which no file of it can hold. Make a keras.Model of both, and save that."
+        )
+    config = model.get_config()
+    if not config.get("layer_settings"):
+        return
+    again = type(model).from_config(config)
+    for ours, theirs in zip(model.layers, again.layers, strict=True):
+        if [tuple(v.shape) for v in ours.variables] != [tuple(v.shape) for v in theirs.variables]:
+            raise ConfigError(
+                f"the weights of the layer {ours.name} were changed after it was built in a manner "
+                "that no file can hold. Change it back, or keep the weights alone with "
+                "save_weights."
+            )

@@ -5,7 +5,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, overload
@@ -21,12 +21,16 @@ from zoo.errors import ConfigError, UnknownName
 from zoo.inference import prediction
 from zoo.inference.assembly import (
     call,
+    changes,
     channels_last,
     check_options,
+    check_saved,
     check_segment,
     checked_labels,
     dtype_policy,
     import_architecture,
+    layer_configs,
+    rebuilt,
     xla_is_slow,
 )
 from zoo.inference.onsets import COMBINE, SMOOTH, THRESHOLD, detect
@@ -34,6 +38,7 @@ from zoo.inference.results import Embedding, Onsets, Taggram, Tags
 from zoo.layers import backends
 from zoo.registry import lookup
 from zoo.registry.cards import Card
+from zoo.utils import text
 
 HEAD = ("logits",)  # the layers that belong to the labels
 
@@ -44,8 +49,11 @@ class AudioModel(keras.Model):
 
     Made by `zoo.load` and `zoo.build`. It is a `keras.Model`: (batch, samples) float32 in [-1, 1]
     at `sample_rate` goes in, (batch, labels) comes out, and `predict`, `fit`, `summary` and `save`
-    do what they do in Keras. What is saved can be read by `zoo.load` and by
-    `keras.saving.load_model`.
+    do what they do in Keras. What is saved can be read by `zoo.load`, and by
+    `keras.saving.load_model` in a process that has imported this class (`from zoo import
+    AudioModel`, or `import zoo` after `import keras`). Saved with it, and copied by
+    `copy.deepcopy`, are frozen layers, layers quantized by `quantize`, and other settings of layers
+    that were changed, such as the rate of a dropout.
 
     Args:
         architecture: a name of `zoo.list_models(trained=False)`.
@@ -58,16 +66,14 @@ class AudioModel(keras.Model):
         card: where the weights come from, as `Card.to_dict` gives it.
         dtype: a Keras dtype policy, such as "mixed_bfloat16". The spectrogram and the
             probabilities are float32 in any case.
-        name: of the Keras model.
-
-    Attributes:
-        labels: tuple of output names.
-        sample_rate: in Hz.
-        segmentation: how a clip is cut, in samples.
-        stages: names that `stage` and `embed` take, from the waveform to the output.
+        name: of the model: a checkpoint's is that of its untouched weights alone.
+        trainable: False for a frozen model.
+        layer_settings: of layers, by name, where they differ from what the architecture gives:
+            what their `get_config` returns.
     """
 
     trained_on: frozenset[str] = frozenset()  # samples of the files, see `zoo.data.copies`
+    name: str
 
     def __init__(
         self,
@@ -80,6 +86,8 @@ class AudioModel(keras.Model):
         card: dict | None = None,
         dtype: Any = None,
         name: str | None = None,
+        trainable: bool = True,
+        layer_settings: dict[str, dict[str, Any]] | None = None,
     ):
         labels = checked_labels(labels)
         if activation not in ("sigmoid", "softmax"):
@@ -106,8 +114,13 @@ class AudioModel(keras.Model):
             stages["probabilities"] = layers.Activation(
                 activation, dtype="float32", name="probabilities"
             )(stages["logits"])
+            given = layer_configs(keras.Model(waveform, stages["probabilities"]))
+            if layer_settings:
+                waveform, stages = rebuilt(waveform, stages, layer_settings)
         super().__init__(waveform, stages["probabilities"], name=name or architecture)
         self.supports_jit = not xla_is_slow()
+        if not trainable:
+            self._freeze()
         config = {
             "architecture": architecture,
             "labels": list(labels),
@@ -117,16 +130,35 @@ class AudioModel(keras.Model):
             "options": options,
             "card": card,
             "dtype": policy,
-            "name": self.name,
         }
-        self._keep = _Untracked(stages, config)
-        self.labels = labels
-        self.sample_rate = sample_rate
-        self.segmentation = cut
+        self._keep = _Untracked(stages, config, given, labels, sample_rate, cut)
         if segment is not None:
             check_segment(self, segment)
 
     # --- what it is ---
+
+    def __repr__(self) -> str:
+        seconds = self.segmentation.segment / self.sample_rate
+        return (
+            f"AudioModel({self.name!r}: {self.architecture}, "
+            f"{text.plural(len(self.labels), 'label')}, segments of {seconds:.2f} s at "
+            f"{self.sample_rate} Hz, {self.count_params():,} parameters)"
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return self._keep.labels
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of the input, in Hz."""
+        return self._keep.sample_rate
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """How a clip is cut, in samples."""
+        return self._keep.segmentation
 
     @property
     def architecture(self) -> str:
@@ -135,27 +167,35 @@ class AudioModel(keras.Model):
 
     @property
     def card(self) -> Card:
-        """Paper, stages, and the checkpoint that the weights come from: none if built untrained."""
-        content = self._keep.config["card"]
-        if content:
-            return Card.from_dict(content)
-        return msgspec.structs.replace(lookup.info(self.architecture), checkpoints={})
+        """Paper, stages, labels, and the checkpoint that the weights come from, if any.
+
+        That has its status and scores only while the weights and labels are the checkpoint's.
+        """
+        return lookup.card_of(self._keep.config, self.name)
 
     def record(self, lesson: str) -> None:
         """Write into the card what the weights have learned since they were loaded or built.
 
         The checkpoint that they come from stays in it, with its authors and licence, but without
-        its scores, which are no longer this model's.
+        its scores, which are no longer this model's; nor is its name.
 
         Args:
             lesson: such as "fine-tuned from pons2017.mtt on ...".
         """
+        card = msgspec.structs.replace(self._stored_card(), trained=lesson)
+        self._keep.config["card"] = card.to_dict()
+        if self.name in card.checkpoints:
+            self.name = f"{self.name}-fine-tuned"
+
+    def _stored_card(self) -> Card:
+        """Return the card as it is kept: with the whole record of the checkpoint, but no scores."""
+        content = self._keep.config["card"]
+        card = Card.from_dict(content) if content else self.card
         checkpoints = {
             name: msgspec.structs.replace(checkpoint, metrics=())
-            for name, checkpoint in self.card.checkpoints.items()
+            for name, checkpoint in card.checkpoints.items()
         }
-        card = msgspec.structs.replace(self.card, checkpoints=checkpoints, trained=lesson)
-        self._keep.config["card"] = card.to_dict()
+        return msgspec.structs.replace(card, checkpoints=checkpoints)
 
     @property
     def activation(self) -> str:
@@ -168,8 +208,39 @@ class AudioModel(keras.Model):
         return tuple(self._keep.stages)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return dict(self._keep.config)
+        """Return the arguments of the constructor that give such a model, untrained.
+
+        Raises:
+            ConfigError: a layer was changed in a manner that a file cannot hold.
+        """
+        config = {**self._keep.config, "name": self.name}
+        if not self.trainable:
+            config["trainable"] = False
+        settings = changes(self._keep.given, layer_configs(self))
+        return config | ({"layer_settings": settings} if settings else {})
+
+    def save(self, filepath, *args: Any, **kwargs: Any) -> None:
+        """Save the model as `keras.Model.save` does.
+
+        Args:
+            filepath: ends in .keras; or in .h5, Keras's older format.
+            *args: see `keras.Model.save`.
+            **kwargs: see `keras.Model.save`.
+
+        Raises:
+            ConfigError: the model has layers, or settings of layers, that a file cannot hold: it
+                names them.
+        """
+        check_saved(self, self._flatten_layers(include_self=False, recursive=False))
+        super().save(filepath, *args, **kwargs)
+
+    def _freeze(self) -> None:
+        """Set `trainable` to False for the model alone: Keras would do it for each layer too."""
+        parts = list(self._flatten_layers(include_self=False))
+        before = [part.trainable for part in parts]
+        self.trainable = False
+        for part, trainable in zip(parts, before, strict=True):
+            part.trainable = trainable
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AudioModel":
@@ -181,6 +252,10 @@ class AudioModel(keras.Model):
 
         Args:
             name: one of `stages`.
+
+        Returns:
+            A model from (batch, samples) float32 to the stage, such as (batch, units) or
+            (batch, frames, channels). Its `output` can take layers of your own.
 
         Raises:
             UnknownName: with the names that there are.
@@ -201,8 +276,22 @@ class AudioModel(keras.Model):
         Args:
             labels: the new output names.
             activation: as in the constructor; None keeps this model's.
+
+        Returns:
+            A model named "pons2017.mtt-with-3-labels". Its card has the checkpoint's authors and
+            licence, but neither its scores nor its status.
+
+        Raises:
+            ConfigError: labels or activation do not fit.
         """
-        config = {**self.get_config(), "labels": labels}
+        labels = checked_labels(labels)
+        config = {**self.get_config(), "labels": labels, "trainable": True}
+        base = self.name.removesuffix(headed(self.labels))
+        config["name"] = base + headed(labels)
+        if config["card"]:
+            config["card"] = self._stored_card().to_dict()
+        settings = config.pop("layer_settings", {})
+        config["layer_settings"] = {k: v for k, v in settings.items() if k not in HEAD}
         if activation is not None:
             config["activation"] = activation
         copy = type(self)(**config)
@@ -210,6 +299,84 @@ class AudioModel(keras.Model):
             if ours.name not in HEAD:
                 ours.set_weights(theirs.get_weights())
         return copy
+
+    # --- as Keras has it, with checks of the input ---
+
+    def __call__(self, inputs, *args: Any, **kwargs: Any):
+        """Run the network: (batch, samples) float32 in [-1, 1] to (batch, labels).
+
+        Raises:
+            ConfigError: another number of axes.
+        """
+        self._check_batch(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def predict(self, x, *args: Any, **kwargs: Any):
+        """Run the network batch by batch, as `keras.Model.predict` does.
+
+        Args:
+            x: (clips, samples) float32 in [-1, 1] at `sample_rate`, or batches of these.
+            *args: see `keras.Model.predict`.
+            **kwargs: see `keras.Model.predict`.
+
+        Returns:
+            (clips, labels) float32, or (clips, frames, labels).
+
+        Raises:
+            ConfigError: another number of axes, or a file, which `tag` takes.
+        """
+        self._check_batch(x)
+        return super().predict(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args: Any, **kwargs: Any):
+        """Compute the loss, as `keras.Model.evaluate` does; `zoo.evaluate` scores a corpus.
+
+        Args:
+            x: as in `predict`.
+            *args: see `keras.Model.evaluate`.
+            **kwargs: see `keras.Model.evaluate`.
+
+        Raises:
+            ConfigError: as in `predict`.
+        """
+        self._check_batch(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def fit(self, x=None, *args: Any, **kwargs: Any):
+        """Train the model, as `keras.Model.fit` does, and note it in the card.
+
+        Args:
+            x: as in `predict`.
+            *args: see `keras.Model.fit`.
+            **kwargs: see `keras.Model.fit`.
+
+        Returns:
+            Keras's history.
+
+        Raises:
+            ConfigError: as in `predict`.
+        """
+        self._check_batch(x)
+        if not self.card.trained:
+            origin = next(iter(self.card.checkpoints), self.card.origin)
+            self.record(f"fine-tuned from {origin} by fit" if origin else "trained by fit")
+        return super().fit(x, *args, **kwargs)
+
+    def _check_batch(self, x: Any) -> None:
+        if isinstance(x, str | os.PathLike):
+            raise ConfigError(f"{x} is a file; {self.name} takes arrays here. Call tag for a file.")
+        try:
+            shape = tuple(x.shape)
+        except (AttributeError, TypeError, ValueError):
+            return  # batches, or a tensor whose shape is not known yet
+        if len(shape) == 2:
+            return
+        samples = self.input_shape[1] or "samples"
+        single = " For a single clip give x[None]." if len(shape) == 1 else ""
+        raise ConfigError(
+            f"the input has the shape {shape}; {self.name} takes (batch, {samples}), mono, "
+            f"at {self.sample_rate} Hz.{single}"
+        )
 
     # --- what it does ---
 
@@ -461,7 +628,16 @@ class _Untracked:
 
     stages: dict[str, Any]
     config: dict[str, Any]
+    given: dict[str, dict[str, Any]]  # what the builder made of each layer
+    labels: tuple[str, ...]
+    sample_rate: int
+    segmentation: Segmentation
     stage_models: dict[str, keras.Model] = field(default_factory=dict)
+
+
+def headed(labels: Sequence[str]) -> str:
+    """Return what the name of a model with a fresh head ends in; TensorFlow allows no spaces."""
+    return f"-with-{text.plural(len(labels), 'label')}".replace(" ", "-")
 
 
 def is_pair(sources: Any) -> bool:

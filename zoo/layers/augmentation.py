@@ -13,7 +13,7 @@ backend, on the device and under `jit_compile`, and compute in float32 whatever 
 batches of a data set, and `zoo.augment` refuses it.
 
 With a `seed` a layer draws the same numbers again, on the same backend and with or without XLA as
-before.
+before. In `zoo.train` and `zoo.finetune` layers without one draw by the seed of the training.
 """
 
 import math
@@ -265,7 +265,8 @@ class Mixup(keras.layers.MixUp):
     def __init__(self, alpha: float = 0.2, seed: int | None = None, **kwargs):
         if not is_number(alpha) or not 0 < alpha < math.inf:
             raise ConfigError(f"alpha is {alpha!r}; it must be a number above 0.")
-        super().__init__(alpha=alpha, seed=seed, **{"dtype": "float32", **kwargs})
+        given = {"dtype": "float32", "data_format": "channels_last"}
+        super().__init__(alpha=alpha, seed=seed, **{**given, **kwargs})
 
     def __call__(self, waveform, targets):
         """Mix a batch: waveform (batch, samples) and targets (batch, labels), to the same."""

@@ -244,8 +244,12 @@ def interleave(
     Returns:
         (batch, 2 units).
     """
-    columns = [layers.Reshape((units, 1))(x) for x in (first, second)]
-    return layers.Reshape((2 * units,), name=name)(layers.Concatenate()(columns))
+    columns = [
+        layers.Reshape((units, 1), name=f"{column}_column")(x)
+        for column, x in (("first", first), ("second", second))
+    ]
+    joined = layers.Concatenate(name=f"{name}_columns")(columns)
+    return layers.Reshape((2 * units,), name=name)(joined)
 
 
 # --- front-ends ---

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
+from zoo.errors import ConfigError
 from zoo.registry.manifest import Checkpoint, Metric
-from zoo.utils.text import LABEL, WIDTH, columns, count, indented, plural, wrapped
+from zoo.utils.text import LABEL, WIDTH, columns, count, indented, label_lines, plural, wrapped
+from zoo.utils.version import __version__
 
 # The review's front-ends, by the filters of the first layer, and its back-ends: name -> (the length
 # of sound that it takes, the paper that the review names for it).
@@ -94,6 +96,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         checkpoints: all of the architecture, or the one that a model's weights come from.
         origin: the commit that a model was loaded from, "hf://user/repo@<commit>"; else "".
         trained: note on later training by `zoo.train` or `zoo.finetune`; "" for none.
+        labels: the outputs of a model, in order; none on the card of an architecture or checkpoint.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: dict[str, Checkpoint]
     origin: str = ""
     trained: str = ""
+    labels: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain dictionaries, lists, strings and numbers."""
@@ -117,9 +121,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             The card.
 
         Raises:
-            msgspec.ValidationError: the content is not a card.
+            ConfigError: a field that this version does not know, or a missing one.
         """
-        return msgspec.convert(content, cls)
+        try:
+            return msgspec.convert(content, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigError(
+                f"the card does not fit this version of music-zoo, {__version__}: {error}. "
+                "Expected is what Card.to_dict returns. If a newer version wrote it, upgrade: "
+                "pip install --upgrade music-zoo."
+            ) from error
 
     def __str__(self) -> str:
         return card(self)
@@ -145,6 +156,8 @@ def card(c: Card) -> str:
     if a.variants:
         lines += ["", f"  networks, with {plural(a.labels, 'label')}", *indented(variants(a))]
     lines += ["", "  stages", *indented(columns(list(a.stages.items())))]
+    if c.labels and not c.checkpoints:
+        lines += ["", *label_lines(c.labels, 2)]
     for name, checkpoint in c.checkpoints.items():
         lines += ["", *describe(name, checkpoint)]
     return "\n".join(lines)
@@ -194,15 +207,17 @@ def filters(v: Variant) -> str:
 def describe(name: str, checkpoint: Checkpoint) -> list[str]:
     """Return the lines that describe a checkpoint."""
     source = checkpoint.input
+    title = "from checkpoint" if checkpoint.status == "changed since" else "checkpoint"
+    parameters = f"{count(checkpoint.parameters)} trained" if checkpoint.parameters else ""
     lines = [
-        f"  checkpoint {name}" + (" (default)" if checkpoint.default else ""),
+        f"  {title} {name}" + (" (default)" if checkpoint.default else ""),
         *wrapped(", ".join(checkpoint.authors), "weights by", 4),
         *wrapped(checkpoint.licence.weights, "licence", 4),
         *wrapped(checkpoint.licence.data, "data", 4),
         *wrapped(checkpoint.status, "status", 4),
         *(wrapped(options(checkpoint), "options", 4) if checkpoint.options else ()),
         *wrapped(f"{source.sample_rate} Hz, {source.description}", "input", 4),
-        *wrapped(f"{count(checkpoint.parameters)} trained", "parameters", 4),
+        *wrapped(parameters, "parameters", 4),
         *wrapped(checkpoint.provenance, "provenance", 4),
         *wrapped(checkpoint.citation, "cite", 4),
     ]
@@ -218,7 +233,7 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
         )
         lines += wrapped(f"{data}: {split}{clips}", "scores", 4)
         lines += [" " * (4 + LABEL) + line for line in score_table(metrics)]
-    return lines + wrapped(", ".join(checkpoint.labels), plural(len(checkpoint.labels), "label"), 4)
+    return lines + label_lines(checkpoint.labels, 4)
 
 
 Scores = dict[str, dict[str, Metric]]

@@ -8,6 +8,7 @@ import ast
 import difflib
 import fnmatch
 import functools
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,46 @@ from typing import Any
 import msgspec
 
 from zoo.errors import ConfigError, UnknownName
-from zoo.registry import manifest
+from zoo.registry import manifest, saved
 from zoo.registry.cards import FRONT_ENDS, Architecture, Card
 
 MODELS = Path(__file__).parents[1] / "models"
+
+
+def card_of(config: dict[str, Any], name: str) -> Card:
+    """Return the card of a model, in memory or saved.
+
+    The checkpoint that the weights come from stays in it, with its authors and licence. It keeps
+    its status and scores only while the model has its name, its labels and no further training.
+
+    Args:
+        config: the arguments of `AudioModel`.
+        name: of the model.
+    """
+    content, labels = config["card"], tuple(config["labels"])
+    if content:
+        card = Card.from_dict(content)
+    else:
+        card = msgspec.structs.replace(info(config["architecture"]), checkpoints={})
+    checkpoints = {
+        key: checkpoint
+        if (name, labels, card.trained) == (key, checkpoint.labels, "")
+        else msgspec.structs.replace(
+            checkpoint,
+            default=False,
+            status="changed since",
+            labels=labels,
+            parameters=None,
+            metrics=(),
+        )
+        for key, checkpoint in card.checkpoints.items()
+    }
+    return msgspec.structs.replace(card, name=name, labels=labels, checkpoints=checkpoints)
+
+
+def is_file_name(name: str | os.PathLike[str]) -> bool:
+    """Say whether a name means a saved file or a folder of one, and not a model of the zoo."""
+    return saved.is_file_name(name, name in architectures() or name in manifest.load().checkpoints)
 
 
 @functools.cache
@@ -125,18 +162,25 @@ def grid(names: Iterable[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
     return sorted_in
 
 
-def info(name: str) -> Card:
-    """Return the card of an architecture with all its checkpoints, or of one checkpoint.
+def info(name: str | os.PathLike[str]) -> Card:
+    """Return the card of an architecture with all its checkpoints, of one checkpoint, or of a file.
 
     Args:
-        name: "pons2017" or "pons2017.mtt".
+        name: "pons2017", "pons2017.mtt", a file that `model.save` wrote ("mine.keras"), or a folder
+            that `zoo.train` or `zoo.finetune` wrote.
 
     Returns:
         The card; printing it shows all its fields.
 
     Raises:
         UnknownName: there is no such model; the message suggests the nearest names.
+        FileNotFoundError: there is no such file.
+        ConfigError: the file is not a model of the zoo.
     """
+    if is_file_name(name):
+        path, called = saved.find(name)
+        return card_of(saved.read_config(path), called)
+    name = str(name)
     checkpoints = manifest.load().checkpoints
     if name in checkpoints:
         chosen = {name: checkpoints[name]}

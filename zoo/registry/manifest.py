@@ -159,7 +159,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
         citation: what to cite when using them.
         provenance: who trained the weights, on which data, and how they were converted.
         status: "verified" against the original, or "not yet loaded" (listed from its description
-            only).
+            only); on the card of a model with other labels or weights, "changed since".
         metrics: published and measured scores.
     """
 
@@ -174,7 +174,7 @@ class Checkpoint(_Record, frozen=True, kw_only=True):
     authors: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
     citation: Text
     provenance: Text
-    status: Literal["verified", "not yet loaded"]
+    status: Literal["verified", "not yet loaded", "changed since"]
     metrics: tuple[Metric, ...] = ()
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -76,9 +77,8 @@ class Batches:
     def __init__(
         self, model: AudioModel, train: Corpus, validation: Corpus, options: TrainingOptions
     ):
-        from zoo.data.pipeline import (
-            dataset,  # loads TensorFlow, so only when a training starts
-        )
+        # It loads TensorFlow, so only when a training starts.
+        from zoo.data.pipeline import dataset
 
         self.model, self.options = model, options
         self.random = dataset.PipelineOptions(
@@ -110,8 +110,10 @@ class Batches:
         data = self._epochs
         for layer in self.options.augment or ():
             if is_mixup(layer):
-                (seed,) = np.random.SeedSequence((self.options.seed, number)).generate_state(1)
-                config = {**layer.get_config(), "seed": int(seed >> 1)}  # fits a signed integer
+                config = layer.get_config()
+                own = self.options.seed if config["seed"] is None else config["seed"]
+                (seed,) = np.random.SeedSequence((own, number)).generate_state(1)
+                config["seed"] = int(seed >> 1)  # fits a signed integer
                 data = data.map(type(layer).from_config(config))
         return data
 
@@ -173,9 +175,11 @@ def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
     network = augmented(model, options.augment or ())
     network.supports_jit = model.supports_jit
     options.compiled(network, model.activation, recipe)
+    own = seeds(network)
     generators = [v for v in network.variables if "seed_generator" in v.path]
     for i, generator in enumerate(generators):  # dropout repeats itself for the same seed
-        generator.assign(np.array([options.seed, i], generator.dtype))
+        state = own.get(id(generator), [options.seed, i])
+        generator.assign(np.array(state, generator.dtype))
 
     def feed(epoch: int) -> dict[str, Any]:
         return {"x": batches.epoch(epoch), "class_weight": batches.weights}
@@ -183,6 +187,17 @@ def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
     validate = frame_validation(batches) if model.frame_wise else clip_validation(batches)
     steps = -(-len(batches.train.corpus) * options.segments // options.batch_size)
     return Phase(name, network, feed, validate, recipe, steps)
+
+
+def seeds(network: keras.Model) -> dict[int, list[int]]:
+    """Return the first state of each generator whose layer a user gave a seed, by its id."""
+    return {
+        id(variable): [layer.seed, 0]
+        for layer in network._flatten_layers()
+        if isinstance(getattr(layer, "seed", None), Integral)
+        for variable in layer.variables
+        if "seed_generator" in variable.path
+    }
 
 
 def clip_validation(batches: Batches) -> Callable[[], dict[str, float]]:

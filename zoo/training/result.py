@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zoo.data import copies
 from zoo.inference.audio_model import AudioModel
+from zoo.registry import saved
 from zoo.training.batches import Batches
 from zoo.training.history import Row, best_of, monitored
 from zoo.training.run_folder import Run
@@ -91,5 +92,7 @@ def finished(
         "other clips was kept"
     )
     model.trained_on |= copies.samples_of(clip.path for clip in train.clips)
+    if run.folder is not None:
+        model.name = saved.as_name(run.folder.resolve().name)  # as zoo.load will call it
     run.finish(model, rows, best, licence)
     return kind(model, rows, best, run.folder, monitor)

@@ -9,6 +9,11 @@ WIDTH = 100
 LABEL = 12  # width of the labels at the left of a card, in characters
 
 
+def label_lines(labels: Sequence[str], indent: int) -> list[str]:
+    """Return a list of labels in lines, beside their number."""
+    return wrapped(", ".join(labels), plural(len(labels), "label"), indent)
+
+
 def count(number: int | None) -> str:
     """Return a number of parameters: "787,159"."""
     return "" if number is None else f"{number:,}"

@@ -235,7 +235,7 @@ def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[s
         ConfigError: the model has an option that is not a plain value.
     """
     weights = safetensors.numpy.save({path: float_array(v) for path, v in variables(model).items()})
-    arguments = model.get_config()
+    arguments = published(model)
     described = arguments.pop("card") or {}
     config = {
         "library": "music-zoo",
@@ -259,3 +259,22 @@ def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[s
     }
     wording = origin.licence_text(came_from)
     return files if wording is None else {**files, "LICENSE": wording}
+
+
+def published(model: AudioModel) -> dict[str, Any]:
+    """Return the arguments of a model without what is frozen, which a repository does not say.
+
+    Raises:
+        ConfigError: layers have other settings, such as int8 weights, that it cannot say.
+    """
+    arguments = model.get_config()
+    arguments.pop("trainable", None)
+    settings = arguments.pop("layer_settings", {})
+    changed = [name for name, values in settings.items() if values.keys() - {"trainable"}]
+    if changed:
+        raise ConfigError(
+            f"the layers {', '.join(changed)} of {model.name} have other settings than its "
+            "architecture gives, which a repository of the hub cannot hold. Upload the model as it "
+            "was built, or share the file that model.save writes."
+        )
+    return arguments

@@ -1,12 +1,13 @@
 """Making models: trained ones by name, file or address, and untrained ones."""
 
+import contextlib
 import json
 import logging
 import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import keras
@@ -15,7 +16,8 @@ from zoo.errors import ConfigError
 from zoo.inference.assembly import checked_labels
 from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign
-from zoo.registry import lookup, manifest
+from zoo.registry import lookup, saved
+from zoo.registry.lookup import is_file_name
 from zoo.weights import fetch, hub
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ def load(
 
     Args:
         name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
-            file that `model.save` wrote ("mine.keras"), a folder that `zoo.train` or
+            file that `model.save` wrote ("mine.keras", "mine.h5"), a folder that `zoo.train` or
             `zoo.finetune` wrote, or a repository on the Hugging Face Hub ("hf://user/repo",
             "hf://user/repo@revision").
         labels: your own tags, in the order of the output: everything but the head keeps its
@@ -67,29 +69,14 @@ def load(
     return model if labels is None else model.with_labels(labels, activation or "sigmoid")
 
 
-def is_file_name(name: str | os.PathLike[str]) -> bool:
-    """Say whether a name means a saved file or a folder of one, and not a model of the zoo."""
-    if not isinstance(name, str) or name.endswith(".keras") or os.sep in name:
-        return True
-    known = name in lookup.architectures() or name in manifest.load().checkpoints
-    return not known and Path(name).is_dir()
-
-
 def load_file(path: Path, dtype: Any = None) -> AudioModel:
-    """Load what `model.save` wrote, or the folder of a training."""
-    if path.is_dir():
-        if not (path / "model.keras").is_file():
-            raise FileNotFoundError(
-                f"there is no model.keras in the folder {path}; if a training was interrupted, the "
-                "command that began it goes on."
-            )
-        path = path / "model.keras"
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no saved model at {path}.")
+    """Load what `model.save` wrote, or the folder of a training; the file gives it its name."""
+    path, name = saved.find(path)
     check_size(path)
-    model = keras.saving.load_model(path)
-    if not isinstance(model, AudioModel):
-        raise ConfigError(f"{path} holds a {type(model).__name__}, not a model of the zoo.")
+    saved.read_config(path)  # which refuses what is no model of the zoo
+    # The format of .h5 files knows classes by their bare names.
+    model = keras.saving.load_model(path, custom_objects={"AudioModel": AudioModel})
+    model.name = name
     model.trained_on = trained_on(path)
     if dtype is None:
         return model
@@ -108,12 +95,16 @@ def check_size(path: Path) -> None:
         ConfigError: it is larger when it is unpacked than `MAX_GROWTH` allows, or no such file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            archived = sum(entry.file_size for entry in archive.infolist())
-            numbers: list[int] = []
+        with contextlib.ExitStack() as opened:
+            archived, numbers = 0, []
+            file: IO[bytes] = opened.enter_context(path.open("rb"))
+            if path.suffix not in saved.HDF5:
+                archive = opened.enter_context(zipfile.ZipFile(file))
+                archived = sum(entry.file_size for entry in archive.infolist())
+                file = opened.enter_context(archive.open("model.weights.h5"))
             if archived <= MAX_GROWTH * path.stat().st_size:
-                with archive.open("model.weights.h5") as file, h5py.File(file, "r") as weights:
-                    weights.visititems(lambda _, item: numbers.append(getattr(item, "nbytes", 0)))
+                weights = opened.enter_context(h5py.File(file, "r"))
+                weights.visititems(lambda _, item: numbers.append(getattr(item, "nbytes", 0)))
     except Exception as error:  # zipfile and h5py raise many kinds
         raise ConfigError(
             f"{path} is not a model that model.save wrote, or it is damaged or cut off ({error})."
