@@ -16,7 +16,7 @@ from augmentation_effects import decibels, features, sounds, to_numpy
 import zoo
 from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
 from zoo.training import batches, recipe
-from zoo.training.batches import Way
+from zoo.training.batches import Batches, TrainingOptions
 
 SCRIPT = Path(__file__).parent / "augmentation_effects.py"
 WAVEFORM = [Gain, Noise]
@@ -139,10 +139,10 @@ def test_an_augmented_network_comes_back_from_its_file(tmp_path):
     np.testing.assert_allclose(again.predict(x), network.predict(x), atol=1e-6)
 
 
-def way(seed: int, *layers):
-    """What a training with these layers and this seed does."""
-    rest = {"class_weight": None, "jit_compile": None, "cache": None}
-    return Way(
+def options(seed: int, *layers):
+    """Options of a training with these layers and this seed."""
+    rest = {"class_weight": None, "jit_compile": None, "cache": None, "monitor": "loss"}
+    return TrainingOptions(
         batch_size=4, segments=1, augment=layers, seed=seed, drop_remainder=False, progress=False,
         **rest,
     )  # fmt: skip
@@ -150,7 +150,7 @@ def way(seed: int, *layers):
 
 def mixed(seed: int, epoch: int, layer) -> np.ndarray:
     data = tf.data.Dataset.from_tensors((sounds(4), np.eye(4, dtype="float32")))
-    ((x, _),) = way(seed, layer).mixed(data, epoch)
+    ((x, _),) = options(seed, layer).mixed(data, epoch)
     return x.numpy()
 
 
@@ -165,8 +165,8 @@ def test_training_keeps_the_seeds_that_layers_were_given(tmp_path):
     model = zoo.build("zhu2016", ["noise", "tone"], segment=1.0)
     gain, noise, keras_noise = Gain(seed=123), Noise(), keras.layers.GaussianNoise(0.1, seed=7)
     clips = songs.make(tmp_path / "songs", 2, kinds=("noise", "tone"))
-    layers = way(5, gain, noise, keras_noise)
-    batches.whole("train", model, clips, clips, recipe.of("zhu2016"), layers)
+    given = Batches(model, clips, clips, options(5, gain, noise, keras_noise))
+    batches.whole("train", given, recipe.of("zhu2016"))
     assert to_numpy(gain.generator.state).tolist() == [123, 0]
     assert to_numpy(keras_noise.seed_generator.state).tolist() == [7, 0]
     assert to_numpy(noise.generator.state)[0] == 5

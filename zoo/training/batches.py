@@ -55,6 +55,25 @@ class TrainingOptions:
         optimizer = loop.make_optimizer(recipe)
         return loop.compiled(network, activation, optimizer, self.jit_compile)
 
+    def mixed(self, data: "tf.data.Dataset", epoch: int) -> "tf.data.Dataset":
+        """Apply the layers of `augment` that mix targets too, with a seed of the epoch.
+
+        Args:
+            data: batches of (waveform, targets).
+            epoch: its number, from 0.
+
+        Returns:
+            Batches of the same shapes.
+        """
+        for layer in self.augment or ():
+            if is_mixup(layer):
+                config = layer.get_config()
+                own = self.seed if config["seed"] is None else config["seed"]
+                (seed,) = np.random.SeedSequence((own, epoch)).generate_state(1)
+                config["seed"] = int(seed >> 1)  # fits a signed integer
+                data = data.map(type(layer).from_config(config))
+        return data
+
 
 class Batches:
     """The batches of a training run. Each corpus is opened once.
@@ -107,15 +126,7 @@ class Batches:
             A dataset of (waveform (batch, samples), targets).
         """
         self.train.epoch = number
-        data = self._epochs
-        for layer in self.options.augment or ():
-            if is_mixup(layer):
-                config = layer.get_config()
-                own = self.options.seed if config["seed"] is None else config["seed"]
-                (seed,) = np.random.SeedSequence((own, number)).generate_state(1)
-                config["seed"] = int(seed >> 1)  # fits a signed integer
-                data = data.map(type(layer).from_config(config))
-        return data
+        return self.options.mixed(self._epochs, number)
 
     def random_segments(self, each: int) -> "tf.data.Dataset":
         """Return random segments of each training clip.

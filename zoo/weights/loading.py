@@ -107,7 +107,7 @@ def check_size(path: Path) -> None:
                 weights.visititems(lambda _, item: numbers.append(getattr(item, "nbytes", 0)))
     except Exception as error:  # zipfile and h5py raise many kinds
         raise ConfigError(
-            f"{path} is not a model that model.save wrote, or it is damaged or cut off ({error})."
+            f"{path} is not a saved Keras model, or is damaged or cut off ({error})."
         ) from error
     if max(archived, sum(numbers)) > MAX_GROWTH * path.stat().st_size:
         raise ConfigError(
