@@ -139,6 +139,14 @@ def test_parameters_size_and_licence_are_those_of_the_checkpoint(pons, corpus):
     assert compare.resolved("pons2017") == "pons2017.mtt"
 
 
+def test_a_model_and_one_with_a_fresh_head_have_names_of_their_own():
+    plain, tuned = zoo.load("dieleman2014"), zoo.load("dieleman2014", labels=["a", "b"])
+    assert [*compare._loaded([plain, tuned])] == [
+        "dieleman2014.zoo",
+        "dieleman2014.zoo-with-2-labels",
+    ]
+
+
 def test_frozen_parameters_count_too(models):
     one = models["one"]
     before = costs.parameters(one)

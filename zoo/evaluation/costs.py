@@ -24,7 +24,9 @@ TURNS = 5
 
 def parameters(model: "AudioModel") -> int:
     """Return how many numbers of a model are trained, also if they are frozen at the moment."""
-    fresh = type(model).from_config(model.get_config())
+    config = model.get_config()
+    frozen = ("trainable", "layer_settings")
+    fresh = type(model).from_config({k: v for k, v in config.items() if k not in frozen})
     return sum(int(np.prod(v.shape)) for v in fresh.trainable_variables)
 
 
