@@ -99,7 +99,7 @@ def test_cell_trains_and_comes_back_from_its_file(cell, backend, tmp_path):
 @pytest.mark.parametrize("backend", backends.FIXED_LENGTH)
 def test_a_fixed_length_is_the_architectures_own_where_none_is_given(backend):
     model = zoo.build("pons2017", ["a"], backend=backend, variant="spectrogram", n=1)
-    assert model.input_shape == (None, model.segmentation.segment) == (None, 48000)
+    assert model.input_shape == (None, model.segmentation.segment) == (None, 240384)
     assert zoo.build("choi2016", ["a"], backend=backend, width=0.05).input_shape == (None, 349440)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 import zoo
 from zoo import audio
 from zoo.audio import Segmentation
+from zoo.inference.variables import variables
 from zoo.models import pons2017
 
 CLIPS = [
@@ -160,7 +161,7 @@ def test_network_is_the_arithmetic_of_the_original_graph(pons, example):
     cut = Segmentation(48128, 47872, 256)
     first = next(audio.segments(example, 16000, cut)).samples
     logmel = pons.stage("features").predict(first[None], verbose=0)[0].astype("float64")
-    weights = {v.path: np.asarray(v.numpy(), dtype="float64") for v in pons.variables}
+    weights = {p: np.asarray(v.numpy(), dtype="float64") for p, v in variables(pons).items()}
     weights = {k: v for k, v in weights.items() if not k.startswith("seed")}
     expected = numpy_musicnn(logmel, weights)
     np.testing.assert_allclose(pons.predict(first[None], verbose=0)[0], expected, atol=1e-5)
