@@ -87,7 +87,7 @@ def sound(model) -> np.ndarray:
     return noise.astype("float32")
 
 
-def heard(model) -> np.ndarray:
+def predicted(model) -> np.ndarray:
     return model.predict_on_batch(sound(model))
 
 
@@ -116,7 +116,7 @@ def refusal(url: str = URL) -> str:
 def test_a_pushed_model_is_loaded_bit_by_bit(server, model):
     pinned = zoo.push(model, URL)
     again = zoo.load(URL)
-    np.testing.assert_array_equal(heard(again), heard(model))
+    np.testing.assert_array_equal(predicted(again), predicted(model))
     assert {**again.get_config(), "card": None} == model.get_config()
     assert again.card.origin == pinned
 
@@ -154,7 +154,7 @@ def test_another_process_loads_the_same_with_the_usual_environment_variables(
     home = str(tmp_path / "home")
     with process(OTHER_PROCESS, URL, HF_ENDPOINT=server.url, HF_HOME=home) as first:
         output, errors = first.communicate(timeout=120)
-    assert output.strip() == hashlib.sha256(heard(model).tobytes()).hexdigest(), errors
+    assert output.strip() == hashlib.sha256(predicted(model).tobytes()).hexdigest(), errors
     assert list(Path(home).rglob("model.safetensors"))
 
 
@@ -173,7 +173,7 @@ def test_options_back_ends_and_precisions_come_back(server, options):
     zoo.push(model, URL)
     again = zoo.load(URL)
     assert {**again.get_config(), "card": None} == model.get_config()
-    np.testing.assert_array_equal(heard(again), heard(model))
+    np.testing.assert_array_equal(predicted(again), predicted(model))
 
 
 def test_all_files_come_in_one_commit_and_others_stay(server, model):
@@ -208,7 +208,7 @@ def test_a_revision_is_pinned(server, model, other):
     second = zoo.push(other, URL)
     assert first != second
     for url, expected in [(first, model), (second, other), (URL, other), (f"{URL}@v1", model)]:
-        np.testing.assert_array_equal(heard(zoo.load(url)), heard(expected))
+        np.testing.assert_array_equal(predicted(zoo.load(url)), predicted(expected))
 
 
 def test_the_same_model_again_changes_no_file(server, model):
@@ -240,7 +240,7 @@ def test_a_pinned_commit_is_loaded_again_without_a_request(server, model):
     pinned = zoo.push(model, URL)
     first = zoo.load(pinned)
     server.requests.clear()
-    np.testing.assert_array_equal(heard(zoo.load(pinned)), heard(first))
+    np.testing.assert_array_equal(predicted(zoo.load(pinned)), predicted(first))
     assert server.requests == []
 
 
@@ -256,7 +256,7 @@ def test_without_the_hub_the_last_commit_of_a_branch_is_used_with_a_warning(serv
     pinned = zoo.push(model, URL)
     zoo.load(URL)
     server.refuse = "/"
-    np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(URL)), predicted(model))
     assert f"Using {pinned} from the cache" in caplog.text
 
 
@@ -265,7 +265,7 @@ def test_with_the_server_gone_the_cache_serves_and_the_rest_is_an_error(model, m
         log_in(server, monkeypatch)
         zoo.push(model, URL)
         zoo.load(URL)
-    np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(URL)), predicted(model))
     assert "could not be used for hf://alice/other" in refusal("hf://alice/other")
 
 
@@ -275,7 +275,7 @@ def test_offline_only_the_cache_is_used(server, model, monkeypatch, variable):
     zoo.load(URL)
     server.requests.clear()
     monkeypatch.setenv(variable, "1")
-    np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(URL)), predicted(model))
     message = refusal("hf://alice/other")
     assert f"not in the cache, and {variable} is set" in message
     assert "zoo fetch hf://alice/other" in message
@@ -299,7 +299,7 @@ def test_a_damaged_cached_file_is_not_loaded(server, model):
     assert "not the file that config.json was written for" in message
     assert f"delete {weights}" in message
     weights.unlink()
-    np.testing.assert_array_equal(heard(zoo.load(pinned)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(pinned)), predicted(model))
 
 
 # --- who may ---
@@ -363,7 +363,7 @@ def test_a_failed_upload_leaves_no_half_commit(server, model, other):
         zoo.push(other, URL)
     server.refuse = None
     assert server.repositories[REPO].head == before
-    np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(URL)), predicted(model))
 
 
 PUSH = """
@@ -509,7 +509,7 @@ def test_push_and_fetch_on_the_command_line(server, model, monkeypatch, tmp_path
     fetched = CliRunner().invoke(cli.main, ["fetch", URL])
     assert fetched.stdout.startswith(pinned)
     monkeypatch.setenv("ZOO_OFFLINE", "1")
-    np.testing.assert_array_equal(heard(zoo.load(URL)), heard(model))
+    np.testing.assert_array_equal(predicted(zoo.load(URL)), predicted(model))
     failed = CliRunner().invoke(cli.main, ["fetch", "hf://alice/other", URL])
     assert failed.exit_code == 1
     assert "hf://alice/other is not in the cache" in failed.stderr

@@ -87,7 +87,7 @@ def test_unwhitening_gives_back_what_lies_in_the_components():
     np.testing.assert_allclose(layer.unwhiten(layer(frames)), frames, atol=1e-4)
 
 
-def test_whitening_without_frames_says_so():
+def test_whitening_without_frames_is_refused():
     layer = PCAWhitening(n_components=2)
     layer.build((None, 4))
     with pytest.raises(zoo.ConfigError, match="no frames"):

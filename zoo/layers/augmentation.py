@@ -1,19 +1,19 @@
-"""Augmentation: layers that change the sounds of a training, so that no two epochs are alike.
+"""Augmentation: layers that change the sounds at random, so that epochs differ.
 
     model = zoo.load("pons2017", labels=["jazz", "rock"])
     network = zoo.augment(model, waveform=[Gain(), Noise()], features=[TimeMask(), FrequencyMask()])
     network.compile("adam", "binary_crossentropy")
     network.fit(dataset.map(Mixup()))  # trains `model`
 
-`Gain` and `Noise` take waveforms, `TimeMask` and `FrequencyMask` take what the stage "features" of
-a network gives. They draw other numbers for every sound, do nothing in inference, run on every
-backend, on the device and under `jit_compile`, and compute in float32 whatever the dtype policy.
+`Gain` and `Noise` take waveforms; `TimeMask` and `FrequencyMask` take the output of a network's
+stage "features". They use different random numbers for every sound and do nothing in inference.
+They run on every backend, on the device and under `jit_compile`, and always compute in float32.
 
-`Mixup` mixes the targets as well, which a layer inside a network never sees. So it works on the
+`Mixup` also mixes the targets, which a layer inside a network does not receive. So it works on the
 batches of a data set, and `zoo.augment` refuses it.
 
-With a `seed` a layer draws the same numbers again, on the same backend and with or without XLA as
-before. In `zoo.train` and `zoo.finetune` layers without one draw by the seed of the training.
+With a `seed` a layer repeats its random numbers, on the same backend and with the same use of XLA.
+In `zoo.train` and `zoo.finetune` layers without one use the seed of the training.
 """
 
 import math
@@ -29,10 +29,10 @@ FEATURES = "features"  # the stage whose output the feature layers change
 
 @keras.saving.register_keras_serializable("zoo")
 class Augmentation(keras.layers.Layer):
-    """Base of the layers that change their input in training and pass it on in inference.
+    """Base of the layers that change their input in training and keep it in inference.
 
     Args:
-        seed: an integer, so that the layer draws the same numbers again; None for others each time.
+        seed: an integer to repeat the random numbers; None for new ones each time.
     """
 
     def __init__(self, seed: int | None = None, **kwargs):
@@ -40,18 +40,37 @@ class Augmentation(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape):
-        # Not before: a model for several devices is put together where they are known.
+        # Not in __init__: for several devices it must be created under their distribution.
         self.generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x, training=False):
         return ops.cast(self.change(ops.cast(x, "float32")), x.dtype) if training else x
 
     def change(self, x):
-        """Return the float32 batch as training hears it."""
+        """Return the changed batch, for training.
+
+        Args:
+            x: float32, waveforms (batch, samples) or features (batch, frames, bands[, channels]).
+
+        Returns:
+            The same shape, float32.
+
+        Raises:
+            NotImplementedError: a subclass must implement it.
+        """
         raise NotImplementedError
 
     def uniform(self, shape, low: float = 0.0, high: float = 1.0):
-        """Draw numbers from [low, high)."""
+        """Return random numbers.
+
+        Args:
+            shape: of the result.
+            low: least value.
+            high: upper limit, exclusive.
+
+        Returns:
+            float32, uniform in [low, high).
+        """
         return keras.random.uniform(shape, low, high, dtype="float32", seed=self.generator)
 
     def compute_output_shape(self, input_shape):
@@ -66,9 +85,10 @@ class Augmentation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class Gain(Augmentation):
-    """Change how loud each sound is, by decibels drawn uniformly: (batch, samples) to the same.
+    """Change the gain of each sound at random: (batch, samples) to the same.
 
-    The default range is ours. Samples may pass 1; nothing is clipped.
+    The gain is uniform in decibels. The default range is ours. Samples may exceed 1; they are not
+    clipped.
 
     Args:
         min_db: least change, in dB.
@@ -76,7 +96,7 @@ class Gain(Augmentation):
         seed: see `Augmentation`.
 
     Raises:
-        ConfigError: the range is not one.
+        ConfigError: the range is not valid.
     """
 
     def __init__(self, min_db: float = -6.0, max_db: float = 6.0, **kwargs):
@@ -96,8 +116,8 @@ class Gain(Augmentation):
 class Noise(Augmentation):
     """Add white Gaussian noise to each sound: (batch, samples) to the same.
 
-    The ratio of the sound's power to the noise's, over the segment, is drawn uniformly in decibels.
-    So silence stays silent. The default range is ours: from plainly heard to hardly.
+    The signal-to-noise ratio over the segment is uniform in decibels. So silence stays silent. The
+    default range is ours: from clearly audible noise to barely audible noise.
 
     Args:
         min_snr: least signal-to-noise ratio, in dB.
@@ -105,7 +125,7 @@ class Noise(Augmentation):
         seed: see `Augmentation`.
 
     Raises:
-        ConfigError: the range is not one.
+        ConfigError: the range is not valid.
     """
 
     def __init__(self, min_snr: float = 15.0, max_snr: float = 40.0, **kwargs):
@@ -130,19 +150,19 @@ class Noise(Augmentation):
 class Mask(Augmentation):
     """Base of the masks of SpecAugment (Park et al., Interspeech 2019, arXiv 1904.08779).
 
-    A mask covers 0 to `width` neighbours along one axis, each number equally likely, and lies
-    anywhere, each place equally likely. Masks may overlap. What is masked gets the mean of the
-    sound's features: the paper writes 0 into spectrograms whose mean is 0.
+    A mask covers 0 to `width` neighbours along one axis; all numbers and all positions are equally
+    likely. Masks may overlap. Masked values become the mean of the sound's features; the paper sets
+    them to 0 in spectrograms whose mean is 0.
 
     The defaults are the paper's policy "SM" (Switchboard mild) without its time warping: 2 masks of
     at most 15 bands, 2 of at most 70 frames and a fifth of the sound. Its other policies have 27
     bands ("SS"); 27 bands, 100 frames and any share of the sound ("LD"); and these with 1 mask each
-    ("LB"). All as others quote its Table 1. They were made for speech, and for frames and bands of
-    other sizes than ours; which suit music, it does not say.
+    ("LB"). The numbers are from quotations of its Table 1. They were made for speech, and for
+    frames and bands of other sizes than ours; the paper has no policy for music.
 
     Args:
-        masks: how many a sound gets.
-        width: see above.
+        masks: number of masks per sound.
+        width: largest width of a mask, in frames or bands.
         seed: see `Augmentation`.
     """
 
@@ -158,13 +178,20 @@ class Mask(Augmentation):
         if len(input_shape) not in (3, 4):
             raise ConfigError(
                 f"{type(self).__name__} takes features (batch, frames, bands), perhaps with "
-                f"channels; its input is {tuple(input_shape)}. Give it to zoo.augment as one of "
-                "features, not of waveform."
+                f"channels; its input is {tuple(input_shape)}. Give it to zoo.augment in features, "
+                "not in waveform."
             )
         super().build(input_shape)
 
     def widest(self, length):
-        """Return the width of the widest mask on an axis of this length."""
+        """Return the largest width of a mask.
+
+        Args:
+            length: of the axis.
+
+        Returns:
+            The width, in elements of the axis.
+        """
         return self.width
 
     def change(self, x):
@@ -189,14 +216,14 @@ class TimeMask(Mask):
     """Mask spans of frames: (batch, frames, bands[, channels]) to the same. See `Mask`.
 
     Args:
-        masks: how many a sound gets; the paper's policies have 1 or 2.
-        width: of the widest, in frames; the paper's policies have 70 or 100.
-        fraction: of the sound's frames that the widest mask covers at most, above 0 and at most 1;
-            the paper's policies have .2 or 1.
+        masks: number of masks per sound; the paper's policies have 1 or 2.
+        width: largest width, in frames; the paper's policies have 70 or 100.
+        fraction: largest part of the sound's frames in one mask, above 0 and at most 1; the paper's
+            policies have .2 or 1.
         seed: see `Augmentation`.
 
     Raises:
-        ConfigError: arguments or an input that it does not have.
+        ConfigError: an argument or the shape of the input is not valid.
     """
 
     axis = 1
@@ -220,12 +247,12 @@ class FrequencyMask(Mask):
     """Mask spans of bands: (batch, frames, bands[, channels]) to the same. See `Mask`.
 
     Args:
-        masks: how many a sound gets; the paper's policies have 1 or 2.
-        width: of the widest, in bands; the paper's policies have 15 or 27.
+        masks: number of masks per sound; the paper's policies have 1 or 2.
+        width: largest width, in bands; the paper's policies have 15 or 27.
         seed: see `Augmentation`.
 
     Raises:
-        ConfigError: arguments or an input that it does not have.
+        ConfigError: an argument or the shape of the input is not valid.
     """
 
     axis = 2
@@ -246,17 +273,17 @@ class FrequencyMask(Mask):
 
 @keras.saving.register_keras_serializable("zoo")
 class Mixup(keras.layers.MixUp):
-    """Mix each sound of a batch, and its targets, with another's: `dataset.map(Mixup())`.
+    """Mix each sound of a batch and its targets with another one: `dataset.map(Mixup())`.
 
     After Zhang et al., "mixup: Beyond empirical risk minimization", ICLR 2018 (arXiv 1710.09412):
-    both become share x its own + (1 - share) x the other's, the share drawn from
-    Beta(alpha, alpha). The authors' code draws one share a batch; `keras.layers.MixUp`, which does
-    the work here, one a sound. It runs inside of tf.data under every backend.
+    both become share x its own + (1 - share) x the other's, with a random share from
+    Beta(alpha, alpha). The authors' code has one share per batch; `keras.layers.MixUp`, which this
+    uses, has one per sound. It runs inside tf.data under every backend.
 
     Args:
-        alpha: above 0. The default is Keras's. Small values leave most sounds nearly alone, 1 makes
-            all shares equally likely.
-        seed: an integer, so that it draws the same numbers again; None for others each time.
+        alpha: above 0. The default is Keras's. Small values hardly change most sounds; with 1 all
+            shares are equally likely.
+        seed: an integer to repeat the random numbers; None for new ones each time.
 
     Raises:
         ConfigError: alpha is not above 0.
@@ -269,7 +296,15 @@ class Mixup(keras.layers.MixUp):
         super().__init__(alpha=alpha, seed=seed, **{**given, **kwargs})
 
     def __call__(self, waveform, targets):
-        """Mix a batch: waveform (batch, samples) and targets (batch, labels), to the same."""
+        """Mix a batch.
+
+        Args:
+            waveform: (batch, samples).
+            targets: (batch, labels).
+
+        Returns:
+            Mixed waveform and targets of the same shapes, float32.
+        """
         pictures = {"images": waveform[:, :, None, None], "labels": targets}
         mixed = super().__call__(pictures, training=True)
         return mixed["images"][:, :, 0, 0], mixed["labels"]
@@ -279,7 +314,7 @@ class Mixup(keras.layers.MixUp):
 
 
 def is_number(value) -> bool:
-    """Say whether a value is a real number; True and False are none."""
+    """Return whether a value is a real number; True and False are not."""
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
@@ -293,6 +328,6 @@ def check_range(low_name: str, low: float, high_name: str, high: float) -> None:
 
 
 def check_count(name: str, value: int) -> None:
-    """Raise ConfigError unless a value is a whole number, at least 1."""
+    """Raise ConfigError unless a value is an integer of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name} is {value!r}; it must be a whole number, at least 1.")
+        raise ConfigError(f"{name} is {value!r}; it must be an integer, at least 1.")

@@ -1,6 +1,6 @@
-"""The five back-ends of the review: what makes one vector of a sequence of feature vectors.
+"""The five back-ends of the review: from a sequence of feature vectors to one vector.
 
-`zoo.build(name, labels, backend="attention")` puts any of them behind any front-end.
+`zoo.build(name, labels, backend="attention")` combines any of them with any front-end.
 
 | name | length | after |
 |---|---|---|
@@ -14,9 +14,9 @@ Each is a function of the front-end's output, (batch, frames, channels) or (batc
 channels), and returns named stages, the last of them "penultimate": (batch, units). Its
 keyword-only arguments are options of `zoo.build`.
 
-So that they can be exchanged for each other, all but the fully convolutional stack end as the
-released network of Pons does (musicnn 0.1.0): dropout, a dense layer of 200 ReLU units, batch
-normalisation, dropout. That the other four papers get the same end is our choice.
+To make them interchangeable, all but the fully convolutional stack end like the released network of
+Pons (musicnn 0.1.0): dropout, a dense layer of 200 ReLU units, batch normalisation, dropout. The
+same end for the other papers is our choice.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,9 +34,9 @@ CELLS = {"gru": layers.GRU, "lstm": layers.LSTM}
 class AutoPool(layers.Layer):
     """Weighted mean over time, (batch, frames, channels) -> (batch, channels).
 
-    A channel's weights are the softmax over time of alpha times itself. The one trainable scalar
-    alpha starts at 0, which is the mean; the larger it grows, the nearer this comes to the
-    maximum (as in the code in which musicnn was trained, github.com/jordipons/musicnn-training).
+    A channel's weights are the softmax over time of alpha times itself. The trainable scalar alpha
+    starts at 0, which gives the mean; with growing alpha the result approaches the maximum (as in
+    musicnn's training code, github.com/jordipons/musicnn-training).
     """
 
     def build(self, input_shape):
@@ -66,7 +66,10 @@ def temporal_pooling(
         dense_dropout: before and after the dense layer.
 
     Returns:
-        Stages "max_pool" and "mean_pool" where computed, "pooled", "penultimate".
+        Stages "max_pool" and "mean_pool" if computed, "pooled", "penultimate": (batch, units).
+
+    Raises:
+        ConfigError: there is no such pooling.
     """
     if pooling not in POOLINGS:
         raise ConfigError(f"pooling is {pooling!r}; it is one of {', '.join(POOLINGS)}.")
@@ -98,14 +101,14 @@ def attention(
 
     e_t = v^T tanh(W h_t + b); the weights are the softmax of e over time; the result is the
     weighted sum of the frames h_t. W is square in the thesis. Its dense layers, 2 of 2048 units
-    and an embedding of 128, belong to its task of matching audio with scores and are not here.
+    and an embedding of 128, are for matching audio with scores and are not here.
 
     Args:
         x: (batch, frames, channels) or (batch, frames, bands, channels).
         attention_units: rows of W; None for as many as channels.
-        per_feature: a weight for each channel in place of one for the whole frame: a convolution
-            over 3 frames with as many outputs as channels takes the place of v and W
-            (github.com/jordipons/musicnn-training; we leave out its optional position code).
+        per_feature: one weight per channel instead of one per frame: a convolution over 3 frames
+            with as many outputs as channels replaces v and W, as in
+            github.com/jordipons/musicnn-training, without its optional position code.
         dense_units: of the dense layer.
         dense_dropout: before and after the dense layer.
 
@@ -137,25 +140,28 @@ def rnn(
     dense_units: int = 200,
     dense_dropout: float = 0.5,
 ) -> dict:
-    """Recurrent layers; their last state is the summary.
+    """Recurrent layers; their last state is the output.
 
     The defaults are the three bidirectional GRU layers of 60 units of Vogl et al. 2017, who label
-    every frame. Taking the last state (of either direction) for a whole clip is what Choi's CRNN
-    (2 GRU layers of 32 units, one direction) and musicnn's training code (2 LSTM layers of 512,
-    one direction) do.
+    every frame. The last state (of either direction) represents the clip, as in Choi's CRNN (2 GRU
+    layers of 32 units, one direction) and in musicnn's training code (2 LSTM layers of 512, one
+    direction).
 
     Args:
         x: (batch, frames, channels) or (batch, frames, bands, channels).
         cell: "gru" or "lstm".
-        rnn_units: of a layer and direction.
-        rnn_layers: how many.
-        bidirectional: whether each layer also reads from the end.
+        rnn_units: per layer and direction.
+        rnn_layers: number of layers.
+        bidirectional: whether each layer also runs backwards.
         dense_units: of the dense layer.
         dense_dropout: before and after the dense layer.
 
     Returns:
         Stages "rnn1", "rnn2", ... (batch, frames, units) of all layers but the last, "pooled",
-        "penultimate".
+        "penultimate": (batch, units).
+
+    Raises:
+        ConfigError: there is no such cell.
     """
     if cell not in CELLS:
         raise ConfigError(f"cell is {cell!r}; it is one of {', '.join(CELLS)}.")
@@ -163,7 +169,7 @@ def rnn(
     stages = {}
     for i in range(1, rnn_layers + 1):
         name = "pooled" if i == rnn_layers else f"rnn{i}"
-        # The inner layer's name is part of its weights' path; left to Keras, it would be numbered.
+        # The inner layer's name is part of its weights' path; Keras would number it.
         inner = cell if bidirectional else name
         layer = CELLS[cell](rnn_units, return_sequences=i < rnn_layers, name=inner)
         x = layers.Bidirectional(layer, name=name)(x) if bidirectional else layer(x)
@@ -177,12 +183,12 @@ def rnn(
 def fully_convolutional(
     x, *, conv_filters: Sequence[int] = (32, 128, 128, 192, 256), conv_dropout: float = 0.5
 ) -> dict:
-    """Convolutions and pools until one point is left, after Choi et al. 2016; no dense layer.
+    """Convolutions and pools down to one point, after Choi et al. 2016; no dense layer.
 
     A block is a convolution (3 x 3, or 3 over a front-end without a frequency axis; zero-padded),
-    batch normalisation, ReLU, max-pooling; there is a dropout at the end, where the paper has one
-    after each block. The widths are those of the CNN that the authors released. `pool_sizes`
-    picks the pools: of the paper's 1366 frames it makes the 4, 4, 4, 5, 4 of that same CNN.
+    batch normalisation, ReLU, max-pooling; one dropout at the end, instead of the paper's
+    one after each block. The widths are those of the CNN that the authors released. `pool_sizes`
+    gives the pools: for the paper's 1366 frames they are 4, 4, 4, 5, 4 as in that CNN.
 
     Args:
         x: (batch, frames, channels) or (batch, frames, bands, channels), frames fixed.
@@ -191,6 +197,9 @@ def fully_convolutional(
 
     Returns:
         Stages "stack1", "stack2", ..., "penultimate": (batch, conv_filters[-1]).
+
+    Raises:
+        ConfigError: the length of `x` is not fixed.
     """
     *lengths, _ = fixed_shape(x, "fully_convolutional")  # frames, or frames and bands
     conv, pool = (
@@ -220,7 +229,10 @@ def mlp(x, *, dense_units: int = 200, dense_dropout: float = 0.5) -> dict:
         dense_dropout: before and after the dense layer.
 
     Returns:
-        Stages "pooled", the flat vector; "penultimate".
+        Stages "pooled", the flat vector; "penultimate": (batch, units).
+
+    Raises:
+        ConfigError: the length of `x` is not fixed.
     """
     fixed_shape(x, "mlp")
     flat = layers.Flatten(name="pooled")(x)
@@ -246,7 +258,7 @@ def dense_end(x, units: int, dropout: float) -> dict:
 
 
 def fixed_shape(x, backend: str) -> tuple[int, ...]:
-    """Return the shape without the batch; raise ConfigError where the length is not fixed."""
+    """Return the shape without the batch; raise ConfigError if the length is not fixed."""
     if None in x.shape[1:]:
         raise ConfigError(
             f"the {backend} back-end takes one length only; its input is {tuple(x.shape)}, "
@@ -256,7 +268,14 @@ def fixed_shape(x, backend: str) -> tuple[int, ...]:
 
 
 def pool_sizes(length: int, blocks: int) -> list[int]:
-    """Return pool sizes, as equal as can be, that make 1 of a length.
+    """Return pool sizes, as equal as possible, that reduce a length to 1.
+
+    Args:
+        length: of the input.
+        blocks: number of pools.
+
+    Returns:
+        The sizes.
 
     >>> pool_sizes(1366, 5)
     [4, 4, 4, 5, 4]
@@ -276,7 +295,7 @@ FIXED_LENGTH = ("fully_convolutional", "mlp")
 
 
 def named(name: str) -> Callable[..., dict]:
-    """Return a back-end by its name; raise ConfigError for one that there is not."""
+    """Return a back-end by its name; raise ConfigError for an unknown one."""
     if name not in BACKENDS:
         raise ConfigError(f"backend is {name!r}; it is one of {', '.join(BACKENDS)}.")
     return BACKENDS[name]

@@ -1,7 +1,7 @@
-"""The magnitudes of a DFT, out of matrix products alone, with next to no rounding errors.
+"""Magnitudes of a DFT by matrix products alone, with almost no rounding errors.
 
-For spectrograms with long windows: there the plain product with a (samples, bins) matrix is most of
-a network's arithmetic, and float32 is not enough for what a logarithm shows of quiet bands.
+For spectrograms with long windows. There the plain product with a (samples, bins) matrix is most of
+a network's arithmetic, and float32 is too coarse for the logarithm of quiet bands.
 """
 
 import math
@@ -13,10 +13,10 @@ from keras import ops
 class SplitMatrix:
     """A constant matrix for products whose rounding errors are far below float32's.
 
-    The largest parts of both factors are rounded to so few bits that float32 sums their products
-    without any rounding; the small rest is multiplied on its own. A plain float32 product spreads
-    rounding errors of the loudest partials over all bins, 100 dB below; bands that are nearly
-    silent can be as quiet as that, and a logarithm shows it.
+    The large parts of both factors are rounded to so few bits that float32 sums their products
+    without rounding; the small rest is multiplied separately. A plain float32 product spreads
+    rounding errors of the loudest partials over all bins, 100 dB below. Almost silent bands can be
+    as quiet, and a logarithm makes that visible.
 
     Args:
         matrix: (..., inputs, outputs), values of at most 1.
@@ -30,7 +30,15 @@ class SplitMatrix:
         self.low = (matrix - high).astype("float32")
 
     def product(self, x, small=0.0):
-        """(x + small) @ matrix, as a large part without rounding errors and a small rest."""
+        """Multiply x + small with the matrix.
+
+        Args:
+            x: (..., inputs), the large part.
+            small: (..., inputs), the rest.
+
+        Returns:
+            Two tensors (..., outputs): a large part without rounding errors, and the rest.
+        """
         high = ops.round(x * self.steps) * (1 / self.steps)
         rest = ops.matmul((x - high) + small, self.high) + ops.matmul(x + small, self.low)
         return ops.matmul(high, self.high), rest
@@ -41,13 +49,13 @@ class TwoStepDFT:
 
     With n = a b, sample b i + j and bin k + a l, the sum over i is a product with an (a, a) matrix
     and the sum over j one with a (b, b) matrix for each k. For n = 4096 that is a sixth of the
-    arithmetic of the whole matrix, although `SplitMatrix` multiplies thrice. Since frames are real,
-    k stops at a / 2; the rest would be mirror images. The last axis of the result has an order of
-    its own, which `rows` follows.
+    arithmetic of the whole matrix, although `SplitMatrix` multiplies three times. Frames are real,
+    so k stops at a / 2; the rest would be mirror images. The order of the last axis of the result
+    is special; `rows` gives a matrix the same order.
 
     Args:
         window: (n,), at most 1.
-        n_bins: how many of the lowest bins are wanted; of the others, most are left out.
+        n_bins: number of the lowest bins to compute; most of the others are omitted.
     """
 
     def __init__(self, window: np.ndarray, n_bins: int):
@@ -69,7 +77,14 @@ class TwoStepDFT:
         self.bins = np.minimum(bins, n - bins).reshape(-1)
 
     def rows(self, bank: np.ndarray) -> np.ndarray:
-        """Reorder the rows of a (bins, bands) matrix for a product with `magnitudes`."""
+        """Reorder the rows of a matrix for a product with `magnitudes`.
+
+        Args:
+            bank: (bins, bands).
+
+        Returns:
+            (bins in the order of `magnitudes`, bands), float32.
+        """
         bins, first = np.unique(self.bins, return_index=True)  # a few bins occur twice
         rows = np.zeros((len(self.bins), bank.shape[1]), dtype="float32")
         wanted = bins < len(bank)
@@ -77,9 +92,11 @@ class TwoStepDFT:
         return rows
 
     def magnitudes(self, frames):
-        """(..., n) -> (frames, bins in an order of their own)."""
+        """Return the magnitudes: (..., n) -> (frames, bins in the order of `rows`)."""
         x = ops.transpose(ops.reshape(frames, (-1, self.a, self.b)), (2, 0, 1))
-        x = ops.reshape(x, (-1, self.a))  # PyTorch moves the values once, here, and not at each use
+        x = ops.reshape(
+            x, (-1, self.a)
+        )  # PyTorch copies the values once, here, instead of at each use
         x = ops.reshape(x, (self.b, -1, self.a))  # (j, frames, i)
         x = [self._by_k(part) for part in self.first.product(x)]  # 2 of (k, frames, 2 j)
         large, small = self.second.product(*x)

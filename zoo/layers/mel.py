@@ -25,7 +25,15 @@ def hz_to_mel(hz: np.ndarray | float, scale: str = "slaney") -> np.ndarray:
 
 
 def mel_to_hz(mel: np.ndarray | float, scale: str = "slaney") -> np.ndarray:
-    """Convert mel values to frequencies in Hz: the inverse of `hz_to_mel`."""
+    """Convert mel values to frequencies in Hz: the inverse of `hz_to_mel`.
+
+    Args:
+        mel: mel values, any shape.
+        scale: "slaney" or "htk".
+
+    Returns:
+        Frequencies in Hz, the shape of `mel`.
+    """
     mel = np.asarray(mel, dtype="float64")
     if scale == "htk":
         return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
@@ -103,12 +111,12 @@ def windowed_dft(n_fft: int, window: str = "hann", symmetric: bool = False) -> n
 def snapped_mel_filterbank(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float
 ) -> np.ndarray:
-    """Triangular mel filters whose corners lie on bins, as madmom makes them (audio/filters.py).
+    """Triangular mel filters with corners on bins, as in madmom (audio/filters.py).
 
     n_mels + 2 points, equally spaced on the mel scale 1127.01048 ln(1 + f / 700), each moved to
     the nearest bin. A triangle rises from its first point, which is 0, to its middle, which is 1,
-    and falls to 0 at its last. Where its points coincide or are neighbours it is the one bin of the
-    first. Low bands that end up alike are all kept. Every filter is divided by its sum.
+    and falls to 0 at its last. If its points coincide or are neighbours, it is the bin of the
+    first. Identical low bands are all kept. Every filter is divided by its sum.
 
     Args:
         sample_rate: in Hz.

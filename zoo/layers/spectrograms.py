@@ -10,7 +10,7 @@ from zoo.errors import ConfigError
 from zoo.layers.dft import TwoStepDFT
 from zoo.layers.mel import WINDOWS, mel_filterbank, snapped_mel_filterbank, windowed_dft
 
-EPSILON = 2.0**-52  # of float64: what madmom adds before its logarithm
+EPSILON = 2.0**-52  # of float64: madmom adds it before its logarithm
 COMPRESSIONS = ("log10", "log", "decibel", "none")
 
 
@@ -20,12 +20,12 @@ class LogMelSpectrogram(keras.layers.Layer):
 
     The defaults are musicnn's (package 0.1.0, extractor.py and configuration.py): 16 kHz, n_fft
     512, hop 256, periodic Hann, power, 96 Slaney bands with area norm from 0 to 8 kHz,
-    log10(10000 x + 1). The original also rounds the mel values to float16 before the logarithm,
-    which this layer does not: it moves no probability by more than about 1e-3, and under NumPy 2
+    log10(10000 x + 1). The original also rounds the mel values to float16 before the logarithm.
+    This layer does not: the rounding changes probabilities by at most about 1e-3, and under NumPy 2
     the original's formula overflows there.
 
-    Computation is in float32 whatever the dtype policy, since a spectrogram spans more decades
-    than bfloat16 or float16 resolve.
+    Computation is always in float32, since the range of a spectrogram is too large for bfloat16 or
+    float16.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -44,6 +44,9 @@ class LogMelSpectrogram(keras.layers.Layer):
         centre: reflect n_fft // 2 samples at both ends, so that frame t is centred on sample
             t * hop_length. If False, a frame needs n_fft samples:
             frames = 1 + (samples - n_fft) // hop_length.
+
+    Raises:
+        ConfigError: there is no such compression or window.
     """
 
     def __init__(
@@ -139,16 +142,19 @@ class LogMelSpectrogram(keras.layers.Layer):
 class LogSpectrogram(keras.layers.Layer):
     """Waveform to log-magnitude spectrogram: (batch, samples) -> (batch, frames, n_fft // 2 + 1).
 
-    log(floor + x) - log(floor), so that silence is 0. Float32 whatever the dtype policy. The
-    defaults are those of the demo of Lee et al. 2009 (get_spectrogram_orig.m) at 16 kHz: symmetric
-    Hamming window of 20 ms, hop of 10 ms, magnitude (not power), floor 1e-5.
+    log(floor + x) - log(floor), so that silence is 0. Always float32. The defaults are those of the
+    demo of Lee et al. 2009 (get_spectrogram_orig.m) at 16 kHz: symmetric Hamming window of 20 ms,
+    hop of 10 ms, magnitude (not power), floor 1e-5.
 
     Args:
         n_fft: window and DFT length in samples.
         hop_length: in samples; frames = 1 + (samples - n_fft) // hop_length.
         window: a name of `WINDOWS`.
         symmetric: as in `windowed_dft`.
-        floor: what is added before the logarithm.
+        floor: constant that is added before the logarithm.
+
+    Raises:
+        ConfigError: there is no such window.
     """
 
     def __init__(
@@ -193,17 +199,17 @@ class LogSpectrogram(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class MultiResolutionLogMel(keras.layers.Layer):
-    """Log-mel spectrograms of several window lengths as channels, exactly as madmom computes them.
+    """Log-mel spectrograms of several window lengths as channels, exactly as in madmom.
 
     (batch, samples) -> (batch, frames, n_mels, windows). Frame i covers `size` samples from
     i * hop_length - size / 2 on, zeros outside the sound, and frames = ceil(samples / hop_length).
     Symmetric Hann window, magnitude (not power), `snapped_mel_filterbank`, ln(x + 2.220446e-16).
 
-    madmom (0.16.1, `CNNOnsetProcessor`) works on 16-bit samples, to which it also cuts the mean of
-    the channels, and divides them by 32767. So samples are cut to 16 bits here (it changes
-    activations by up to .14 where a recording is nearly silent), and since full scale is 32768 at
-    our input, the filters make up for the difference. madmom's FFT is in float64; here everything
-    is float32, whatever the dtype policy, and `zoo.layers.dft` keeps the difference small.
+    madmom (0.16.1, `CNNOnsetProcessor`) cuts the mean of the channels to 16-bit samples and divides
+    them by 32767. So this layer cuts samples to 16 bits, which changes activations by up to .14 in
+    almost silent recordings. Full scale is 32768 in our input; the filters correct the difference.
+    madmom's FFT is in float64. Here everything is always float32, and `zoo.layers.dft` keeps the
+    difference small.
 
     Args:
         sample_rate: of the waveform, in Hz.
@@ -214,7 +220,10 @@ class MultiResolutionLogMel(keras.layers.Layer):
         fmin: lowest edge in Hz.
         fmax: highest edge in Hz.
         sixteen_bit: cut samples to multiples of 1 / 32768, towards 0, as a cast to int16 does.
-            Gradients pass as if it did not happen.
+            Gradients ignore it.
+
+    Raises:
+        ConfigError: `frame_sizes` is empty or has an odd size.
     """
 
     def __init__(
@@ -264,7 +273,15 @@ class MultiResolutionLogMel(keras.layers.Layer):
         return ops.stack(channels, axis=-1)
 
     def framed(self, waveform, n_frames):
-        """(batch, samples) -> (batch, n_frames, longest), by slices of blocks of one hop."""
+        """Cut frames, by slices of blocks of one hop.
+
+        Args:
+            waveform: (batch, samples).
+            n_frames: number of frames.
+
+        Returns:
+            (batch, n_frames, longest).
+        """
         n_blocks = -(-self.longest // self.hop_length)  # blocks that a frame touches
         x = ops.pad(waveform, [[0, 0], [self.longest // 2, n_blocks * self.hop_length]])
         total = n_frames + n_blocks - 1

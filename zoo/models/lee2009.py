@@ -128,7 +128,7 @@ class PCAWhitening(layers.Layer):
             total += rows.T @ rows
             count += len(rows)
         if not count:
-            raise ConfigError("frames is empty; the whitening needs at least one frame to fit.")
+            raise ConfigError("there are no frames to fit the whitening to; expected at least one.")
         values, vectors = np.linalg.eigh(total / count)
         largest = np.argsort(-values)[: self.n_components]
         values, vectors = values[largest], vectors[:, largest]
