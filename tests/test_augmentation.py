@@ -265,7 +265,7 @@ def test_object_that_is_not_a_layer_is_refused():
 
 
 def test_mask_of_a_waveform_is_refused():
-    with pytest.raises(zoo.ConfigError, match=r"TimeMask takes features .* not of waveform"):
+    with pytest.raises(zoo.ConfigError, match=r"TimeMask takes features .* not as waveform="):
         zoo.augment(zoo.build("pons2016", ["a", "b"]), waveform=[TimeMask()])
 
 
@@ -281,7 +281,7 @@ def test_mask_wider_than_all_bands_is_refused():
         (Gain, {"max_db": float("inf")}, "max_db is inf"),
         (Noise, {"min_snr": "loud"}, "min_snr is 'loud'"),
         (Noise, {"max_snr": float("nan")}, "max_snr is nan"),
-        (TimeMask, {"masks": 0}, "masks is 0; it must be a whole number"),
+        (TimeMask, {"masks": 0}, "masks is 0; it must be an integer"),
         (TimeMask, {"fraction": 1.5}, "fraction is 1.5; it must be above 0 and at most 1"),
         (FrequencyMask, {"width": 2.5}, "width is 2.5"),
         (Mixup, {"alpha": 0}, "alpha is 0; it must be a number above 0"),

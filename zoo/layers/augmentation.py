@@ -178,8 +178,8 @@ class Mask(Augmentation):
         if len(input_shape) not in (3, 4):
             raise ConfigError(
                 f"{type(self).__name__} takes features (batch, frames, bands), perhaps with "
-                f"channels; its input is {tuple(input_shape)}. Give it to zoo.augment in features, "
-                "not in waveform."
+                f"channels; its input is {tuple(input_shape)}. Give it to zoo.augment as "
+                "features=[...], not as waveform=[...]."
             )
         super().build(input_shape)
 
