@@ -66,8 +66,8 @@ class Segmentation:
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.segment:
             raise ConfigError(
-                f"hop={self.hop} with segment={self.segment}: expected a hop of at least 1 sample "
-                "and at most one segment; a longer one would skip parts of the clip."
+                f"hop={self.hop} with segment={self.segment}: a hop is at least 1 sample and at "
+                "most one segment; a longer one would skip parts of the clip."
             )
         if not 0 <= 3 * self.pad < self.segment:
             raise ConfigError(
@@ -329,8 +329,8 @@ def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
         if corpus is not None:
             _warned.add((corpus, rate, wanted))
         _warn(
-            f"{name}: recorded at {rate:g} Hz, for a model at {wanted:g} Hz. The band above "
-            f"{rate / 2:g} Hz is empty, unlike in the music that the model was trained on.",
+            f"{name}: recorded at {rate:g} Hz, for a model that takes {wanted:g} Hz. The band "
+            f"above {rate / 2:g} Hz is empty, unlike in the music that the model was trained on.",
             BandWarning,
         )
 
@@ -338,8 +338,8 @@ def _warn_if_band_is_empty(name: str, rate: float, wanted: float) -> None:
 def _warn_if_short(name: str, seconds: float, segment: float) -> None:
     if seconds < segment / 2:
         _warn(
-            f"{name}: only {seconds:.3g} s long, but the model takes {segment:.3g} s segments. "
-            "The sound was repeated to fill one.",
+            f"{name}: only {seconds:.3g} s long, but the model takes {segment:.3g} s segments: "
+            "it was repeated to fill one.",
             ShortWarning,
         )
 
