@@ -78,18 +78,18 @@ def spoiled(folder: Path) -> dict[str, bytes]:
 
 
 WRONG = {
-    "empty": "no sound that tensorflow-io decodes",
-    "text": "no sound that tensorflow-io decodes",
-    "an image": "a RIFF file, but no WAV",
-    "32-bit integers": "no WAV of 8, 16 or 24 bits",
+    "empty": "not a file that tensorflow-io decodes",
+    "text": "not a file that tensorflow-io decodes",
+    "an image": "a RIFF file, but not a WAV",
+    "32-bit integers": "not a WAV of 8, 16 or 24 bits",
     "cut wav": "a WAV that is cut off",
     "cut flac": "a FLAC that is cut off",
     "flac cut between frames": "a FLAC that is cut off",
-    "endless flac": "a FLAC that does not tell its length",
+    "endless flac": "a FLAC without its length in the header",
     "cut ogg": "an Ogg that is cut off",
     "ogg without sound": "an Ogg that is cut off",
     "chained ogg": "several streams",
     "opus": "not Vorbis",
     "cut mp3": "an MP3 that is cut off",
 }
-"""What is wrong with a file -> what the message says of it."""
+"""Kind of a bad file -> part of the error message."""

@@ -81,20 +81,20 @@ def test_a_class_called_test_beside_other_classes_is_a_class(tmp_path):
     assert corpus.labels == ("rock", "test")
 
 
-def test_sounds_outside_classes_and_empty_classes_are_told(tmp_path):
+def test_sounds_outside_classes_and_empty_classes_are_reported(tmp_path):
     sounds(tmp_path, "rock/a.wav", "stray.wav")
     (tmp_path / "empty").mkdir()
     with pytest.warns(AudioWarning, match="2 of 3 clips are left out") as caught:
         corpus = data.from_folder(tmp_path)
     assert reasons(corpus) == {
         "stray.wav": "in no class's folder",
-        "empty": "a class without a sound",
+        "empty": "a class without audio files",
     }
     assert corpus.labels == ("rock",)
     assert caught[0].filename == __file__
 
 
-def test_unreadable_files_of_a_folder_are_told(tmp_path):
+def test_unreadable_files_of_a_folder_are_reported(tmp_path):
     sounds(tmp_path, "rock/a.wav")
     (tmp_path / "rock" / "b.mp3").write_text("<html>")
     with pytest.warns(AudioWarning, match=r"b.mp3 \(not an MP3, despite its name"):
@@ -108,7 +108,7 @@ def test_without_check_no_file_is_opened(tmp_path):
 
 
 def test_a_folder_without_classes_is_an_error(tmp_path):
-    with pytest.raises(AudioError, match=r"no sounds in classes.* found no subfolder"):
+    with pytest.raises(AudioError, match=r"no class has audio files.* found no subfolder"):
         data.from_folder(sounds(tmp_path, "a.wav"))
 
 
@@ -189,12 +189,12 @@ def test_labels_may_be_given_in_an_order(tmp_path):
 
 
 BAD_ROWS = {
-    "b.wav,rock,,,,": "6 cells, where the header has 7 columns",
+    "b.wav,rock,,,,": "6 cells, but the header has 7 columns",
     ",rock,,,,,": "no path",
     "b.wav,rock,soon,,,,": "start 'soon': expected seconds, 0 or more",
     "b.wav,rock,-1,,,,": "start '-1': expected seconds, 0 or more",
     "b.wav,rock,,nan,,,": "end 'nan': expected seconds, 0 or more",
-    "b.wav,rock,2,1,,,": "end 1: not after its start, 2",
+    "b.wav,rock,2,1,,,": "end 1 is not after start 2",
     "b.wav,rock,,,trian,,": "split 'trian': expected one of train, validation, test, or nothing",
     "b.wav,rock,,,,,0.1|x": "onsets ['0.1', 'x']: expected seconds, 0 or more, such as 0.52|1.04",
 }
@@ -209,7 +209,7 @@ def test_a_bad_row_is_named_by_its_line_and_left_out(tmp_path, row):
 
 
 BAD_LINES = {
-    "{": "no JSON (Expecting property name enclosed in double quotes: line 2 column 1 (char 2))",
+    "{": "not JSON (Expecting property name enclosed in double quotes: line 2 column 1 (char 2))",
     "[1]": "[1]: expected an object such as {...}",
     '{"tags": ["x"]}': "no path",
     '{"path": 3, "tags": []}': "no path",
@@ -234,15 +234,15 @@ def test_a_bad_line_of_json_is_named_and_left_out(tmp_path, row):
 
 def test_a_row_without_a_tag_is_bad_where_all_others_have_one(tmp_path):
     table = lines(sounds(tmp_path, "a.wav") / "t.csv", HEAD, "a.wav,rock,,,,,", "a.wav,,0.1,,,,")
-    with pytest.warns(AudioWarning, match=r"line 3 \(no tag, where every clip has one \(give sing"):
+    with pytest.warns(AudioWarning, match=r"line 3 \(no tag; expected one \(give sing"):
         assert data.from_table(table).single_label
     corpus = data.from_table(table, single_label=False)
     assert (len(corpus), corpus.single_label) == (2, False)
 
 
-def test_a_row_with_two_tags_is_bad_where_one_is_asked_for(tmp_path):
+def test_a_row_with_two_tags_is_bad_where_one_is_expected(tmp_path):
     table = lines(sounds(tmp_path, "a.wav") / "t.csv", HEAD, "a.wav,rock,,,,,", "a.wav,b|c,,,,,")
-    with pytest.warns(AudioWarning, match=r"line 3 \(the tags b, c, where one is expected\)"):
+    with pytest.warns(AudioWarning, match=r"line 3 \(the tags b, c; expected one\)"):
         corpus = data.from_table(table, single_label=True)
     assert corpus.labels == ("rock",)
 
@@ -260,16 +260,16 @@ BAD_TABLES = {
     "y.csv": ("path,tags\n,rock\n", r"no row can be used: y.csv, line 2 \(no path\)"),
     "z.csv": (
         'path,tags\na.wav,"rock\n',
-        "after line 1 the cells cannot be told apart .*quotation mark",
+        "after line 1 the cells cannot be separated .*quotation mark",
     ),
     "t.jsonl": ('{"file": "a.wav"}\n', "found file"),
-    "t.xlsx": ("", "ends in '.xlsx'; expected one of .csv, .tsv, .jsonl"),
-    "table": ("", "ends in 'nothing'"),
+    "t.xlsx": ("", "the suffix '.xlsx'; expected one of .csv, .tsv, .jsonl"),
+    "table": ("", "the suffix ''"),
 }
 
 
 @pytest.mark.parametrize("name", BAD_TABLES)
-def test_a_table_that_is_wrong_as_a_whole_is_an_error(tmp_path, name):
+def test_an_invalid_table_is_an_error(tmp_path, name):
     content, message = BAD_TABLES[name]
     (tmp_path / name).write_text(content)
     with pytest.raises(ConfigError, match=message):
@@ -309,21 +309,21 @@ def test_a_sound_has_the_onsets_of_the_text_of_its_name(tmp_path):
     assert corpus.targets.shape == (3, 0)
 
 
-def test_sounds_without_onsets_and_bad_annotations_are_told(tmp_path):
+def test_sounds_without_onsets_and_bad_annotations_are_reported(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav", "c.wav")
     lines(tmp_path / "a.txt", "0.5")
     lines(tmp_path / "b.txt", "0.1", "soon")
     with pytest.warns(AudioWarning, match="2 of 3 clips are left out"):
         corpus = data.from_onsets(tmp_path)
     assert reasons(corpus) == {
-        "b.wav": "b.txt, line 2: 'soon', where seconds are expected",
+        "b.wav": "b.txt, line 2: 'soon'; expected seconds",
         "c.wav": "expected one text file of onsets for it, found none",
     }
 
 
 def test_a_folder_without_any_onsets_is_an_error(tmp_path):
     with pytest.raises(
-        AudioError, match=r"no sound with onsets\. Expected x\.wav and x\.onsets or"
+        AudioError, match=r"no audio file has onsets\. Expected x\.wav and x\.onsets or"
     ):
         data.from_onsets(sounds(tmp_path, "a.wav"))
 
@@ -388,7 +388,7 @@ def test_a_large_table_costs_less_than_two_kilobytes_a_row(tmp_path):
     table = lines(tmp_path / "t.csv", "path,tags,split,group", *rows)
     tracemalloc.start()
     corpus = data.from_table(table, check=False)
-    held, _ = tracemalloc.get_traced_memory()
+    size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(corpus) == 4_000
-    assert held / 4_000 < 2_000  # bytes: half a gigabyte for the Million Song Dataset
+    assert size / 4_000 < 2_000  # bytes: half a gigabyte for the Million Song Dataset

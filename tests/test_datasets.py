@@ -104,7 +104,7 @@ def test_magnatagatune_has_all_188_tags_on_demand(magna):
         data.load("mtat", magna, tags=100)
 
 
-def test_magnatagatune_may_lie_in_mp3_and_lack_the_file_of_artists(magna):
+def test_magnatagatune_may_be_in_mp3_and_lack_the_file_of_artists(magna):
     (magna / "clip_info_final.csv").unlink()
     (magna / "mp3").mkdir()
     for folder in FOLDERS:
@@ -120,9 +120,7 @@ def test_bad_rows_of_magnatagatune_are_named(magna):
     with pytest.warns(AudioWarning, match="5 of 21"):
         corpus = data.load("mtat", magna)
     reasons = {s.name: s.reason for s in corpus.skipped}
-    assert reasons["annotations_final.csv, line 21"] == (
-        "2 cells, where the header has 190 columns"
-    )
+    assert reasons["annotations_final.csv, line 21"] == ("2 cells, but the header has 190 columns")
     assert reasons["annotations_final.csv, line 22"] == (
         "mp3_path 'elsewhere/x.mp3': expected a folder 0 to f and a file"
     )
@@ -132,10 +130,12 @@ def test_magnatagatune_without_its_files_is_an_error(magna, tmp_path_factory):
     with pytest.raises(ConfigError, match="expected in folders named 0 to f"):
         data.load("mtat", tmp_path_factory.mktemp("bare"))
     (magna / "annotations_final.csv").write_text("clip_id,rock,mp3_path\n")
-    with pytest.raises(ConfigError, match=r"lacks the columns clip_id, .*found 1 columns"):
+    with pytest.raises(ConfigError, match=r"missing columns: clip_id, .*found 1 columns"):
         data.load("mtat", magna)
     (magna / "annotations_final.csv").unlink()
-    with pytest.raises(ConfigError, match=r"has a file annotations_final\.csv; it is not here"):
+    with pytest.raises(
+        ConfigError, match=r"the file annotations_final\.csv of MagnaTagATune is missing"
+    ):
         data.load("mtat", magna)
 
 
@@ -208,18 +208,18 @@ def test_jamendo_has_subsets_whose_labels_are_those_that_occur(tracks):
         data.load("mtg-jamendo", tracks, subset="mood")
 
 
-def test_tracks_of_jamendo_that_are_not_there_are_told(tracks):
+def test_missing_tracks_of_jamendo_are_reported(tracks):
     (tracks / "audio" / "14" / "214.mp3").unlink()
     with pytest.warns(AudioWarning, match=r"214.mp3 \(no such file\)"):
         assert len(data.load("mtg-jamendo", tracks)) == 2
 
 
 def test_jamendo_without_its_files_is_an_error(tracks, tmp_path_factory):
-    with pytest.raises(ConfigError, match=r"expected in data/splits/; there is no such folder"):
+    with pytest.raises(ConfigError, match=r"expected in data/splits/, but there is no such folder"):
         data.load("mtg-jamendo", tmp_path_factory.mktemp("bare"))
-    with pytest.raises(ConfigError, match=r"split-3.*it is not here\. Divisions that are: split-0"):
+    with pytest.raises(ConfigError, match=r"split-3.* is missing\. Divisions found: split-0"):
         data.load("mtg-jamendo", tracks, split_number=3)
-    with pytest.raises(ConfigError, match=r"00/1000\.low\.mp3 here; there are none"):
+    with pytest.raises(ConfigError, match=r"00/1000\.low\.mp3 here, but there are none"):
         data.load("mtg-jamendo", tracks, audio=tracks / "data")
     lists = tracks / "data" / "splits" / "split-0"
     (lists / "autotagging_top50tags-train.tsv").write_text("path,tags\n")
@@ -342,7 +342,9 @@ def test_the_million_songs_load_from_lees_pickles(million):
 def test_the_million_songs_may_be_named_by_their_ids(million):
     for name in "MSD_id_to_7D_id.pkl", "7D_id_to_path.pkl":
         (million / "split" / name).unlink()
-    with pytest.raises(ConfigError, match=r"lacks MSD_id_to_7D_id\.pkl, 7D_id_to_path\.pkl of Lee"):
+    with pytest.raises(
+        ConfigError, match=r"missing files of Lee's lists: MSD_id_to_7D_id\.pkl, 7D_id_to_path"
+    ):
         data.load("msd", million)
     for i in IDS:
         sound(million / "by_id" / i[2] / i[3] / i[4] / f"{i}.mp3")
@@ -371,7 +373,7 @@ def test_the_million_songs_load_from_chois_texts_with_artists(tmp_path):
     ):
         data.load("msd", tmp_path)
     (tmp_path / "test_y.npy").unlink()
-    with pytest.raises(ConfigError, match=r"lacks test_y\.npy of Choi's lists"):
+    with pytest.raises(ConfigError, match=r"missing files of Choi's lists: test_y\.npy"):
         data.load("msd", tmp_path)
 
 
@@ -390,7 +392,7 @@ def test_lists_of_another_kind_are_an_error(million):
     vectors = million / "split" / "msd_id_to_tag_vector.cP"
     path.write_bytes(pickle.dumps(IDS[3:]))
     vectors.write_bytes(pickle.dumps({IDS[3]: [1, 0]}))
-    with pytest.raises(ConfigError, match=f"{IDS[3]} has 2 tags, where 50 are expected"):
+    with pytest.raises(ConfigError, match=f"{IDS[3]} has 2 tags; expected 50"):
         data.load("msd", million)
 
 
@@ -437,7 +439,7 @@ def test_a_pickle_whose_arrays_are_not_what_they_say_is_refused(tmp_path):
         pickles.read(path)
 
 
-def test_a_dataset_of_which_no_file_can_be_used_is_an_error(million):
+def test_a_dataset_without_usable_files_is_an_error(million):
     for clip in CLIPS:
         (million / "audio" / clip).write_bytes(b"")
     with pytest.raises(AudioError, match=r"msd: none of 6 clips can be used: TRNOTAGS"):

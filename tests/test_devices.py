@@ -72,7 +72,7 @@ def test_model_made_outside_the_scope_is_refused(trained, backend):
 
 @backends
 def test_batch_that_cannot_be_split_equally_is_refused(trained, backend):
-    assert trained(backend)["batch of 7"].endswith("share equally; take a multiple of 2.")
+    assert trained(backend)["batch of 7"].endswith("share equally; give a multiple of 2.")
 
 
 def test_only_jax_drops_what_does_not_fill_a_batch(monkeypatch):

@@ -25,7 +25,7 @@ def test_the_header_tells_the_bit_depth(kind, tmp_path):
     assert read(kind, sound_files.write(tmp_path, kind).read_bytes())[2] == depth
 
 
-def test_the_sample_rate_of_a_mono_mp3_is_told_too(tmp_path):
+def test_the_sample_rate_of_a_mono_mp3_is_read_too(tmp_path):
     path = sound_files.write(tmp_path, "mp3", sound_files.stereo(0.2, 24000)[:, 0], 24000)
     assert read("mp3", path.read_bytes())[1] == 24000
 
@@ -51,7 +51,7 @@ def test_chunks_before_and_after_the_format_of_a_wav_are_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize(("what", "words"), sound_files.WRONG.items())
-def test_what_is_wrong_with_a_file_is_said_with_its_name(what, words, tmp_path):
+def test_the_error_names_the_file_and_the_problem(what, words, tmp_path):
     contents = sound_files.spoiled(tmp_path)[what]
     kind = {b"RIFF": "wav", b"fLaC": "flac", b"OggS": "ogg"}.get(contents[:4], "mp3")
     with pytest.raises(tf.errors.InvalidArgumentError, match=rf"a\.sound: .*{words}"):

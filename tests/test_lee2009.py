@@ -360,7 +360,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 
 def test_a_learning_rate_that_is_too_high_is_an_error():
-    with np.errstate(all="ignore"), pytest.raises(zoo.ConfigError, match="lower one"):
+    with np.errstate(all="ignore"), pytest.raises(zoo.TrainingError, match="lower one"):
         pretrain(small(), planted(10), learning_rate=1e6)
 
 

@@ -27,7 +27,7 @@ SECONDS = (3.1, 2.0, 0.7, 4.0)
 
 
 def small(labels=("a", "b"), segment: float = 0.5) -> zoo.AudioModel:
-    """A network of few weights that hears so many seconds at 16 kHz, in about 30 frames."""
+    """A network of few weights for segments of so many seconds at 16 kHz, in about 30 frames."""
     hop_length = round(segment * 16000) // 32
     return zoo.build(
         "dieleman2014", labels, segment=segment, window_length=1024, hop_length=hop_length
@@ -87,7 +87,7 @@ def expected(corpus: Corpus, model: zoo.AudioModel, cut=None) -> list[list]:
 
 
 @pytest.mark.parametrize("hop", [None, 0.2])
-def test_evaluation_hears_every_segment_as_audio_cuts_it(corpus, model, hop):
+def test_evaluation_takes_every_segment_as_audio_cuts_it(corpus, model, hop):
     waveforms, clips, fresh = joined(data.segments(corpus, model, batch_size=5, hop=hop))
     cut = model.segmentation
     if hop:
@@ -126,16 +126,16 @@ def test_targets_are_in_the_models_order(corpus, model):
     assert waveforms.shape == (len(targets), model.segmentation.segment)
 
 
-def test_only_excerpts_are_heard(corpus, model):
+def test_only_excerpts_are_decoded(corpus, model):
     clips = tuple(clip._replace(start=0.15, end=0.65) for clip in corpus.clips)
     part = Corpus("part", clips, corpus.labels)
-    waveforms, heard, _ = joined(data.segments(part, model))
+    waveforms, found, _ = joined(data.segments(part, model))
     samples, indices, _ = expected(part, model)
-    np.testing.assert_array_equal(heard, indices)
+    np.testing.assert_array_equal(found, indices)
     np.testing.assert_array_equal(waveforms, samples)
     for training in (False, True):
-        waveforms, heard, _ = joined(data.segments(part, model, training=training))
-        assert sorted(heard) == [0, 1, 2, 3]  # half a second: one place for a segment
+        waveforms, found, _ = joined(data.segments(part, model, training=training))
+        assert sorted(found) == [0, 1, 2, 3]  # half a second: one place for a segment
 
 
 @pytest.mark.parametrize("options", [{}, {"batch_size": 3}, {"batch_size": 7, "hop": 0.3}])
@@ -179,7 +179,7 @@ def test_without_a_seed_no_two_runs_are_the_same(corpus, model):
     assert not np.array_equal(one, two)
 
 
-def test_each_clip_gives_as_many_segments_as_asked(corpus, model):
+def test_each_clip_gives_as_many_segments_as_requested(corpus, model):
     _, clips, _ = joined(data.segments(corpus, model, training=True, segments=7, seed=0))
     np.testing.assert_array_equal(np.bincount(clips), [7] * 4)
 
@@ -225,8 +225,8 @@ def test_short_clips_are_repeated_in_training_as_in_evaluation(tmp_path, model):
     path = written(tmp_path / "a.wav", music(0.2, 16000), 16000)
     corpus = Corpus("short", (Clip(path),), ())
     ((whole,), _, _) = joined(data.segments(corpus, model))
-    ((drawn,), _, _) = joined(data.segments(corpus, model, training=True))
-    np.testing.assert_array_equal(drawn, whole)
+    ((sampled,), _, _) = joined(data.segments(corpus, model, training=True))
+    np.testing.assert_array_equal(sampled, whole)
     np.testing.assert_array_equal(whole, expected(corpus, model)[0][0])
 
 
@@ -244,7 +244,7 @@ def test_the_number_of_workers_changes_nothing(corpus, model, workers):
 # What fails.
 
 
-def test_what_cannot_be_decoded_is_left_out_named_once_and_listed(spoiled, model, caplog):
+def test_clips_that_cannot_be_decoded_are_left_out_named_once_and_listed(spoiled, model, caplog):
     caplog.set_level(logging.WARNING)
     dataset = data.segments(spoiled, model)
     for _ in range(2):
@@ -260,7 +260,7 @@ def test_what_cannot_be_decoded_is_left_out_named_once_and_listed(spoiled, model
     assert reasons["nan.wav[0.1:]"].startswith("nan among the samples")
 
 
-def test_in_training_others_take_the_place_of_what_fails(spoiled, model):
+def test_in_training_others_replace_clips_that_fail(spoiled, model):
     dataset = data.segments(spoiled, model, training=True, segments=2, batch_size=4, seed=0)
     assert int(dataset.cardinality()) == 4  # 7 clips, 2 segments each
     for _ in range(2):
@@ -273,28 +273,28 @@ def test_in_training_others_take_the_place_of_what_fails(spoiled, model):
 @pytest.mark.parametrize("training", [False, True])
 def test_if_nothing_can_be_decoded_the_error_says_why(spoiled, model, training):
     bad = spoiled.take([2, 5], "bad")
-    with pytest.raises(Exception, match=r"not one of the 2 clips of bad could be decoded.*"):
+    with pytest.raises(Exception, match=r"none of the 2 clips of bad could be decoded.*"):
         joined(data.segments(bad, model, training=training))
 
 
 def test_an_excerpt_beyond_its_file_is_left_out(corpus, model):
     clips = (corpus.clips[0], corpus.clips[1]._replace(start=5.0, end=6.0))
     dataset = data.segments(Corpus("beyond", clips, ("a", "b")), model)
-    _, heard, _ = joined(dataset)
-    assert set(heard) == {0}
+    _, found, _ = joined(dataset)
+    assert set(found) == {0}
     (failure,) = pipeline.failures(dataset)
     assert "an excerpt from 5 s to 6 s was requested, but the sound has 2.00 s" in failure.reason
 
 
 @pytest.mark.filterwarnings("ignore:.*could be decoded:zoo.errors.AudioWarning")
-def test_what_is_left_of_a_cut_off_file_is_heard(tmp_path, model):
+def test_the_rest_of_a_cut_off_file_is_decoded(tmp_path, model):
     path = cut_off(written(tmp_path / "half.flac", music(4)), 0.5)
     _, clips, fresh = joined(data.segments(Corpus("half", (Clip(path),), ()), model))
     assert 1.9 < fresh.sum() < 2.1
     assert set(clips) == {0}
 
 
-def test_failures_are_known_of_what_is_made_of_a_dataset(spoiled, model):
+def test_failures_are_known_of_derived_datasets(spoiled, model):
     dataset = data.dataset(spoiled, model)
     made = dataset.map(lambda x, y: (x, y)).unbatch().batch(3).take(100).prefetch(1)
     both = tf.data.Dataset.zip((made, made))
@@ -304,7 +304,7 @@ def test_failures_are_known_of_what_is_made_of_a_dataset(spoiled, model):
 
 
 def test_failures_of_another_dataset_are_not_known():
-    with pytest.raises(ConfigError, match="map, take and the like; this dataset is another"):
+    with pytest.raises(ConfigError, match="take and so on; this one comes from elsewhere"):
         pipeline.failures(tf.data.Dataset.range(3).take(1))
 
 
@@ -331,7 +331,7 @@ def test_an_epoch_depends_on_the_seed_and_its_number_only(spoiled, model):
             np.testing.assert_array_equal(column, its)
     assert not np.array_equal(straight[0][0], straight[1][0])
     assert not np.array_equal(straight[0][0], epochs(4, [0])[0][0])
-    # What stands in for the three clips that fail is drawn anew, not the same segments again.
+    # What stands in for the three clips that fail is sampled again, not the same segments.
     assert len(straight[0][0]) == 21
     made = data.dataset(spoiled, model, training=True, segments=3, batch_size=4).map(lambda *x: x)
     assert int(made.cardinality()) == 6
@@ -352,33 +352,36 @@ def test_a_source_names_a_bad_clip_once_for_all_its_datasets(spoiled, model, cap
     ("options", "message"),
     [
         ({"segments": 0, "training": True}, "segments is 0; expected a whole number, 1 or more"),
-        ({"segments": 2}, r"segments=2 with training=False, where every segment.*hop="),
-        ({"hop": 0.1, "training": True}, r"hop=0.1 with training=True.*segments="),
+        (
+            {"segments": 2},
+            r"segments=2 cannot be used with training=False, which takes all segments.*hop=",
+        ),
+        ({"hop": 0.1, "training": True}, r"hop=0.1 cannot be used with training=True.*segments="),
         ({"batch_size": 0}, "batch_size is 0; expected"),
         ({"batch_size": 2.5}, "batch_size is 2.5; expected"),
         ({"workers": -1}, "workers is -1; expected"),
         ({"hop": 9}, "hop=144000 with segment=8000: a hop is"),
         ({"decoder": "ffmpeg"}, "decoder is 'ffmpeg'; it is one of soundfile, tensorflow-io"),
-        ({"decoder": "tensorflow-io", "cache": "x"}, "'tensorflow-io' with cache="),
+        ({"decoder": "tensorflow-io", "cache": "x"}, "'tensorflow-io' cannot be used with cache="),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(corpus, model, options, message):
+def test_invalid_arguments_are_refused(corpus, model, options, message):
     for function in (data.dataset, data.segments):
         with pytest.raises(ConfigError, match=message):
             function(corpus, model, **options)
 
 
 def test_an_empty_corpus_is_refused(model):
-    with pytest.raises(ConfigError, match="nothing has no clips, and so no segments"):
+    with pytest.raises(ConfigError, match="nothing has no clips"):
         data.dataset(Corpus("nothing", (), ("a",)), model)
 
 
-def test_tags_that_the_model_does_not_know_are_refused(corpus):
+def test_tags_that_the_model_lacks_are_refused(corpus):
     with pytest.raises(UnknownName, match=r"four has tags that are not among the labels: b\."):
         data.dataset(corpus, small(["a", "c"]))
 
 
-# Models that judge frames.
+# Models that predict frames.
 
 
 @pytest.fixture(scope="module")
@@ -399,8 +402,8 @@ def test_frames_with_an_onset_have_the_target_one(tmp_path, frame_model):
         dataset = data.dataset(corpus, frame_model, training=training, seed=0)
         for waveform, target in zip(*joined(dataset), strict=True):
             assert target.shape == (100, 1)
-            heard = np.flatnonzero(waveform > 0.5)
-            frames = np.unique(np.round(heard / 441).astype(int))
+            loud = np.flatnonzero(waveform > 0.5)
+            frames = np.unique(np.round(loud / 441).astype(int))
             np.testing.assert_array_equal(np.flatnonzero(target), frames[frames < 100])
 
 
@@ -415,7 +418,7 @@ def test_onsets_of_a_repeated_clip_are_repeated(tmp_path, frame_model):
 def test_clips_without_onsets_cannot_train_a_model_of_frames(tmp_path, frame_model):
     clip = clicks(tmp_path / "a.wav", 1.0, (0.5,))
     corpus = Corpus("clicks", (clip, clip._replace(onsets=None)), ("onset",))
-    with pytest.raises(ConfigError, match=r"clips whose `onsets` are known.*has 1 clips without"):
+    with pytest.raises(ConfigError, match=r"needs clips with `onsets`.*has 1 clips without"):
         data.dataset(corpus, frame_model)
 
 
@@ -465,7 +468,7 @@ def test_models_are_fitted_on_other_backends(tmp_path, backend):
 
 
 def test_a_model_is_fitted_and_evaluated(tmp_path):
-    """Warnings are errors here, so Keras was told the right number of steps."""
+    """Warnings are errors here, so Keras has the right number of steps."""
     corpus = songs.make(tmp_path, clips=3, seconds=0.6)
     model = small(corpus.labels)
     model.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy")
@@ -494,12 +497,12 @@ def test_memory_of_training_does_not_grow_with_the_number_of_files(tmp_path):
     assert resident[-1] - resident[40] < 8000 * 2048
 
 
-def test_an_empty_band_is_told_of_once_and_not_of_every_clip_and_epoch(tmp_path):
+def test_an_empty_band_gives_one_warning_for_all_clips_and_epochs(tmp_path):
     clips = [Clip(written(tmp_path / f"{i}.wav", music(1)[::4], 11025)) for i in range(3)]
     corpus, model = Corpus("low", tuple(clips), ("a", "b")), small()
     epochs = itertools.chain.from_iterable(
         pipeline.dataset(corpus, model, workers=1) for _ in range(2)
     )
-    with pytest.warns(AudioWarning, match="recorded at 11025 Hz, for a model that") as told:
+    with pytest.warns(AudioWarning, match="recorded at 11025 Hz, for a model that") as caught:
         list(epochs)
-    assert len(told) == 1
+    assert len(caught) == 1

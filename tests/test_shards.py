@@ -67,14 +67,14 @@ def same(one, other, atol: float = ROUNDING) -> None:
 
 
 @pytest.mark.parametrize("hop", [None, 0.3])
-def test_evaluation_hears_the_same_segments(corpus, model, tmp_path, hop):
+def test_evaluation_takes_the_same_segments(corpus, model, tmp_path, hop):
     options = {"batch_size": 3, "hop": hop}
     cached = data.segments(corpus, model, cache=tmp_path / "cache", **options)
     same(cached, data.segments(corpus, model, **options))
     assert int(cached.cardinality()) == len(batches(cached))
 
 
-def test_training_hears_the_same_segments_in_the_same_order(corpus, model, tmp_path):
+def test_training_takes_the_same_segments_in_the_same_order(corpus, model, tmp_path):
     options = {"training": True, "batch_size": 3, "segments": 4, "seed": 2}
     cached = data.dataset(corpus, model, cache=tmp_path / "cache", **options)
     plain = data.dataset(corpus, model, **options)
@@ -189,7 +189,7 @@ def test_a_changed_file_is_decoded_again(corpus, model, tmp_path, decoded, chang
     assert decoded == ["1.flac"]
 
 
-def test_what_fails_is_listed_and_not_tried_again_until_it_changes(
+def test_clips_that_fail_are_listed_and_not_decoded_again_until_they_change(
     corpus, model, tmp_path, decoded, caplog
 ):
     text = tmp_path / "text.wav"
@@ -225,7 +225,7 @@ def test_in_training_the_steps_are_those_of_the_clips_that_there_are(corpus, mod
 
 def test_if_nothing_can_be_decoded_the_error_says_why(model, tmp_path):
     corpus = Corpus("gone", (Clip(tmp_path / "gone.wav"),), ())
-    with pytest.raises(zoo.AudioError, match=r"not one of the 1 clips of gone .* no such file"):
+    with pytest.raises(zoo.AudioError, match=r"none of the 1 clips of gone .* no such file"):
         data.segments(corpus, model, cache=tmp_path / "cache")
 
 
@@ -239,7 +239,7 @@ def test_long_clips_and_many_of_them_are_spread_over_files(corpus, model, tmp_pa
     assert len(list((tmp_path / "cache" / "16000").glob("*.tfrecord"))) == 4
 
 
-def test_files_are_plain_records_and_the_index_says_what_they_hold(corpus, model, tmp_path):
+def test_files_are_plain_records_with_an_index(corpus, model, tmp_path):
     data.segments(corpus, model, cache=tmp_path / "cache")
     (file,) = (tmp_path / "cache" / "16000").glob("*.tfrecord")
     index = json.loads(file.with_suffix(".json").read_text())
@@ -278,11 +278,11 @@ def test_damaged_files_are_made_again(corpus, model, tmp_path, damage, decoded, 
         ("no json", r"not the index of a cache of decoded sound .*malformed"),
         (
             '{"version": 9, "sample_rate": 16000, "records": 0, "entries": []}',
-            r"16000 Hz in version 9 of the cache; expected 16000 Hz and 1. Remove .*16000",
+            r"16000 Hz in version 9 of the cache; expected 16000 Hz and version 1. Remove .*16000",
         ),
         (
             '{"version": 1, "sample_rate": 8000, "records": 0, "entries": []}',
-            r"sound at 8000 Hz in version 1",
+            r"audio at 8000 Hz in version 1",
         ),
     ],
 )
@@ -303,7 +303,7 @@ def test_a_file_where_the_folder_should_be_is_refused(corpus, model, tmp_path):
 # Interruptions.
 
 
-def test_after_an_interruption_what_was_done_is_kept(corpus, model, tmp_path, decoded, monkeypatch):
+def test_an_interruption_loses_no_finished_clip(corpus, model, tmp_path, decoded, monkeypatch):
     original = shards._Shard.add
 
     def add(self, *arguments):
@@ -320,8 +320,8 @@ def test_after_an_interruption_what_was_done_is_kept(corpus, model, tmp_path, de
     assert len(decoded) == 3
 
 
-def test_a_killed_process_leaves_nothing_that_is_half_done(corpus, model, tmp_path):
-    """It dies while the second file is written; the next one goes on from the first."""
+def test_a_killed_process_leaves_no_unfinished_files(corpus, model, tmp_path):
+    """It is killed while it writes the second file; the next one resumes after the first."""
     program = textwrap.dedent(f"""
         import os, sys
         from pathlib import Path

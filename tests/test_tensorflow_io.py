@@ -1,4 +1,4 @@
-"""decoder="tensorflow-io": what it needs, and that it hears what the default decoder hears.
+"""decoder="tensorflow-io": what it needs, and that it equals the default decoder.
 
 Most of it runs only in an environment with the extra `tensorflow-io`, which `.ci/run` makes.
 """
@@ -35,11 +35,11 @@ without_tensorflow_io = pytest.mark.skipif(
 
 
 @without_tensorflow_io
-def test_where_it_does_not_work_the_message_says_what_is_there_and_what_to_do():
+def test_the_error_gives_the_versions_found_and_what_to_do():
     with pytest.raises(ConfigError) as caught:
         importlib.import_module("zoo.data.pipeline.tensorflow_io")
     for words in (
-        f"TensorFlow {tf.__version__} here",
+        f"with TensorFlow {tf.__version__}.",
         "TensorFlow 2.16 or 2.17",
         'pip install "music-zoo[tensorflow-io]"',
         'decoder="soundfile"',
@@ -55,7 +55,7 @@ def test_a_dataset_refuses_a_decoder_that_does_not_work_before_any_file_is_opene
 
 @with_tensorflow_io
 @pytest.mark.parametrize(
-    ("there", "words"), [(None, "there is no tensorflow-io"), ("0.36.0", "tensorflow-io 0.36.0")]
+    ("there", "words"), [(None, "found no tensorflow-io"), ("0.36.0", "tensorflow-io 0.36.0")]
 )
 def test_another_version_of_tensorflow_io_or_none_is_named(there, words, monkeypatch):
     def version(name):
@@ -187,7 +187,7 @@ def test_nan_in_a_sound_is_an_error(tmp_path):
 
 @with_tensorflow_io
 @pytest.mark.parametrize("bounds", [(3.0, 1.0), (2.0, 1.0), (-1.0, 1.0)])
-def test_an_excerpt_that_the_file_does_not_hold_is_an_error(bounds, tmp_path):
+def test_an_excerpt_beyond_the_file_is_an_error(bounds, tmp_path):
     path = sound_files.write(tmp_path, "wav16")
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"wav16.*excerpt"):
         decoded(path, 16000, *bounds)
@@ -200,7 +200,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @with_tensorflow_io
-def test_no_flac_that_is_cut_off_anywhere_keeps_the_decoder_waiting(tmp_path):
+def test_the_decoder_returns_from_every_flac_that_is_cut_off(tmp_path):
     contents = sound_files.write(tmp_path, "flac16", sound_files.stereo(0.5)).read_bytes()
     frames = [i for i in range(len(contents)) if contents[i:].startswith(b"\xff\xf8")]
     path = tmp_path / "cut.flac"
@@ -226,7 +226,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model():
-    """A small network that hears 0.5 s at once."""
+    """A small network that takes 0.5 s segments."""
     return zoo.build(
         "choi2016", ["loud", "soft"], backend="temporal_pooling", segment=0.5, width=0.05
     )

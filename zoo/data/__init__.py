@@ -1,6 +1,6 @@
-"""Labelled sounds, and the tf.data pipelines that feed them to a network.
+"""Labelled clips, and the tf.data pipelines that feed them to a network.
 
-Importing this package loads no framework: each name is fetched when it is first used.
+Importing this package loads no framework: each name is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING

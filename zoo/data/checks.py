@@ -1,4 +1,4 @@
-"""Warnings about clips that can be used: copies, onsets in another unit, labels' case."""
+"""Warnings about usable clips: copies, onsets in another unit, labels that differ in case."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,22 +11,36 @@ from zoo.utils.text import few
 
 
 def of_files(clips: Sequence[Clip]) -> Iterator[str]:
-    """Yield what a look at the files puts in doubt; each a clause of a warning."""
+    """Check the files of clips.
+
+    Args:
+        clips: the clips.
+
+    Yields:
+        A part of a warning: about copies, or onsets beyond the end.
+    """
     same = copies(clip.path for clip in clips)
     if same:
         named = few((f"{copy} is {first}" for copy, first in same.items()), len(same))
-        yield f"the same content under several names, {len(same)} times, which stays: {named}"
+        yield f"{len(same)} files are copies of others and are kept: {named}"
     late = [clip for clip in clips if clip.onsets and _beyond_its_end(clip)]
     if late:
         named = few((f"{c.name} (at {max(c.onsets or ()):g} s)" for c in late), len(late))
         yield (
             f"onsets beyond the end of {len(late)} clips, which may be in milliseconds or samples "
-            f"where seconds are expected: {named}"
+            f"instead of seconds: {named}"
         )
 
 
 def of_onsets(clips: Sequence[Clip]) -> Iterator[str]:
-    """Yield whether times occur twice."""
+    """Check for repeated onsets.
+
+    Args:
+        clips: the clips.
+
+    Yields:
+        A part of a warning.
+    """
     doubled = [c for c in clips if c.onsets and len(set(c.onsets)) < len(c.onsets)]
     if doubled:
         named = few((clip.name for clip in doubled), len(doubled))
@@ -34,7 +48,14 @@ def of_onsets(clips: Sequence[Clip]) -> Iterator[str]:
 
 
 def of_labels(labels: Sequence[str]) -> Iterator[str]:
-    """Yield which labels differ only in case."""
+    """Check for labels that differ only in case.
+
+    Args:
+        labels: of a corpus.
+
+    Yields:
+        A part of a warning.
+    """
     alike: dict[str, list[str]] = defaultdict(list)
     for label in labels:
         alike[label.casefold()].append(label)
@@ -47,11 +68,11 @@ def of_labels(labels: Sequence[str]) -> Iterator[str]:
 
 
 def _beyond_its_end(clip: Clip) -> bool:
-    """Say whether a clip's last onset comes after its end, or its file's."""
+    """Return whether a clip's last onset is after its end, or its file's."""
     last = clip.start + max(clip.onsets or (0.0,))
     if clip.end is not None and last > clip.end + probing.SLACK:
         return True
     try:
         return last > probing.seconds(clip.path, last) + probing.SLACK
     except (AudioError, OSError):
-        return False  # it is left out for that
+        return False  # such a clip is skipped

@@ -1,4 +1,4 @@
-"""Files with the same content: by their size, then a few parts of them, then all of them."""
+"""Find files with the same content: compare sizes, then a few parts, then whole files."""
 
 import contextlib
 import hashlib
@@ -6,14 +6,19 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-PART = 4096  # bytes that are read at the beginning, in the middle and at the end
+PART = 4096  # bytes to read at the beginning, in the middle and at the end
 
 
 def copies(paths: Iterable[Path]) -> dict[Path, Path]:
-    """Return the files that are copies of another: each -> the first that has the same content.
+    """Find the files that are copies of another.
 
-    Only files of equal size are opened, and only those with equal parts are read whole. A file that
-    cannot be read, or is empty, is a copy of none.
+    Only files of equal size are opened, and only those with equal parts are read whole.
+
+    Args:
+        paths: of the files.
+
+    Returns:
+        Copy -> the first file with the same content; without files that are empty or unreadable.
     """
     same: list[list[Path]] = [list(dict.fromkeys(paths))]
     for key in (_size, sample, _content):
@@ -32,7 +37,13 @@ def copies(paths: Iterable[Path]) -> dict[Path, Path]:
 def sample(path: Path) -> str:
     """Return a short hash of a file's size and of parts of its content.
 
-    It tells recordings apart without reading them whole, and does not depend on the file's name.
+    It identifies a recording without reading it whole, and does not depend on the file's name.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        16 hexadecimal digits.
 
     Raises:
         OSError: the file cannot be read.
@@ -47,13 +58,28 @@ def sample(path: Path) -> str:
 
 
 def known(paths: Sequence[Path], samples: Collection[str]) -> list[bool]:
-    """Say of each file whether its `sample` is among some; not so of one that cannot be read."""
-    there = {path: bool(samples_of([path]) & set(samples)) for path in set(paths)}
-    return [there[path] for path in paths]
+    """Return for each file whether its `sample` is among given ones.
+
+    Args:
+        paths: of the files.
+        samples: from `sample`.
+
+    Returns:
+        One value per file; False for a file that cannot be read.
+    """
+    found = {path: bool(samples_of([path]) & set(samples)) for path in set(paths)}
+    return [found[path] for path in paths]
 
 
 def samples_of(paths: Iterable[Path]) -> frozenset[str]:
-    """Return the `sample` of each file that can be read."""
+    """Return the `sample` of each file that can be read.
+
+    Args:
+        paths: of the files.
+
+    Returns:
+        The samples.
+    """
     found = set()
     for path in set(paths):
         with contextlib.suppress(OSError):
@@ -62,11 +88,14 @@ def samples_of(paths: Iterable[Path]) -> frozenset[str]:
 
 
 def joined(groups: Sequence[str], paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return the groups of clips, those that share a file's content made one.
+    """Join groups whose clips have files with the same content.
 
     Args:
         groups: of each clip.
         paths: of each clip's file.
+
+    Returns:
+        The new group of each clip.
     """
     first = copies(paths)
     if not first:

@@ -1,4 +1,4 @@
-"""Labelled sounds: which files, which excerpts of them, which tags, which splits. No framework."""
+"""Labelled clips: files, excerpts, tags and splits. Loads no framework."""
 
 import warnings
 from collections import Counter
@@ -14,7 +14,7 @@ from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
 from zoo.utils.text import few
 
-MINIMUM = 0.1  # seconds: what is shorter is a click, or a file that was cut off
+MINIMUM = 0.1  # seconds: a shorter file is a click, or was cut off
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,15 @@ class Corpus:
     Attributes:
         name: for messages and results, such as "mtat" or "mtat/test".
         clips: in a fixed order.
-        labels: every tag that counts, in the order of the columns of `targets`.
+        labels: all tags, in the order of the columns of `targets`.
         splits: name of a split -> indices of its clips; splits may overlap.
-        single_label: each clip has exactly one tag (classes), and not any number (tags).
-        skipped: what was left out, and why.
+        single_label: whether each clip has exactly one tag (its class), or any number of tags.
+        skipped: rows and files that were left out, with reasons.
         split_name: the split that these clips are, such as "test"; "" for none.
+
+    Raises:
+        ConfigError: a label is empty; a clip of a single-label corpus has not exactly one tag.
+        UnknownName: clips have tags that are not among the labels.
     """
 
     name: str
@@ -41,7 +45,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         if bad := [x for x in self.labels if not isinstance(x, str) or not x.strip()]:
-            raise ConfigError(f"{self.name}: the label {bad[0]!r}, where a word is expected.")
+            raise ConfigError(f"{self.name}: the label {bad[0]!r}; expected a word.")
         foreign = Counter(tag for clip in self.clips for tag in clip.tags)
         for label in self.labels:
             foreign.pop(label, None)
@@ -51,8 +55,8 @@ class Corpus:
             for clip in self.clips:
                 if len(clip.tags) != 1:
                     raise ConfigError(
-                        f"{self.name}: {clip.name} has the tags {list(clip.tags)}, where exactly "
-                        "one is expected; is this a multi-label corpus?"
+                        f"{self.name}: {clip.name} has the tags {list(clip.tags)}; expected "
+                        "exactly one. If clips can have several tags, give single_label=False."
                     )
 
     def __len__(self) -> int:
@@ -69,7 +73,7 @@ class Corpus:
 
     @property
     def data(self) -> str:
-        """The name of the data that this is, or is a split of: "mtat" of "mtat/test"."""
+        """The name without the split: "mtat" of "mtat/test"."""
         return self.name.removesuffix(f"/{self.split_name}") if self.split_name else self.name
 
     @property
@@ -83,14 +87,20 @@ class Corpus:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """What a fair split does not tear apart, for each clip: its group, or else its file."""
+        """The group of each clip, or else its file; a group is never divided between splits."""
         return tuple(clip.group or str(clip.path) for clip in self.clips)
 
     def split(self, name: str) -> "Corpus":
         """Return the clips of one split.
 
+        Args:
+            name: such as "train".
+
+        Returns:
+            A corpus without splits.
+
         Raises:
-            UnknownName: with the splits that there are.
+            UnknownName: there is no such split; the message lists the splits.
         """
         if name not in self.splits:
             raise UnknownName(
@@ -102,7 +112,15 @@ class Corpus:
         return replace(taken, split_name=within)
 
     def take(self, indices: Iterable[int], name: str | None = None) -> "Corpus":
-        """Return some of the clips, in the order given, without splits."""
+        """Return some of the clips.
+
+        Args:
+            indices: of the clips, in the wanted order.
+            name: of the new corpus; None keeps the name.
+
+        Returns:
+            A corpus without splits.
+        """
         clips = tuple(self.clips[i] for i in indices)
         return replace(self, name=name or self.name, clips=clips, splits={})
 
@@ -110,10 +128,13 @@ class Corpus:
         """Return the same clips with the columns of `targets` in a model's order.
 
         Args:
-            labels: at least all that the corpus has; usually `model.labels`.
+            labels: all of the corpus and perhaps more; usually `model.labels`.
+
+        Returns:
+            The new corpus.
 
         Raises:
-            UnknownName: the corpus has labels that are not among them; with both lists.
+            UnknownName: the corpus has other labels; the message has both lists.
         """
         foreign = Counter({label: 0 for label in self.labels if label not in labels})
         if foreign:
@@ -126,6 +147,9 @@ class Corpus:
         Args:
             tags: old name -> new name, or None to drop the tag. Several tags may become one. The
                 order of `labels` stays.
+
+        Returns:
+            The new corpus.
 
         Raises:
             UnknownName: an old name is not among the labels.
@@ -144,46 +168,59 @@ class Corpus:
     def divide(self, fractions: Mapping[str, float], seed: int = 0) -> "Corpus":
         """Return the same clips with new splits.
 
-        Clips of one group, excerpts of one file, and copies of it stay together. The clips, and
-        those of each label, are spread in these proportions as evenly as the groups allow; the same
-        seed gives the same splits.
+        Clips of one group, excerpts of one file, and copies of a file stay together. All clips, and
+        the clips of each label, are divided in these proportions as closely as the groups allow.
+        The same seed gives the same splits.
 
         Args:
             fractions: such as {"train": 0.8, "validation": 0.1, "test": 0.1}; they sum to 1.
-            seed: which of many such divisions.
+            seed: of the random order of the groups.
+
+        Returns:
+            A corpus with these splits.
 
         Raises:
-            ConfigError: the fractions do not sum to 1; there are fewer groups than splits; or a
-                label that clips have would be missing from "train".
+            ConfigError: the fractions do not sum to 1; there are fewer groups than splits; or
+                "train" would have no clip of a label.
         """
         groups = copies.joined(self.groups, [clip.path for clip in self.clips])
         splits = divide(self.name, self.targets, groups, fractions, self.labels, seed)
         return replace(self, splits=splits)
 
     def check(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
-        """Return the clips whose files are there, can be opened, and are long enough.
+        """Return the clips whose files exist, can be opened, and are long enough.
 
-        Only headers are read, unless one says that the file is too short, or says nothing.
+        Only headers are read, unless the header gives no length or one that is too short.
 
         Args:
-            minimum: seconds that a clip has at least.
-            progress: show a bar on a terminal if there are many files.
+            minimum: shortest clip, in seconds.
+            progress: show a progress bar on a terminal if there are many files.
+
+        Returns:
+            A corpus whose `skipped` has the other clips.
 
         Raises:
             AudioError: no clip is left.
 
         Warns:
-            AudioWarning: once, with the number and the first few of the clips that moved to
-                `skipped`, and of those that stay and are in doubt: they repeat the same part of the
-                same file, their file is a copy of another, or their onsets lie beyond its end.
+            AudioWarning: once, about skipped clips, and about clips that are repeated, whose file
+                is a copy of another, or with onsets beyond the end; with the first few of each.
         """
         checked = self.probed(minimum, progress)
         found = checks.of_files(checked.clips)
-        checked.announce(checked.skipped[len(self.skipped) :], doubted=tuple(found))
+        checked.announce(checked.skipped[len(self.skipped) :], problems=tuple(found))
         return checked
 
     def probed(self, minimum: float = MINIMUM, progress: bool = True) -> "Corpus":
-        """Do what `check` does, but say nothing."""
+        """Do what `check` does, without warning or error.
+
+        Args:
+            minimum: shortest clip, in seconds.
+            progress: show a progress bar on a terminal if there are many files.
+
+        Returns:
+            A corpus whose `skipped` has the other clips.
+        """
         reasons = probe([(c.path, c.start, c.end) for c in self.clips], minimum, progress)
         if not any(reasons):
             return self
@@ -200,14 +237,17 @@ class Corpus:
         )
 
     def announce(
-        self, skipped: Sequence[Skipped], stacklevel: int = 3, doubted: Sequence[str] = ()
+        self, skipped: Sequence[Skipped], stacklevel: int = 3, problems: Sequence[str] = ()
     ) -> None:
-        """Warn once of what was left out and of what is in doubt; raise if nothing is left.
+        """Warn once about skipped clips and other problems.
 
         Args:
-            skipped: what was left out.
+            skipped: clips, rows and files that were left out.
             stacklevel: of the warning.
-            doubted: what else to warn of.
+            problems: other parts of the warning, from `checks`.
+
+        Raises:
+            AudioError: no clip is left.
         """
         parts = []
         if skipped:
@@ -217,20 +257,29 @@ class Corpus:
                 raise AudioError(f"{self.name}: none of {total} clips can be used: {named}.")
             parts.append(f"{len(skipped)} of {total} clips are left out: {named}")
         elif not self.clips:
-            raise AudioError(f"{self.name}: a corpus without clips.")
+            raise AudioError(f"{self.name}: the corpus has no clips.")
         counts = Counter((c.path, c.start, c.end) for c in self.clips)
         repeated = [Clip(p, (), start, end) for (p, start, end), n in counts.items() if n > 1]
         if repeated:
             named = few((clip.name for clip in repeated), len(repeated))
-            parts.append(f"{len(repeated)} clips occur more than once and stay: {named}")
-        parts += [*doubted, *checks.of_onsets(self.clips), *checks.of_labels(self.labels)]
+            parts.append(f"{len(repeated)} clips occur more than once and are kept: {named}")
+        parts += [*problems, *checks.of_onsets(self.clips), *checks.of_labels(self.labels)]
         if parts:
-            where = " All that is left out is in `corpus.skipped`." if skipped else ""
+            where = " `corpus.skipped` lists all that were left out." if skipped else ""
             warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel)
 
 
 def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> str:
-    """Say which tags of a corpus are not among the labels, and which labels there are."""
+    """Return a message about tags that are not among the labels.
+
+    Args:
+        name: of the corpus.
+        tags: the unknown tags.
+        labels: the known ones.
+
+    Returns:
+        The message.
+    """
     return (
         f"{name} has tags that are not among the labels: {', '.join(sorted(tags))}. The labels "
         f"are: {', '.join(labels)}. Give a model these tags with zoo.load(name, labels=[...]), or "

@@ -1,29 +1,28 @@
-"""Data-parallel training: every device holds the network and hears its share of each batch.
+"""Data-parallel training: every device has the network and gets its share of each batch.
 
     with devices.scope(distribute=True) as count:
         model = zoo.load("pons2017", labels=["jazz", "rock"])
         model.compile("adam", "binary_crossentropy")
     model.fit(...)
 
-Nothing of it is ours: `tf.distribute.MirroredStrategy` and, on JAX,
-`keras.distribution.DataParallel` do the work. Both take the mean of the gradients over the whole
-batch, so that a batch of 32 on two devices teaches what a batch of 32 on one does. Two things
-differ by the framework:
+It uses `tf.distribute.MirroredStrategy` and, on JAX, `keras.distribution.DataParallel`. Both take
+the mean of the gradients over the whole batch, so a batch of 32 on two devices has the same effect
+as a batch of 32 on one. Two things depend on the framework:
 
-    - Batch normalisation. JAX takes its mean and variance over the whole batch, as one device
-      does. TensorFlow takes them over each device's share, and stores the mean over the devices of
-      what they found: with 2 sounds a device that is another network, with 16 hardly.
-    - The size of a batch. JAX can only share out a batch that the number of devices divides, the
-      last one of an epoch and those of the validation too; see `whole_batches`. TensorFlow shares
-      out any batch.
+    - Batch normalisation. JAX computes mean and variance over the whole batch, as one device does.
+      TensorFlow computes them over each device's share, and stores their mean over the devices:
+      with 2 clips per device the network becomes another one, with 16 hardly.
+    - The size of a batch. JAX can only split a batch into equal parts, also the last batch of an
+      epoch and those of the validation; see `whole_batches`. TensorFlow splits any batch.
 
-Dropout draws other masks than on one device under TensorFlow.
+Under TensorFlow, dropout masks differ from those on one device.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import keras
 
@@ -34,20 +33,19 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def scope(distribute: bool = True) -> Iterator[int]:
-    """Make models inside for training on all devices of this machine.
+    """Train models that are made inside this scope on all devices of the machine.
 
-    The network must be built (or loaded) and compiled inside. On JAX it must be trained inside
-    too; on TensorFlow that does no harm.
+    The network must be built (or loaded) and compiled inside. On JAX it must also be trained
+    inside; on TensorFlow it can be.
 
     Args:
-        distribute: False changes nothing: one device, whatever the framework.
+        distribute: False uses one device.
 
     Yields:
-        The number of devices. With only one nothing is shared out, and the log says so.
+        The number of devices. If there is only one, this is logged.
 
     Raises:
-        ConfigError: the backend is PyTorch, whose means of data-parallel training Keras does not
-            reach.
+        ConfigError: the backend is PyTorch, for which Keras has no data-parallel training.
     """
     if not distribute:
         yield 1
@@ -57,7 +55,7 @@ def scope(distribute: bool = True) -> Iterator[int]:
         logger.warning("distribute: there is only one device, %s; training on it alone.", found[0])
         yield 1
         return
-    logger.info("distribute: each batch is shared out to %s.", ", ".join(found))
+    logger.info("distribute: each batch is split over %s.", ", ".join(found))
     if keras.backend.backend() == "tensorflow":
         entered = _strategy(tuple(found)).scope()
     else:
@@ -67,9 +65,10 @@ def scope(distribute: bool = True) -> Iterator[int]:
 
 
 def available() -> list[str]:
-    """Return the names of the devices that `scope` shares batches out to.
+    """Return the names of the devices that `scope` uses.
 
-    The graphics cards; where there is none, the processors, usually one.
+    Returns:
+        The GPUs; without any, the CPUs, usually one.
 
     Raises:
         ConfigError: as `scope`.
@@ -85,50 +84,53 @@ def available() -> list[str]:
 
 
 def check_made_inside(model: keras.Model, count: int) -> None:
-    """Raise ConfigError if a model was made outside the scope: it would train on one device.
+    """Check that a model was made inside the scope; others would train on one device.
 
     Args:
         model: to be trained inside `scope`.
-        count: of devices, as `scope` yields it.
+        count: number of devices, from `scope`.
+
+    Raises:
+        ConfigError: it was made outside.
     """
     if count > 1 and any(_copies(variable) != count for variable in model.variables):
         raise ConfigError(
-            f"{model.name} was made outside of zoo.data.devices.scope, so it lies on one device "
+            f"{model.name} was made outside of zoo.data.devices.scope, so it is on one device "
             f"and not on {count}; build or load it inside."
         )
 
 
 def whole_batches(batch_size: int, count: int) -> bool:
-    """Check that a batch can be shared out; say whether the rest of an epoch must be dropped.
+    """Check that the devices can share a batch; return whether to drop a smaller last batch.
 
     Args:
-        batch_size: sounds a batch, over all devices.
-        count: of devices, as `scope` yields it.
+        batch_size: segments per batch, over all devices.
+        count: number of devices, from `scope`.
 
     Returns:
         Whether datasets need `drop_remainder=True`.
 
     Raises:
-        ConfigError: the devices do not divide the batch size.
+        ConfigError: the batch size is not a multiple of the number of devices.
     """
     if batch_size % count:
         raise ConfigError(
-            f"batch_size is {batch_size}, which {count} devices cannot share equally; take a "
+            f"batch_size is {batch_size}, which {count} devices cannot share equally; give a "
             f"multiple of {count}."
         )
     return count > 1 and keras.backend.backend() == "jax"
 
 
 def _copies(variable: keras.Variable) -> int:
-    """Count the devices that a variable lies on."""
+    """Count the devices that a variable is on."""
     if keras.backend.backend() == "jax":
         return len(variable.value.devices())
     return len(getattr(variable.value, "values", [None]))
 
 
 @cache
-def _strategy(found: tuple[str, ...]):
-    """Make TensorFlow's strategy, once: a second one would reuse the first one's message keys."""
+def _strategy(found: tuple[str, ...]) -> Any:
+    """Make TensorFlow's strategy once: a second one would reuse the first one's message keys."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy(found)

@@ -1,4 +1,4 @@
-"""From what lies on a disk to a corpus: folders, tables, and the field's datasets by name.
+"""Open a corpus: a folder, a table, or a public dataset by name.
 
 For instance:
 
@@ -39,31 +39,34 @@ def load(
     check: bool = True,
     **options: Any,
 ) -> Corpus:
-    """Load one of the field's datasets as its authors lay it out on a disk.
+    """Load a public dataset, in the folders and files of its authors.
 
     Args:
         name: "mtat", "mtg-jamendo", "gtzan" or "msd".
         root: the dataset's folder.
-        split: only this one, such as "train", "validation", "test"; None for all clips, with
+        split: only this split, such as "train", "validation" or "test"; None for all clips, with
             `splits`.
-        check: leave out, with a warning, files that are missing, unreadable or too short.
-        **options: of the dataset; see `read` in zoo/data/<dataset>.py.
+        check: leave out files that are missing, unreadable or too short, with a warning.
+        **options: of the dataset; see `read` in zoo/data/readers/.
+
+    Returns:
+        The corpus.
 
     Raises:
-        UnknownName: no such dataset, or split.
-        ConfigError: no such option, or the folder lacks a file of the dataset.
+        UnknownName: there is no such dataset, or split.
+        ConfigError: there is no such option, or the folder lacks a file of the dataset.
         FileNotFoundError: there is no such folder.
-        AudioError: none of the files can be used.
+        AudioError: no file can be used.
 
     Warns:
-        AudioWarning: once, with the number and the first few of what is left out.
+        AudioWarning: once, with the number of files that are left out, and the first few.
     """
     if name not in DATASETS:
         near = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(f"{key} ({title})" for key, (_, title) in DATASETS.items())
         raise UnknownName(
-            f"no dataset is named {name!r}.{hint} There are: {known}. For your own sounds use "
+            f"no dataset is named {name!r}.{hint} There are: {known}. For your own clips use "
             "from_folder or from_table."
         )
     read = importlib.import_module(DATASETS[name][0]).read
@@ -87,20 +90,23 @@ def from_folder(
     name: str | None = None,
     check: bool = True,
 ) -> Corpus:
-    """Load sounds that lie in a subfolder for each class; see `zoo.data.readers.folder.read`.
+    """Load a folder with a subfolder for each class; see `zoo.data.readers.folder.read`.
 
     Args:
-        root: the folder; its subfolders are classes, or `train`, `validation` and `test` with the
-            classes below.
-        split: only this one; None for all clips, with `splits`.
+        root: the folder. Its subfolders are classes, or `train`, `validation` and `test` with
+            classes as their subfolders.
+        split: only this split; None for all clips, with `splits`.
         group: "subfolder", "none", or a function from a path to the group's name.
-        name: of the corpus; the folder's by default.
-        check: leave out, with a warning, files that are unreadable or too short.
+        name: of the corpus; None for the folder's name.
+        check: leave out files that are unreadable or too short, with a warning.
+
+    Returns:
+        A single-label corpus.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        AudioError: there is no sound in it that can be used.
-        UnknownName: no such split.
+        AudioError: it has no audio file that can be used.
+        UnknownName: there is no such split.
     """
     return _finished(folder.read(root, group, name), split, check)
 
@@ -115,22 +121,25 @@ def from_table(
     name: str | None = None,
     check: bool = True,
 ) -> Corpus:
-    """Load sounds that a CSV, TSV or JSONL file lists; see `zoo.data.readers.table.read`.
+    """Load a CSV, TSV or JSONL file that lists clips; see `zoo.data.readers.table.read`.
 
     Args:
         path: the table.
-        split: only this one; None for all clips, with `splits`.
-        root: what relative paths in it are relative to; by default the table's folder.
-        labels: in the order wanted; by default all tags, sorted.
-        single_label: whether each clip has exactly one tag; by default found out.
-        name: of the corpus; the table's by default.
-        check: leave out, with a warning, files that are missing, unreadable or too short.
+        split: only this split; None for all clips, with `splits`.
+        root: the folder for relative paths; None for the table's folder.
+        labels: in the wanted order; None for all tags, sorted.
+        single_label: whether each clip has exactly one tag; None finds out from the table.
+        name: of the corpus; None for the table's name.
+        check: leave out files that are missing, unreadable or too short, with a warning.
+
+    Returns:
+        The corpus.
 
     Raises:
         FileNotFoundError: there is no such table.
-        ConfigError: it is no table, or lacks a column.
-        AudioError: none of its sounds can be used.
-        UnknownName: no such split.
+        ConfigError: it is not a table, or lacks a column.
+        AudioError: no clip can be used.
+        UnknownName: there is no such split.
     """
     return _finished(table.read(path, root, labels, single_label, name), split, check)
 
@@ -138,34 +147,40 @@ def from_table(
 def from_onsets(
     root: str | os.PathLike[str], *, name: str | None = None, check: bool = True
 ) -> Corpus:
-    """Load sounds beside text files of the same name with the times of onsets.
+    """Load audio files and text files of the same name with the times of their onsets.
 
     See `zoo.data.readers.onsets.read`.
 
     Args:
         root: the folder.
-        name: of the corpus; the folder's by default.
-        check: leave out, with a warning, files that are unreadable or too short.
+        name: of the corpus; None for the folder's name.
+        check: leave out files that are unreadable or too short, with a warning.
+
+    Returns:
+        A corpus of clips with onsets.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        AudioError: no sound in it has onsets, or none can be used.
+        AudioError: no audio file has onsets, or none can be used.
     """
     return _finished(onsets.read(root, name), None, check)
 
 
 def open_corpus(text: str, *, check: bool = True) -> Corpus:
-    """Load what a command line names.
+    """Load the corpus that a command line names.
 
     Args:
         text: a folder with classes, a table, or a dataset as "mtat:/its/folder" or
-            "onsets:/folder"; each may be followed by "#split".
-        check: leave out, with a warning, files that are missing, unreadable or too short.
+            "onsets:/folder"; "#split" may follow.
+        check: leave out files that are missing, unreadable or too short, with a warning.
+
+    Returns:
+        The corpus.
 
     Raises:
-        UnknownName: no such dataset, or split.
-        FileNotFoundError: no such file or folder.
-        ConfigError: an address.
+        UnknownName: there is no such dataset, or split.
+        FileNotFoundError: there is no such file or folder.
+        ConfigError: the text is a URL.
     """
     rest, split = text, None
     if not Path(text).exists() and "#" in text:
@@ -187,14 +202,14 @@ def open_corpus(text: str, *, check: bool = True) -> Corpus:
 
 
 def _finished(corpus: Corpus, split: str | None, check: bool, published: bool = False) -> Corpus:
-    """Take one split, look at the files, and say in one warning what is left out or in doubt.
+    """Take one split and check the files; warn once.
 
-    The copies in a published dataset are known, and are part of its scores.
+    Copies in a published dataset give no warning: they are known, and its scores include them.
     """
     if split is not None:
         corpus = corpus.split(split)
     if check:
         corpus = corpus.probed()
     found = tuple(checks.of_files(corpus.clips)) if check and not published else ()
-    corpus.announce(corpus.skipped, stacklevel=4, doubted=found)
+    corpus.announce(corpus.skipped, stacklevel=4, problems=found)
     return corpus

@@ -1,4 +1,4 @@
-"""Whether files can be heard, without hearing them: headers first, in several threads."""
+"""Check whether files can be decoded, by their headers where possible, in several threads."""
 
 import contextlib
 import math
@@ -16,21 +16,24 @@ from zoo.utils.progress import bar
 
 MANY = 500  # files: fewer take less than a second
 SLACK = 0.1  # s: annotations are rounded, and encoders count their padding differently
-UNKNOWN = 2**36  # frames: what libsndfile says of streams that do not tell their length
+UNKNOWN = 2**36  # frames: libsndfile's value for streams of unknown length
 
 Excerpt = tuple[Path, float, float | None]
 """A file, and start and end in seconds; None for its end."""
 
 
 def probe(excerpts: Sequence[Excerpt], minimum: float, progress: bool = True) -> list[str]:
-    """Say of each excerpt why it cannot be used; "" where it can.
+    """Return for each excerpt why it cannot be used.
 
-    A file is opened once, however many of its excerpts are asked for.
+    A file is opened once, also for several excerpts.
 
     Args:
-        excerpts: parts of files.
-        minimum: seconds that each has at least.
-        progress: show a bar on a terminal if there are many files.
+        excerpts: path, start and end in seconds.
+        minimum: shortest excerpt, in seconds.
+        progress: show a progress bar on a terminal if there are many files.
+
+    Returns:
+        A reason for each excerpt; "" if it can be used.
     """
     wanted: dict[Path, float] = {}  # the seconds that a file should have
     for path, start, end in excerpts:
@@ -41,14 +44,21 @@ def probe(excerpts: Sequence[Excerpt], minimum: float, progress: bool = True) ->
 
 
 def seconds(path: Path, wanted: float) -> float:
-    """Return how long a file is, at least `wanted` seconds or else exactly.
+    """Return the length of a file.
 
-    The header's word is taken only if it promises enough: those of MP3s may be guesses, and some
-    formats are libsndfile's not at all. Otherwise the file is decoded as far as is needed.
+    The header's length is used only if it is long enough: in MP3s it may be an estimate, and
+    libsndfile does not read all formats. Otherwise the file is decoded as far as needed.
+
+    Args:
+        path: of the file.
+        wanted: seconds to check for.
+
+    Returns:
+        The length in seconds, exact if it is below `wanted`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        AudioError: this is no sound.
+        AudioError: it is not an audio file.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
@@ -58,12 +68,12 @@ def seconds(path: Path, wanted: float) -> float:
             announced = math.inf if frames >= UNKNOWN else frames / sound.samplerate
         if announced >= wanted and frames > 0:
             return announced
-    heard = 0.0
+    decoded = 0.0
     for block, rate in decode(path):
-        heard += len(block) / rate
-        if heard >= wanted:
+        decoded += len(block) / rate
+        if decoded >= wanted:
             break
-    return heard
+    return decoded
 
 
 def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | str]:
@@ -75,9 +85,9 @@ def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | st
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool,
-        bar("looking at the files", len(files), shown, transient=True) as advance,
+        bar("checking the files", len(files), shown, transient=True) as advance,
     ):
-        warnings.simplefilter("ignore", AudioWarning)  # of damage further on: heard again later
+        warnings.simplefilter("ignore", AudioWarning)  # about damage: decoding warns again later
         for part in pool.map(lambda part: [(p, _length(p, s)) for p, s in part], parts):
             found.update(part)
             advance(len(part))
@@ -93,12 +103,12 @@ def _length(path: Path, wanted: float) -> float | str:
 
 
 def _reason(length: float | str, start: float, end: float | None, minimum: float) -> str:
-    """Say what is wrong with an excerpt of a file of a length, or one that cannot be read."""
+    """Return why an excerpt cannot be used, given the file's length or error; "" if it can."""
     if isinstance(length, str):
         return length
     if start >= length:
         return f"starts at {start:g} s, but the file ends at {length:.2f} s"
     if end is not None and end > length + SLACK:
-        return f"ends at {end:g} s, but the file at {length:.2f} s"
+        return f"ends at {end:g} s, but the file ends at {length:.2f} s"
     own = min(length, math.inf if end is None else end) - start
     return f"only {own:.3g} s long, less than {minimum:g} s" if own < minimum else ""

@@ -1,1 +1,1 @@
-"""From a corpus to batches. This is the one place that imports TensorFlow."""
+"""From a corpus to batches. Only this package imports TensorFlow."""

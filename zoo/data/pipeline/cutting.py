@@ -1,9 +1,9 @@
-"""Cutting sounds into segments inside of TensorFlow's graph, as `zoo.audio.segments` does outside.
+"""Cutting clips into segments in TensorFlow's graph, as `zoo.audio.segments` does outside of it.
 
 A piece is a dict of tensors: "waveform" (segment,) float32; "clip" int64, its index; "first" int64,
-the sample of the clip that the waveform begins with, negative if with padding; "fresh" float32,
-seconds of the clip that no earlier segment covered; "period" int64, the length of the clip in
-samples if it was repeated to fill the segment, else 0.
+the clip's sample at which the waveform starts, negative with padding; "fresh" float32, seconds of
+the clip that no earlier segment covered; "period" int64, the length of the clip in samples if it
+was repeated to fill the segment, else 0.
 """
 
 from typing import Protocol
@@ -19,40 +19,69 @@ graph = tf.autograph.experimental.do_not_convert  # functions of this package ne
 
 
 class Source(Protocol):
-    """Where the sounds of a corpus come from.
+    """The audio of a corpus.
 
     Attributes:
-        failed: clips that could not be had, by index, and why; it may grow.
-        sure: indices of the clips that can be had; None if that shows only when they are heard.
+        failed: clips that could not be decoded, by index, with reasons; more may be added.
+        sure: indices of the clips that can be decoded; None if this is not known before.
     """
 
     failed: dict[int, Skipped]
     sure: tuple[int, ...] | None
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
-        """Return the length of a clip in samples, an int64 scalar; 0 if it failed."""
-
-    def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a clip, right -1 for its end; none if it failed.
+        """Return the length of a clip.
 
         Args:
             clip: index, an int64 scalar.
-            left: int64 scalar.
-            right: int64 scalar.
 
         Returns:
-            (samples,) float32.
+            Samples, an int64 scalar; 0 if the clip failed.
+        """
+
+    def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+        """Return a part of a clip.
+
+        Args:
+            clip: index, an int64 scalar.
+            left: first sample, an int64 scalar.
+            right: the sample after the last one, an int64 scalar; -1 for the clip's end.
+
+        Returns:
+            (samples,) float32; empty if the clip failed.
         """
 
     def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
-        """Return a dataset made with `sound` without what its errors stopped."""
+        """Skip the elements whose decoding raised an error.
+
+        Args:
+            data: a dataset made with `sound`.
+
+        Returns:
+            A dataset without these elements.
+        """
 
     def totals(self, workers: int) -> list[int | None]:
-        """Return the length of each clip in samples, 0 if it failed, None if it is not known."""
+        """Return the length of each clip.
+
+        Args:
+            workers: number of threads.
+
+        Returns:
+            Samples for each clip, 0 if it failed, None if the length is not known.
+        """
 
 
 def count(total: int, cut: Segmentation) -> int:
-    """Return how many segments a clip of so many samples has, the tail included."""
+    """Count the segments of a clip, with the tail.
+
+    Args:
+        total: length of the clip in samples.
+        cut: the segmentation.
+
+    Returns:
+        The number of segments.
+    """
     inner = cut.segment - 2 * cut.pad
     if total < inner:
         return 1
@@ -65,13 +94,16 @@ def count(total: int, cut: Segmentation) -> int:
 def all_segments(
     clip: tf.Tensor, sound: tf.Tensor, cut: Segmentation, rate: int
 ) -> tf.data.Dataset:
-    """Return all segments of a clip in order, as a dataset of pieces.
+    """Return all segments of a clip in order.
 
     Args:
         clip: its index.
-        sound: (samples,), all of it, at least one sample.
-        cut: how to cut.
-        rate: samples a second.
+        sound: (samples,), the whole clip, at least one sample.
+        cut: the segmentation.
+        rate: in Hz.
+
+    Returns:
+        A dataset of pieces.
     """
     length, pad = tf.constant(cut.segment, tf.int64), tf.constant(cut.pad, tf.int64)
     total, inner = tf.size(sound, tf.int64), cut.segment - 2 * cut.pad
@@ -103,17 +135,17 @@ def all_segments(
 def random_segment(
     clip: tf.Tensor, chance: tf.Tensor, source: Source, cut: Segmentation, rate: int
 ) -> Piece:
-    """Return one segment of the padded clip; every place is as likely as every other.
+    """Return one segment of the padded clip; all positions have the same probability.
 
     Args:
         clip: its index.
-        chance: in [0, 1), which says where.
-        source: of the sound; only what is needed is asked of it.
-        cut: `hop` does not matter.
-        rate: samples a second.
+        chance: random number in [0, 1), which selects the position.
+        source: of the audio; only the needed part is decoded.
+        cut: the segmentation; its `hop` is ignored.
+        rate: in Hz.
 
     Returns:
-        A piece; its clip is -1 if the clip could not be had.
+        A piece; its clip is -1 if the clip could not be decoded.
     """
     pad, inner = tf.constant(cut.pad, tf.int64), cut.segment - 2 * cut.pad
     total = source.total(clip)
@@ -123,14 +155,16 @@ def random_segment(
     left = tf.maximum(first, 0)
     right = tf.where(short, tf.constant(-1, tf.int64), tf.minimum(first + cut.segment, total))
     sound = source.sound(clip, left, right)
-    heard = tf.size(sound) > 0
+    decoded = tf.size(sound) > 0
     inside = tf.cond(
-        short & heard, lambda: _repeated(sound, inner), lambda: sound[: cut.segment - left + first]
+        short & decoded,
+        lambda: _repeated(sound, inner),
+        lambda: sound[: cut.segment - left + first],
     )
     after = cut.segment - (left - first) - tf.size(inside, tf.int64)
     return {
         "waveform": tf.ensure_shape(tf.pad(inside, [[left - first, after]]), (cut.segment,)),
-        "clip": tf.where(heard, clip, -1),
+        "clip": tf.where(decoded, clip, -1),
         "first": first,
         "fresh": tf.constant(cut.segment / rate, tf.float32),
         "period": tf.where(short, total, 0),
@@ -138,5 +172,5 @@ def random_segment(
 
 
 def _repeated(sound: tf.Tensor, length: int) -> tf.Tensor:
-    """Repeat (samples,) until it is so long."""
+    """Repeat (samples,) up to a length in samples."""
     return tf.tile(sound, [length // tf.size(sound) + 1])[:length]

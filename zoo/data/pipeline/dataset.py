@@ -1,14 +1,14 @@
-"""From a corpus to a tf.data pipeline that `fit`, `evaluate` and `predict` take on every backend.
+"""From a corpus to a tf.data pipeline for `fit`, `evaluate` and `predict` on every backend.
 
     from zoo import data
 
     songs = data.from_folder("songs")
     train = data.dataset(songs.split("train"), model, training=True, seed=0)
     validation = data.dataset(songs.split("validation"), model)
-    model.fit(train, validation_data=validation, shuffle=False)  # they are shuffled already
+    model.fit(train, validation_data=validation, shuffle=False)  # already shuffled
 
-Training takes random segments of each clip, others in every epoch; evaluation takes every segment,
-as `zoo.audio.segments` cuts them. Only what is needed of a file is decoded, by several workers.
+Training takes random segments of each clip, new ones in every epoch. Evaluation takes all segments,
+as `zoo.audio.segments` cuts them. Several workers decode, and only the needed part of a file.
 """
 
 import functools
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zoo.inference.audio_model import AudioModel
 
 DECODERS = {"soundfile": None, "tensorflow-io": "zoo.data.pipeline.tensorflow_io"}
-"""Name of a decoder -> module with its graph function `waveform`; None for our own."""
+"""Name of a decoder -> module with its graph function `waveform`; None for `zoo.audio`."""
 
 
 def dataset(
@@ -51,25 +51,24 @@ def dataset(
 ) -> tf.data.Dataset:
     """Return the segments of a corpus with their targets, in batches, for `fit` and `evaluate`.
 
-    A clip that cannot be decoded is logged as a warning, once, left out from then on, and listed
-    by `failures`. In training another segment takes its place, so that an epoch has the same number
-    of steps, which Keras shows.
+    A clip that cannot be decoded is logged once as a warning, skipped from then on, and listed by
+    `failures`. In training another segment replaces it, so that the number of steps per epoch,
+    which Keras shows, stays the same.
 
     Args:
         corpus: clips with tags that are all among the model's labels.
         model: its labels, sample rate and segmentation are used.
-        training: sample segments at random and shuffle them, or take every segment in order.
-        batch_size: segments in a batch.
-        segments: how many are sampled from each clip in an epoch; in training only.
+        training: True samples random segments and shuffles them; False takes all in order.
+        batch_size: segments per batch.
+        segments: how many segments of each clip are sampled per epoch; only in training.
         hop: seconds from one segment to the next; None for the model's own; not in training.
-        seed: with the same seed, the epochs of two runs are the same, in the same order.
-            TensorFlow mixes its global seed in: where one is set (`tf.random.set_seed`), it has to
-            be the same too.
-        cache: folder for decoded sound, made if need be: see `zoo.data.pipeline.shards`. Later
+        seed: two runs with the same seed have the same epochs. If TensorFlow's global seed is set
+            (`tf.random.set_seed`), it must be the same too.
+        cache: folder for decoded audio, created if missing: see `zoo.data.pipeline.shards`. Later
             epochs decode nothing.
         decoder: "soundfile", or "tensorflow-io", which decodes in TensorFlow's graph.
-        workers: how many clips are decoded at once; None for one a core.
-        drop_remainder: leave out a last batch that is smaller.
+        workers: how many clips are decoded at once; None for one per CPU core.
+        drop_remainder: leave out a smaller last batch.
 
     Returns:
         A dataset of (waveform (batch, segment) float32, targets (batch, labels) float32). For a
@@ -77,8 +76,8 @@ def dataset(
         each of the clip's `onsets`.
 
     Raises:
-        ConfigError: an argument that does not fit; the message says which.
-        UnknownName: the corpus has tags that the model does not know; with both lists.
+        ConfigError: an argument is not valid; the message names it.
+        UnknownName: the corpus has tags that the model lacks; the message has both lists.
     """
     options = PipelineOptions(training, batch_size, segments, hop, seed, drop_remainder)
     return Segments(corpus, model, cache, decoder, workers).labelled(options)
@@ -98,55 +97,73 @@ def segments(
     workers: int | None = None,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Return the segments of a corpus with the clips that they are from, in batches.
+    """Return the segments of a corpus with the index of their clip, in batches.
 
-    Arguments, errors, and what becomes of clips that cannot be decoded are as in `dataset`, but the
-    tags do not matter.
+    Arguments, errors and the treatment of clips that cannot be decoded are as in `dataset`, but
+    tags are ignored.
+
+    Args:
+        corpus: the clips.
+        model: its sample rate and segmentation are used.
+        training: see `dataset`; so are the other arguments.
+        batch_size: segments per batch.
+        segments: how many segments of each clip are sampled per epoch.
+        hop: seconds from one segment to the next.
+        seed: of the random segments.
+        cache: folder for decoded audio.
+        decoder: "soundfile" or "tensorflow-io".
+        workers: how many clips are decoded at once.
+        drop_remainder: leave out a smaller last batch.
 
     Returns:
         A dataset of (waveform (batch, segment) float32, clip (batch,) int32: index in
         `corpus.clips`, fresh (batch,) float32: seconds of the clip that no earlier segment covered;
         in training, the seconds of the segment).
+
+    Raises:
+        ConfigError: an argument is not valid; the message names it.
     """
     options = PipelineOptions(training, batch_size, segments, hop, seed, drop_remainder)
     return Segments(corpus, model, cache, decoder, workers).numbered(options)
 
 
 def failures(dataset: tf.data.Dataset) -> tuple[Skipped, ...]:
-    """Return the clips that a dataset left out so far because they could not be decoded, and why.
+    """Return the clips that a dataset has skipped so far because they could not be decoded.
 
     Args:
-        dataset: what `dataset` or `segments` returned, or a dataset that was made of it by `map`,
-            `take`, `zip` and the like.
+        dataset: from `dataset` or `segments`, also after `map`, `take`, `zip` and so on.
+
+    Returns:
+        The clips' names with reasons.
 
     Raises:
-        ConfigError: it is another dataset.
+        ConfigError: the dataset comes from elsewhere.
     """
     sources = list(_sources(dataset))
     if not sources:
         raise ConfigError(
-            "failures are known of what zoo.data.dataset and zoo.data.segments return and of what "
-            "is made of it with map, take and the like; this dataset is another."
+            "failures needs a dataset from zoo.data.dataset or zoo.data.segments, also after map, "
+            "take and so on; this one comes from elsewhere."
         )
     return tuple(dict.fromkeys(failure for source in sources for failure in source.failures))
 
 
 def _sources(dataset: tf.data.Dataset) -> Iterator["Segments"]:
-    """Yield what a dataset and its inputs were made from."""
+    """Yield the `Segments` of a dataset and of its inputs."""
     source = getattr(dataset, "_zoo_segments", None)
     if source is not None:
         yield source
         return
-    for part in dataset._inputs():  # TensorFlow has no public way to them
+    for part in dataset._inputs():  # TensorFlow has no public method for this
         yield from _sources(part)
 
 
-# --- plumbing ---
+# --- the pipeline ---
 
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """Which segments, and how they are batched. See `dataset`."""
+    """Which segments, and how to batch them. See `dataset`."""
 
     training: bool = False
     batch_size: int = 16
@@ -160,13 +177,13 @@ class PipelineOptions:
         _check_count("batch_size", self.batch_size)
         if self.training and self.hop is not None:
             raise ConfigError(
-                f"hop={self.hop} with training=True, where segments are sampled at random: "
-                "segments= says how many from each clip."
+                f"hop={self.hop} cannot be used with training=True, which samples segments at "
+                "random: give segments=, the number of segments of each clip."
             )
         if not self.training and self.segments != 1:
             raise ConfigError(
-                f"segments={self.segments} with training=False, where every segment is taken: hop= "
-                "says how densely."
+                f"segments={self.segments} cannot be used with training=False, which takes all "
+                "segments: give hop=, the seconds between segments."
             )
 
 
@@ -177,19 +194,19 @@ def _check_count(name: str, value: int | None) -> None:
 
 
 class Segments:
-    """Where the batches of a corpus for a model come from, in all epochs of a training.
+    """The source of all batches of a corpus for a model.
 
-    Its cache is opened, and what fails is logged and kept, once for all datasets made from it.
+    All its datasets share one cache and one list of failures.
 
     Args:
         corpus: the clips.
         model: its labels, sample rate and segmentation are used.
         cache: see `dataset`; so are the next two.
         decoder: "soundfile" or "tensorflow-io".
-        workers: how many clips are decoded at once; None for one a core.
+        workers: how many clips are decoded at once; None for one per CPU core.
 
     Raises:
-        ConfigError: an argument that does not fit; the message says which.
+        ConfigError: an argument is not valid; the message names it.
     """
 
     def __init__(
@@ -205,18 +222,18 @@ class Segments:
             raise ConfigError(f"decoder is {decoder!r}; it is one of {', '.join(DECODERS)}.")
         if cache is not None and decoder != "soundfile":
             raise ConfigError(
-                f"decoder={decoder!r} with cache=: what is cached is decoded once, by "
-                "soundfile. Leave one of them out."
+                f"decoder={decoder!r} cannot be used with cache=, which soundfile fills. Leave "
+                "one of them out."
             )
         if len(corpus) == 0:
-            raise ConfigError(f"{corpus.name} has no clips, and so no segments.")
+            raise ConfigError(f"{corpus.name} has no clips.")
         self.corpus, self.model = corpus, model
         self.cache, self.decoder, self.workers = cache, decoder, workers
         self.epoch = 0
 
     @functools.cached_property
     def source(self) -> Source:
-        """The sounds; a cache is filled now, if it lacks some."""
+        """The audio. If the cache lacks clips, they are decoded now."""
         rate, module = self.model.sample_rate, DECODERS[self.decoder]
         if self.cache is not None:
             return shards.Shards(self.corpus, rate, self.cache, self._parallel)
@@ -226,11 +243,15 @@ class Segments:
 
     @property
     def failures(self) -> tuple[Skipped, ...]:
-        """The clips that were left out so far because they could not be decoded, and why."""
+        """The clips that were skipped so far because they could not be decoded, with reasons."""
         return tuple(self._failed.values())
 
     def check_any_left(self) -> None:
-        """Raise AudioError if no clip could be decoded."""
+        """Check that at least one clip can be decoded.
+
+        Raises:
+            AudioError: all clips failed.
+        """
         decoding.check_any_left(self.corpus, self._failed)
 
     @property
@@ -243,14 +264,29 @@ class Segments:
 
         Args:
             options: which segments.
-            by_epoch: random segments depend on nothing but the seed, which must be given, and
+            by_epoch: random segments depend only on the seed, which must be given, and on
                 `self.epoch`, which is read whenever an iteration starts.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            ConfigError: the model predicts frames, and clips have no onsets.
+            UnknownName: the corpus has tags that the model lacks.
         """
         label = _labeller(self.corpus.with_labels(self.model.labels), self.model)
         return self._batches(options, lambda piece: (piece["waveform"], label(piece)), by_epoch)
 
     def numbered(self, options: PipelineOptions, by_epoch: bool = False) -> tf.data.Dataset:
-        """Return batches of (waveform, clip, fresh seconds); see `segments` and `labelled`."""
+        """Return batches of (waveform, clip, fresh seconds); see `segments`.
+
+        Args:
+            options: which segments.
+            by_epoch: as in `labelled`.
+
+        Returns:
+            The dataset.
+        """
 
         def finish(piece: Piece) -> tuple:
             return piece["waveform"], tf.cast(piece["clip"], tf.int32), piece["fresh"]
@@ -260,7 +296,7 @@ class Segments:
     def _batches(
         self, options: PipelineOptions, finish: Callable[[Piece], tuple], by_epoch: bool
     ) -> tf.data.Dataset:
-        """Return batches of what `finish` makes of each piece."""
+        """Apply `finish` to each piece, and batch."""
         cut = _cut(self.model, options.hop)
         size: int | None
         if options.training:
@@ -270,13 +306,13 @@ class Segments:
             pieces, size = self._in_order(cut)
         batches = pieces.map(graph(finish)).batch(options.batch_size, options.drop_remainder)
         settings = tf.data.Options()
-        # nothing to tune here; its thread holds up an epoch's end
+        # There is nothing to tune, and its thread delays the end of an epoch.
         settings.autotune.enabled = False
         batches = batches.prefetch(2).with_options(settings)
         batches._zoo_segments = self
         if size is not None and batches.cardinality() < 0:
-            # TensorFlow would insist on a number that it is told. This one is what Keras shows, and
-            # holds unless a file turns out to be cut off or damaged.
+            # Keras shows this number of steps. It is wrong if a file is damaged, so TensorFlow,
+            # which would raise an error then, does not get it.
             whole, rest = divmod(size, options.batch_size)
             steps = tf.constant(whole + (rest > 0 and not options.drop_remainder), tf.int64)
             batches.cardinality = lambda: steps
@@ -284,7 +320,7 @@ class Segments:
 
     @property
     def _parallel(self) -> int:
-        """Clips that are decoded at once: one for each core that this process may use."""
+        """How many clips are decoded at once: one for each core that this process may use."""
         if self.workers is not None:
             return int(self.workers)
         cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
@@ -292,14 +328,14 @@ class Segments:
 
     @property
     def _sure(self) -> list[int]:
-        """Indices of the clips that are tried."""
+        """Indices of the clips to decode."""
         sure = self.source.sure
         return list(range(len(self.corpus)) if sure is None else sure)
 
     def _sampled(
         self, each: int, keys: tf.data.Dataset, cut: Segmentation
     ) -> tuple[tf.data.Dataset, int]:
-        """Random segments in random order; a known number of them, even if some clips fail."""
+        """Return random segments in random order, and their number, even if some clips fail."""
         source, rate = self.source, self.model.sample_rate
         ids = tf.constant(self._sure, tf.int64)
         size = ids.shape[0] * each
@@ -312,17 +348,17 @@ class Segments:
             )
 
         @graph
-        def again(key: tf.Tensor) -> tf.data.Dataset:
+        def endless(key: tf.Tensor) -> tf.data.Dataset:
             pieces = source.kept(once(tf.data.Dataset.from_tensors(key).repeat()))
             return pieces.filter(graph(lambda piece: piece["clip"] >= 0))
 
-        if source.sure is not None:  # without flat_map, so that the tf.data service can share it
+        if source.sure is not None:  # without flat_map, so that the tf.data service can split it
             return once(keys), size
-        # Again from the start, in another order, if clips failed: the number of steps stays.
-        return _endless(keys.flat_map(again)).take(size), size
+        # If clips fail, others are sampled in their place, so that the number of steps is the same.
+        return _endless(keys.flat_map(endless)).take(size), size
 
     def _in_order(self, cut: Segmentation) -> tuple[tf.data.Dataset, int | None]:
-        """Every segment of every clip, clip by clip; how many, if headers tell."""
+        """Return all segments, clip by clip, and their number if the headers have it."""
         source, rate = self.source, self.model.sample_rate
         ids = tf.constant(self._sure, tf.int64)
         zero, end = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
@@ -333,7 +369,7 @@ class Segments:
         )
         if source.sure is None:
             sounds = source.kept(sounds).filter(graph(lambda clip, sound: tf.size(sound) > 0))
-        sounds = sounds.prefetch(1)  # decoding goes on while a clip is cut and used
+        sounds = sounds.prefetch(1)  # decode the next clip while this one is cut and used
         totals = source.totals(self._parallel)
         known = [total for total in totals if total is not None]
         size = sum(cutting.count(total, cut) for total in known if total > 0)
@@ -343,9 +379,9 @@ class Segments:
         )
 
     def _epoch_keys(self, seed: int | None) -> tf.data.Dataset:
-        """Return keys that depend on nothing but the seed and the epoch, however often it starts.
+        """Return keys that depend only on the seed and the epoch.
 
-        (Some backends of Keras start an epoch twice, to look at its first batch.)
+        (Some backends of Keras start an epoch twice, to inspect its first batch.)
         """
         assert seed is not None
 
@@ -370,7 +406,7 @@ class Segments:
 
 
 def _endless(data: tf.data.Dataset) -> tf.data.Dataset:
-    """Tell TensorFlow that a dataset has no end, so that it knows the size of what is taken."""
+    """Mark a dataset as infinite, so that TensorFlow knows the size after `take`."""
     return data.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
@@ -382,21 +418,24 @@ def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
 
 
 def _keys(seed: int | None) -> tf.data.Dataset:
-    """Return random numbers without an end, others in every iteration."""
+    """Return infinitely many random numbers, new ones in every iteration."""
     return tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
 
 
 def plan(clips: int, each: int, keys: tf.data.Dataset) -> tf.data.Dataset:
-    """Return (clip, chance in [0, 1)) in random order, `each` times each clip.
+    """Return each clip `each` times, in random order, with a random number.
 
-    Nothing is kept in memory: an index is shuffled by arithmetic.
+    The order needs no memory: each index is shuffled by arithmetic.
 
     Args:
-        clips: how many there are.
+        clips: number of clips.
         each: how often each is taken.
-        keys: int64, 0 or more, without an end; the first of them decides all.
+        keys: infinitely many int64, 0 or more; the first is the seed of the epoch.
+
+    Returns:
+        A dataset of (index of a clip, number in [0, 1)).
     """
-    # The first key of an epoch is kept all through it.
+    # All elements of an epoch use its first key.
     keys = keys.scan(tf.constant(-1, tf.int64), graph(_first))
 
     @graph
@@ -409,9 +448,9 @@ def plan(clips: int, each: int, keys: tf.data.Dataset) -> tf.data.Dataset:
     return tf.data.Dataset.zip((tf.data.Dataset.range(clips * each), keys)).map(item)
 
 
-def _first(kept: tf.Tensor, draw: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    kept = tf.where(kept < 0, draw, kept)
-    return kept, kept
+def _first(first: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    first = tf.where(first < 0, key, first)
+    return first, first
 
 
 # --- targets ---
@@ -422,13 +461,13 @@ def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[Piece], tf.Tenso
     if not model.frame_wise:
         targets = tf.constant(corpus.targets)
         return lambda piece: targets[piece["clip"]]
-    silent = [clip.name for clip in corpus.clips if clip.onsets is None]
+    without = [clip.name for clip in corpus.clips if clip.onsets is None]
     step = getattr(import_architecture(model.architecture), "FRAMES", {}).get("hop_length")
-    if silent or len(model.labels) != 1 or step is None:
+    if without or len(model.labels) != 1 or step is None:
         raise ConfigError(
-            f"{model.name} predicts frames: it is trained on clips whose `onsets` are known, and "
-            f"has one label. {corpus.name} has {len(silent)} clips without onsets"
-            f"{f', such as {silent[0]}' if silent else ''}; {model.name} has the labels "
+            f"{model.name} predicts frames: it needs clips with `onsets`, and exactly one label. "
+            f"{corpus.name} has {len(without)} clips without onsets"
+            f"{f', such as {without[0]}' if without else ''}; {model.name} has the labels "
             f"{', '.join(model.labels)}."
         )
     times = tf.ragged.constant([clip.onsets for clip in corpus.clips], tf.float64, ragged_rank=1)
@@ -437,8 +476,8 @@ def _labeller(corpus: Corpus, model: "AudioModel") -> Callable[[Piece], tf.Tenso
 
     def label(piece: Piece) -> tf.Tensor:
         samples = times[piece["clip"]] * model.sample_rate
-        again = tf.range(0, length, tf.where(piece["period"] > 0, piece["period"], length))
-        samples = samples[None] + tf.cast(again[:, None], tf.float64)  # where the clip is repeated
+        repeats = tf.range(0, length, tf.where(piece["period"] > 0, piece["period"], length))
+        samples = samples[None] + tf.cast(repeats[:, None], tf.float64)  # in each repeat of a clip
         at = (tf.reshape(samples, (-1,)) - tf.cast(piece["first"], tf.float64)) / step
         index = tf.cast(tf.round(at), tf.int64)
         index = tf.boolean_mask(index, (index >= 0) & (index < frames))

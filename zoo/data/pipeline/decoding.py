@@ -1,4 +1,4 @@
-"""Where the sounds of a pipeline come from when they are decoded as they are needed."""
+"""Sources of audio that decode clips when they are needed."""
 
 import functools
 import importlib
@@ -27,32 +27,32 @@ class Decoder:
 
     Args:
         corpus: its clips.
-        sample_rate: wanted, in Hz.
+        sample_rate: of the result, in Hz.
     """
 
-    sure: tuple[int, ...] | None = None  # clips that will not fail; not known here
+    sure: tuple[int, ...] | None = None  # not known before decoding
 
     def __init__(self, corpus: Corpus, sample_rate: int):
         self.corpus, self.sample_rate = corpus, sample_rate
         self.failed: dict[int, Skipped] = {}
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
-        """Return the length of a clip in samples; 0 if it fails."""
+        """Return the length of a clip in samples, 0 if it fails; see `cutting.Source`."""
         return tf.ensure_shape(tf.numpy_function(self._total, (clip,), tf.int64), ())
 
     def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a clip, right -1 for its end; none if it fails."""
+        """Return samples `left` to `right` of a clip, empty if it fails; see `cutting.Source`."""
         sound = tf.numpy_function(self._sound, (clip, left, right), tf.float32)
         return tf.ensure_shape(sound, (None,))
 
     def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
-        """Return a dataset made with `sound` without what its errors stopped: there are none."""
+        """Return the same dataset, since `sound` raises no errors; see `cutting.Source`."""
         return data
 
     def totals(self, workers: int) -> list[int | None]:
-        """Return the length of each clip by its header; None if that does not tell.
+        """Return the length of each clip from its header, in samples; see `cutting.Source`.
 
-        Clips that cannot be opened have failed after this, and have length 0.
+        Clips that cannot be opened are added to `failed`; their length is 0.
         """
 
         def total(index: int) -> int | None:
@@ -82,7 +82,7 @@ class Decoder:
         try:
             with audio.as_one(self.corpus.name):
                 return work(clip)
-        except Exception as error:  # whatever a sound does, the next one gets its turn
+        except Exception as error:  # no error of one file may stop the others
             reason = str(error).removeprefix(f"{clip.path}: ")
             failure = Skipped(clip.name, reason)
             if self.failed.setdefault(int(index), failure) is failure:
@@ -93,13 +93,13 @@ class Decoder:
 class GraphDecoder(Decoder):
     """Decodes and resamples in TensorFlow's graph, by `tensorflow_io.waveform`.
 
-    Lengths, for random segments, are still asked of libsndfile. What fails in the graph is left
-    out with TensorFlow's own warning, which names the file; only what libsndfile cannot open is
-    listed in `failed`.
+    Lengths, for random segments, still come from libsndfile. Clips that fail in the graph are
+    skipped with TensorFlow's own warning, which names the file; `failed` lists only those that
+    libsndfile cannot open.
 
     Args:
         corpus: its clips.
-        sample_rate: wanted, in Hz.
+        sample_rate: of the result, in Hz.
         module: import path of the function's module.
     """
 
@@ -114,29 +114,50 @@ class GraphDecoder(Decoder):
         )
 
     def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a clip, right -1 for its end."""
+        """Return samples `left` to `right` of a clip; see `cutting.Source`."""
         rate = tf.constant(self.sample_rate, tf.float64)
         begin = tf.round(self.starts[clip] * rate) + tf.cast(left, tf.float64)
         seconds = tf.where(right < 0, self.seconds[clip], tf.cast(right - left, tf.float64) / rate)
         return self.waveform(self.paths[clip], begin / rate, seconds, self.sample_rate)
 
     def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
-        """Leave out what failed."""
+        """Skip the elements that failed; see `cutting.Source`."""
         return data.ignore_errors(log_warning=True)
 
 
 def check_any_left(corpus: Corpus, failed: dict[int, Skipped]) -> None:
-    """Raise AudioError if all clips have failed."""
+    """Check that not all clips have failed.
+
+    Args:
+        corpus: the clips.
+        failed: index of a clip -> name and reason.
+
+    Raises:
+        AudioError: all have failed.
+    """
     if len(failed) == len(corpus):
         last = list(failed.values())[-1]
         raise AudioError(
-            f"not one of the {len(corpus)} clips of {corpus.name} could be decoded. The last of "
-            f"them, {last.name}: {last.reason}"
+            f"none of the {len(corpus)} clips of {corpus.name} could be decoded. The last error: "
+            f"{last.name}: {last.reason}"
         )
 
 
 def excerpt(clip: Clip, sample_rate: int, left: int = 0, right: int = -1) -> np.ndarray:
-    """Decode samples `left` to `right` of a clip, right -1 for its end."""
+    """Decode a part of a clip.
+
+    Args:
+        clip: to decode.
+        sample_rate: of the result, in Hz.
+        left: first sample.
+        right: the sample after the last one; -1 for the clip's end.
+
+    Returns:
+        (samples,) float32, mono.
+
+    Raises:
+        AudioError: it cannot be decoded.
+    """
     begin = round(clip.start * sample_rate)
     start = clip.start if left == 0 else (begin + left) / sample_rate
     end = clip.end if right < 0 else (begin + right) / sample_rate
@@ -144,7 +165,18 @@ def excerpt(clip: Clip, sample_rate: int, left: int = 0, right: int = -1) -> np.
 
 
 def extent(clip: Clip, sample_rate: int) -> tuple[int, int]:
-    """Return a clip's first sample in its file, and its length, in samples of a sample rate."""
+    """Return where a clip starts in its file, and its length.
+
+    Args:
+        clip: to measure.
+        sample_rate: in Hz.
+
+    Returns:
+        First sample and number of samples, at this rate.
+
+    Raises:
+        AudioError: it cannot be opened, or the excerpt is not in the file.
+    """
     stat = os.stat(clip.path) if clip.path.is_file() else None
     seconds = (
         _seconds(clip.path, stat.st_size, stat.st_mtime_ns) if stat else audio.duration(clip.path)
@@ -157,5 +189,5 @@ def extent(clip: Clip, sample_rate: int) -> tuple[int, int]:
 
 @functools.lru_cache(2**16)
 def _seconds(path: Path, size: int, changed: int) -> float:
-    """Length of a file, asked once: some MP3s must be decoded to know it."""
+    """Return the length of a file in seconds; cached, since some MP3s must be decoded for it."""
     return audio.duration(path)

@@ -1,14 +1,14 @@
-"""What the bytes of a sound file tell before it is decoded: rate, depth, whether it is whole.
+"""Headers of audio files, read before decoding: sample rate, bit depth, whether a file is complete.
 
-All in TensorFlow's graph, for `tensorflow_io.py`. Its decoders return no rate, need the bit depth
-beforehand, and fail without naming the file, crash or never return on files that they do not
-understand. Each function here takes a file's contents and its path, fails with a message that names
-the file, and returns the contents as the decoder is to have them.
+All in TensorFlow's graph, for `tensorflow_io.py`. tensorflow-io's decoders return no rate and need
+the bit depth. On files that they cannot decode they raise errors without the file's name, crash or
+never return. Each function here takes a file's contents and its path, raises errors that name the
+file, and returns the contents for the decoder.
 """
 
 import tensorflow as tf
 
-_MISSING = 4096  # bytes by which an MP3 may fall short of what it announces: two or three frames
+_MISSING = 4096  # bytes that an MP3 may be shorter than its header says: two or three frames
 
 # Hz by version and index in an MPEG header (ISO/IEC 11172-3, 2.4.2.3; 13818-3, 2.4.2.3), 0 where
 # reserved. The versions are 2.5, none, 2, 1.
@@ -24,14 +24,31 @@ Header = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def require(condition: tf.Tensor, path: tf.Tensor, what: str, value: tf.Tensor) -> tf.Tensor:
-    """Return `value` once the condition is known to hold; else fail, naming the file."""
+    """Check a condition in the graph.
+
+    Args:
+        condition: a bool scalar.
+        path: of the file, for the message.
+        what: the rest of the message.
+        value: returned after the check.
+
+    Returns:
+        `value`.
+    """
     message = tf.strings.join([path, f": {what}."])
     with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
         return tf.identity(value)
 
 
 def without_tags(contents: tf.Tensor) -> tf.Tensor:
-    """Cut off ID3v2 tags, which may precede an MP3 or a FLAC, and the zeros that may pad them."""
+    """Remove ID3v2 tags at the start of an MP3 or a FLAC, with the zeros after them.
+
+    Args:
+        contents: of the file, a string scalar.
+
+    Returns:
+        The contents without tags.
+    """
 
     def tagged(contents: tf.Tensor) -> tf.Tensor:
         return _bytes(contents, 0, 3) == b"ID3"
@@ -44,7 +61,15 @@ def without_tags(contents: tf.Tensor) -> tf.Tensor:
 
 
 def wav(contents: tf.Tensor, path: tf.Tensor) -> Header:
-    """Read the header of a WAV of 8, 16 or 24 bits, or of 32-bit floats."""
+    """Read the header of a WAV of 8, 16 or 24 bits, or of 32-bit floats.
+
+    Args:
+        contents: of the file, a string scalar.
+        path: of the file, for messages.
+
+    Returns:
+        See `Header`.
+    """
     fmt, data = _chunk(contents, b"fmt "), _chunk(contents, b"data")
     form, bits = _number(contents, fmt, 2, "little"), _number(contents, fmt + 14, 2, "little")
     form = tf.where(form == 0xFFFE, _number(contents, fmt + 24, 2, "little"), form)  # extensible
@@ -52,20 +77,20 @@ def wav(contents: tf.Tensor, path: tf.Tensor) -> Header:
     contents = require(
         (_bytes(contents, 8, 4) == b"WAVE") & (integers | ((form == 3) & (bits == 32))),
         path,
-        "a RIFF file, but no WAV of 8, 16 or 24 bits, nor of 32-bit floats. tensorflow-io decodes "
+        "a RIFF file, but not a WAV of 8, 16 or 24 bits or of 32-bit floats. tensorflow-io decodes "
         "no others; decoder='soundfile' does",
         contents,
     )
     end_of_data = data + _number(contents, data - 4, 4, "little")
     end = tf.maximum(end_of_data, 8 + _number(contents, 4, 4, "little"))
     contents = require(
-        end <= _size(contents), path, "a WAV that is cut off, or does not tell its length", contents
+        end <= _size(contents), path, "a WAV that is cut off, or has no length in it", contents
     )
     return contents, _number(contents, fmt + 4, 4, "little"), bits // 8
 
 
 def _chunk(contents: tf.Tensor, name: bytes) -> tf.Tensor:
-    """Return where the data of the first RIFF chunk of this name begins."""
+    """Return where the data of the first RIFF chunk of this name starts."""
 
     def other(at: tf.Tensor) -> tf.Tensor:
         return (at < _size(contents)) & (_bytes(contents, at, 4) != name)
@@ -78,11 +103,18 @@ def _chunk(contents: tf.Tensor, name: bytes) -> tf.Tensor:
 
 
 def flac(contents: tf.Tensor, path: tf.Tensor) -> Header:
-    """Read STREAMINFO (RFC 9639, 8.2) of a FLAC of 8, 16 or 24 bits, and look for its last frame.
+    """Read STREAMINFO (RFC 9639, 8.2) of a FLAC of 8, 16 or 24 bits, and check its last frame.
 
-    At the end of a file that lacks frames, tensorflow-io's decoder asks libFLAC for more forever.
-    So the contents are returned twice over: instead of an end it finds a frame with a number that
-    it does not expect, and fails. Of a whole file it never reads that far.
+    At the end of a file that lacks frames, tensorflow-io's decoder loops forever. So the contents
+    are returned twice, one after the other: instead of the end the decoder finds a frame with an
+    unexpected number, and fails. In a complete file it never reads that far.
+
+    Args:
+        contents: of the file, a string scalar.
+        path: of the file, for messages.
+
+    Returns:
+        See `Header`.
     """
     block, largest_block = _number(contents, 8, 2), _number(contents, 10, 2)
     packed = _number(contents, 18, 8)  # 20 bits of rate, 3 of channels, 5 of depth, 36 of length
@@ -90,15 +122,15 @@ def flac(contents: tf.Tensor, path: tf.Tensor) -> Header:
     contents = require(
         (bits == 8) | (bits == 16) | (bits == 24),
         path,
-        "a FLAC of neither 8, 16 nor 24 bits. tensorflow-io decodes no others; "
+        "a FLAC that has not 8, 16 or 24 bits. tensorflow-io decodes no others; "
         "decoder='soundfile' does",
         contents,
     )
     contents = require(
         frames > 0,
         path,
-        "a FLAC that does not tell its length, and of which tensorflow-io would decode nothing; "
-        "decoder='soundfile' does",
+        "a FLAC without its length in the header, which tensorflow-io cannot decode; "
+        "decoder='soundfile' can",
         contents,
     )
     # Frames of one fixed size are numbered in their headers (RFC 9639, 9.1.5), as UTF-8 codes
@@ -117,9 +149,16 @@ def flac(contents: tf.Tensor, path: tf.Tensor) -> Header:
 
 
 def ogg(contents: tf.Tensor, path: tf.Tensor) -> Header:
-    """Read the first packet of an Ogg Vorbis (Vorbis I, 4.2.2), and look for its last page.
+    """Read the first packet of an Ogg Vorbis (Vorbis I, 4.2.2), and check its last page.
 
-    A page tells whether it is the first and the last of a stream, and the time (RFC 3533, 6).
+    A page says whether it is the first or the last of a stream, and its time (RFC 3533, 6).
+
+    Args:
+        contents: of the file, a string scalar.
+        path: of the file, for messages.
+
+    Returns:
+        See `Header`.
     """
     contents = require(
         _bytes(contents, 28, 7) == b"\x01vorbis",
@@ -134,16 +173,23 @@ def ogg(contents: tf.Tensor, path: tf.Tensor) -> Header:
     contents = require(
         (_number(page, 1, 1) // 4 % 2 == 1) & (_number(page, 2, 8, "little") > 0),
         path,
-        "an Ogg that is cut off, or was never finished: its last page is missing",
+        "an Ogg that is cut off or was not completed: its last page is missing",
         contents,
     )
     return contents, _number(contents, 40, 4, "little"), tf.constant(0, tf.int64)
 
 
 def mpeg(contents: tf.Tensor, path: tf.Tensor) -> Header:
-    """Read the header of the first frame of an MP3, and the length that a Xing header tells.
+    """Read the header of the first frame of an MP3, and the length in a Xing header.
 
-    Without a Xing header it cannot be seen that the file is cut off.
+    Without a Xing header a file that is cut off is not detected.
+
+    Args:
+        contents: of the file, a string scalar.
+        path: of the file, for messages.
+
+    Returns:
+        See `Header`.
     """
     sync, version = _number(contents, 0, 2) // 32, _number(contents, 1, 1) // 8 % 4
     rates = tf.constant(_MPEG_RATES, tf.int64)
@@ -151,20 +197,20 @@ def mpeg(contents: tf.Tensor, path: tf.Tensor) -> Header:
     contents = require(
         (sync == 0x7FF) & (rate > 0) & (_number(contents, 2, 1) < 0xF0),
         path,
-        "no sound that tensorflow-io decodes: by its first bytes neither WAV, FLAC, Ogg nor MP3. "
-        "decoder='soundfile' reads more formats",
+        "not a file that tensorflow-io decodes: its first bytes are not those of WAV, FLAC, Ogg or "
+        "MP3. decoder='soundfile' reads more formats",
         contents,
     )
     # It comes after the side information of the first frame: name, flags, frames, bytes.
     mono = _number(contents, 3, 1) // 64 == 3
     xing = 4 + tf.where(version == 3, tf.where(mono, 17, 32), tf.where(mono, 9, 17))
     name = _bytes(contents, xing, 4)
-    told = ((name == b"Xing") | (name == b"Info")) & (_number(contents, xing + 7, 1) % 4 == 3)
+    announced = ((name == b"Xing") | (name == b"Info")) & (_number(contents, xing + 7, 1) % 4 == 3)
     missing = _number(contents, xing + 12, 4) - _size(contents)
     contents = require(
-        ~told | (missing < _MISSING),
+        ~announced | (missing < _MISSING),
         path,
-        "an MP3 that is cut off: it is shorter than it tells",
+        "an MP3 that is cut off: it is shorter than its header says",
         contents,
     )
     return contents, rate, tf.constant(0, tf.int64)

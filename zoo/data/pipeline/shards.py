@@ -1,22 +1,22 @@
-"""Decoded sound in TensorFlow record files, from which a pipeline is nothing but graph.
+"""A cache of decoded audio in TensorFlow record files, so that a pipeline is all in the graph.
 
     data.dataset(corpus, model, training=True, cache="cache")
 
-decodes what is not in the folder yet, once, at the model's sample rate. All corpora may share one
-folder: what is kept belongs to a file, an excerpt of it and a sample rate. A file that has changed
-since (its size or time) is decoded again. Interrupted, it goes on where it was.
+decodes the clips that are not in the folder, once, at the model's sample rate. Corpora can share a
+folder: an entry belongs to a file, an excerpt of it and a sample rate. A file that has changed (its
+size or time) is decoded again. An interrupted run resumes.
 
-In `cache/16000/` lie `00000.tfrecord` and so on, each with an index beside it, `00000.json`, that
-is written when the records are complete. A record is two seconds of a clip: a float32 scale and
-32,000 int16, both little-endian, which times the scale are the samples; the last record of a clip
-ends in zeros. Records have the same length, so that a segment is read without what comes before it.
-An hour takes 115 MB at 16 kHz.
+`cache/16000/` has `00000.tfrecord` and so on, each with an index, `00000.json`, which is written
+when the records are complete. A record is two seconds of a clip: a float32 scale and 32,000 int16,
+both little-endian; int16 times scale are the samples. The last record of a clip ends with zeros.
+All records have the same length, so a segment is read without those before it. An hour takes 115 MB
+at 16 kHz.
 """
 
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,8 +35,8 @@ logger = logging.getLogger("zoo.data.pipeline.dataset")
 
 VERSION = 1
 SECONDS = 2  # in a record
-SHARD = 2**26  # bytes after which a new file is begun
-_FRAMING = 16  # bytes that a record takes beside its content: length and two checksums
+SHARD = 2**26  # bytes after which a new file is started
+_FRAMING = 16  # bytes of a record besides its content: length and two checksums
 
 Key = tuple[str, float, float | None]
 """Absolute path, start and end in seconds."""
@@ -65,20 +65,20 @@ class Index(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Shards:
-    """Sound of a corpus in record files: a `Source` in `zoo.data.pipeline.cutting`'s sense.
+    """The audio of a corpus in record files: a `zoo.data.pipeline.cutting.Source`.
 
-    Clips that could not be decoded when the files were written are in `failed`, and logged; all
-    others are `sure`.
+    Clips that could not be decoded when the files were written are logged and in `failed`. All
+    others are in `sure`.
 
     Args:
         corpus: its clips.
-        sample_rate: wanted, in Hz.
-        folder: for the files; made if need be.
+        sample_rate: of the records, in Hz.
+        folder: for the files; created if missing.
         workers: how many clips are decoded at once.
 
     Raises:
-        ConfigError: the folder is a file, or what is in it was not written by this module.
-        AudioError: not one clip could be decoded.
+        ConfigError: the folder is a file, or its files were not written by this module.
+        AudioError: no clip could be decoded.
     """
 
     def __init__(self, corpus: Corpus, sample_rate: int, folder: PathLike, workers: int):
@@ -106,11 +106,11 @@ class Shards:
         self.shard, self.first, self.length = (tf.constant(column) for column in rows.T)
 
     def total(self, clip: tf.Tensor) -> tf.Tensor:
-        """Return the length of a clip in samples; 0 if it failed."""
+        """Return the length of a clip in samples, 0 if it failed; see `cutting.Source`."""
         return self.length[clip]
 
     def sound(self, clip: tf.Tensor, left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-        """Return samples `left` to `right` of a sure clip, right -1 for its end."""
+        """Return samples `left` to `right` of a sure clip; see `cutting.Source`."""
         right = tf.where(right < 0, self.length[clip], right)
         skipped = left // self.chunk
         count = (right - 1) // self.chunk - skipped + 1
@@ -131,11 +131,11 @@ class Shards:
         return sound[left - skipped * self.chunk : right - skipped * self.chunk]
 
     def kept(self, data: tf.data.Dataset) -> tf.data.Dataset:
-        """Return the same: nothing fails here."""
+        """Return the same dataset, since nothing fails here; see `cutting.Source`."""
         return data
 
     def totals(self, workers: int) -> list[int | None]:
-        """Return the length of each clip in samples; 0 if it failed."""
+        """Return the length of each clip in samples, 0 if it failed; see `cutting.Source`."""
         return self.samples.tolist()
 
     # --- writing ---
@@ -143,7 +143,7 @@ class Shards:
     def _complete(
         self, clips: dict[Key, Clip], stats: dict[str, os.stat_result | None], workers: int
     ) -> dict[Key, tuple[int, Entry]]:
-        """Decode what is not there yet; return what is, by shard."""
+        """Decode the clips that are not cached; return shard and entry of all clips."""
         found = self._fitting(clips, stats)
         if _wanted(clips, stats, found):
             from filelock import FileLock
@@ -154,7 +154,7 @@ class Shards:
                 raise ConfigError(
                     f"cache={self.folder.parent}: a file; expected a folder."
                 ) from None
-            with FileLock(self.folder / "lock"):  # another process may have decoded meanwhile
+            with FileLock(self.folder / "lock"):  # another process may have decoded some by now
                 found = self._fitting(clips, stats)
                 wanted = _wanted(clips, stats, found)
                 self._write([(key, clips[key], stats[key[0]]) for key in wanted], workers)
@@ -164,7 +164,7 @@ class Shards:
     def _fitting(
         self, clips: Iterable[Key], stats: dict[str, os.stat_result | None]
     ) -> dict[Key, tuple[int, Entry]]:
-        """Read the indices: which clips are there, of files that are as they were."""
+        """Read the indices; return shard and entry of clips whose files have not changed."""
         found: dict[Key, tuple[int, Entry]] = {}
         keys = set(clips)
         for path in sorted(self.folder.glob("*.json")):
@@ -181,13 +181,13 @@ class Shards:
             index = msgspec.json.decode(path.read_bytes(), type=Index)
         except msgspec.MsgspecError as error:
             raise ConfigError(
-                f"{path}: not the index of a cache of decoded sound ({error}). Give cache= a "
+                f"{path}: not the index of a cache of decoded audio ({error}). Give cache= a "
                 "folder of its own, or remove this one."
             ) from error
         if (index.version, f"{index.sample_rate}") != (VERSION, path.parent.name):
             raise ConfigError(
-                f"{path}: sound at {index.sample_rate} Hz in version {index.version} of the cache; "
-                f"expected {path.parent.name} Hz and {VERSION}. Remove {path.parent}."
+                f"{path}: audio at {index.sample_rate} Hz in version {index.version} of the cache; "
+                f"expected {path.parent.name} Hz and version {VERSION}. Remove {path.parent}."
             )
         file = self._file(int(path.stem))
         expected = index.records * (4 + 2 * self.chunk + _FRAMING)
@@ -197,7 +197,7 @@ class Shards:
         return index.entries
 
     def _write(self, jobs: Sequence[tuple], workers: int) -> None:
-        """Decode clips, in order, into new shards; what is done stays if this is interrupted."""
+        """Decode clips, in order, into new shards; an interruption loses no finished clip."""
         for part in self.folder.glob("*.part"):
             part.unlink()
         used = [int(path.stem) for path in self.folder.glob("*.tfrecord")]
@@ -221,21 +221,21 @@ class Shards:
                     shard.finish(int(self.folder.name))
 
     def _encoded(self, job: tuple) -> tuple[list[bytes], int, str]:
-        """Decode a clip: its records and samples, or why that is not possible."""
+        """Decode a clip; return its records and their samples, or the reason of a failure."""
         _, clip, _ = job
-        records, samples, held = [], 0, np.empty(0, np.float32)
+        records, samples, rest = [], 0, np.empty(0, np.float32)
         try:
             with audio.as_one(self.name):
                 for block in audio.stream(clip.path, int(self.folder.name), clip.start, clip.end):
-                    held = np.concatenate([held, block])
+                    rest = np.concatenate([rest, block])
                     samples += len(block)
-                    while len(held) >= self.chunk:
-                        records.append(_record(held[: self.chunk]))
-                        held = held[self.chunk :]
-        except Exception as error:  # whatever a sound does, the next one gets its turn
+                    while len(rest) >= self.chunk:
+                        records.append(_record(rest[: self.chunk]))
+                        rest = rest[self.chunk :]
+        except Exception as error:  # no error of one file may stop the others
             return [], 0, str(error).removeprefix(f"{clip.path}: ")
-        if len(held):
-            records.append(_record(np.pad(held, (0, self.chunk - len(held)))))
+        if len(rest):
+            records.append(_record(np.pad(rest, (0, self.chunk - len(rest)))))
         return records, samples, ""
 
     def _file(self, number: int) -> Path:
@@ -252,7 +252,14 @@ class _Shard:
         self.records = self.bytes = 0
 
     def add(self, records: list[bytes], entry: Entry, samples: int, reason: str) -> None:
-        """Append a clip."""
+        """Append a clip.
+
+        Args:
+            records: its bytes.
+            entry: path, excerpt, size and time.
+            samples: its length.
+            reason: why it could not be decoded; "" if it could.
+        """
         for record in records:
             self.writer.write(record)
             self.bytes += len(record)
@@ -262,7 +269,11 @@ class _Shard:
         self.records += len(records)
 
     def finish(self, sample_rate: int) -> None:
-        """Close the file, give it its name, and write its index."""
+        """Close and rename the file, and write its index.
+
+        Args:
+            sample_rate: of the records, in Hz.
+        """
         self.writer.close()
         os.replace(self.part, self.path)
         index = Index(VERSION, sample_rate, self.records, self.entries)
@@ -287,7 +298,7 @@ def _stat(path: str) -> os.stat_result | None:
 
 
 def _missing(clip: Clip) -> Exception:
-    """Return what trying to open a clip raises."""
+    """Return the error of opening a clip."""
     try:
         audio.announced(clip.path)
     except Exception as error:
@@ -301,8 +312,10 @@ def _wanted(
     return [key for key in clips if key not in found and stats[key[0]] is not None]
 
 
-def _ahead(function, jobs: Iterable, workers: int) -> Iterator[tuple]:
-    """Yield (job, result) in order, while the next ones are worked on in threads."""
+def _ahead(
+    function: Callable[[tuple], tuple], jobs: Iterable[tuple], workers: int
+) -> Iterator[tuple]:
+    """Yield (job, result) in order, while threads compute the next ones."""
     waiting: deque = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

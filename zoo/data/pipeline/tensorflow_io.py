@@ -1,24 +1,23 @@
-"""Decoding and resampling inside the graph, through tensorflow-io.
+"""Decoding and resampling in the graph, with tensorflow-io.
 
 `zoo.data.dataset(..., decoder="tensorflow-io")` uses this instead of libsndfile and soxr. It needs
-an environment of its own: tensorflow-io's last release, 0.37.1, loads its operations on TensorFlow
-2.16 and 2.17 alone and has no wheel past Python 3.12. Importing this module anywhere else raises
-ConfigError.
+an environment of its own: tensorflow-io's last release, 0.37.1, works only with TensorFlow 2.16 and
+2.17, and has no wheels after Python 3.12. Elsewhere, importing this module raises ConfigError.
 
-What tensorflow-io does not do, and what is done about it here:
+Limits of tensorflow-io, and our solutions:
 
-- `AudioIOTensor`, which alone tells a file's sample rate and reads excerpts, mixes files up when a
-  graph runs it in parallel (its issues 1647 and 1764): all calls share one resource. The stateless
-  `decode_*` operations are used, and the rate is read from the file's header here.
-- The decoders' errors do not name the file. What can be seen before decoding is checked before.
-- The FLAC decoder must be told the bit depth, gives nothing for a stream of unknown length, and
-  never returns from a file that is cut off between two frames: see `headers.flac`.
-- The Vorbis decoder is exact, on every file that its encoder finished. Of one that holds headers
-  and no sound it says "seek failed: -129"; libsndfile leaves such a file, and dies, when it is
-  given a minute of stereo to encode in one call. In a chain of streams with different numbers of
-  channels it would read past its buffers: chains are refused.
-- 32-bit whole numbers in a WAV are taken for floats: refused.
-- The resampler (Speex, quality 4) delays the sound by half its filter and drops as much of the end:
+- Only `AudioIOTensor` returns a file's sample rate and reads excerpts, but it mixes up files when a
+  graph runs it in parallel (its issues 1647 and 1764): all calls share one resource. So we use the
+  stateless `decode_*` operations, and read the rate from the file's header.
+- The decoders' errors do not name the file. So we check as much as possible before decoding.
+- The FLAC decoder needs the bit depth, returns nothing for a stream of unknown length, and never
+  returns from a file that is cut off between two frames: see `headers.flac`.
+- The Vorbis decoder is exact on every complete file. For a file with headers and no audio its error
+  is "seek failed: -129"; libsndfile leaves such a file when it crashes, which it does if it gets a
+  minute of stereo to encode in one call. In a chain of streams with different numbers of channels
+  the decoder would read beyond its buffers: chains are refused.
+- 32-bit integers in a WAV would be read as floats: refused.
+- The resampler (Speex, quality 4) delays the audio by half its filter and drops as much of the end:
   see `_resampled`.
 """
 
@@ -33,7 +32,7 @@ from zoo.errors import ConfigError
 
 
 def _check_versions() -> None:
-    """Raise ConfigError unless tensorflow-io is here, beside a TensorFlow that it works with."""
+    """Raise ConfigError unless tensorflow-io is installed, with a TensorFlow that it works with."""
     try:
         found = f"tensorflow-io {metadata.version('tensorflow-io')}"
     except metadata.PackageNotFoundError:
@@ -41,21 +40,21 @@ def _check_versions() -> None:
     if found == "tensorflow-io 0.37.1" and tf.__version__.startswith(("2.16.", "2.17.")):
         return
     raise ConfigError(
-        f'decoder="tensorflow-io": there is {found} beside TensorFlow {tf.__version__} here. What '
-        "works is tensorflow-io 0.37.1, its last release, beside TensorFlow 2.16 or 2.17. In an "
+        f'decoder="tensorflow-io": found {found} with TensorFlow {tf.__version__}. It needs '
+        "tensorflow-io 0.37.1, its last release, with TensorFlow 2.16 or 2.17. Install it in an "
         'environment of its own, on Python 3.11 or 3.12: pip install "music-zoo[tensorflow-io]". '
         'Or use decoder="soundfile", which needs neither and is faster.'
     )
 
 
-_check_versions()  # what follows would load, and fail at the first file
+_check_versions()  # otherwise the imports below succeed and the first file fails
 
 import tensorflow_io  # noqa: E402
 from tensorflow_io.python.ops import core_ops  # noqa: E402
 
 _SLACK = 0.1  # s by which an excerpt may reach beyond the end, as in zoo.audio.excerpt
 _TAPS = 64  # of Speex's filter at quality 4, counted at the lower of the two rates
-# What the decoders of WAV and FLAC give, by bytes a sample: type, zero, full scale.
+# Output of the WAV and FLAC decoders by bytes per sample: type, zero, full scale.
 _SAMPLES = ((tf.uint8, 128, 128), (tf.int16, 0, 2**15), (tf.int32, 0, 2**31), (tf.float32, 0, 1))
 
 Decoded = tuple[tf.Tensor, tf.Tensor]  # (frames, channels) float32 in [-1, 1]; their rate in Hz
@@ -64,24 +63,24 @@ Decoded = tuple[tf.Tensor, tf.Tensor]  # (frames, channels) float32 in [-1, 1]; 
 def waveform(path: tf.Tensor, start: tf.Tensor, seconds: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Decode an excerpt of a file, mix it down to mono and resample it, in the graph.
 
-    The format is told by the first bytes and not by the name: WAV (8, 16, 24 bits, 32-bit floats),
-    FLAC (8, 16, 24 bits), Ogg Vorbis, MP3. All of the file is decoded, however short the excerpt.
+    The format is detected by the first bytes: WAV (8, 16, 24 bits, 32-bit floats), FLAC (8, 16, 24
+    bits), Ogg Vorbis, MP3. The whole file is decoded, also for a short excerpt.
 
     Args:
         path: of the file, a string scalar.
-        start: of the excerpt, in seconds, a float scalar. float32 tells the samples of 16 kHz apart
+        start: of the excerpt, in seconds, a float scalar. At 16 kHz, float32 is exact to a sample
             in the first eight minutes; give float64 for longer files.
-        seconds: its length, a float scalar; below 0 for all up to the end.
-        sample_rate: the rate wanted, in Hz.
+        seconds: its length, a float scalar; negative for all up to the end.
+        sample_rate: of the result, in Hz.
 
     Returns:
-        (samples,) float32: those of the whole sound from round(start * sample_rate) on.
+        (samples,) float32: those of the whole file from round(start * sample_rate) on.
 
     Raises:
         tf.errors.NotFoundError: there is no such file.
-        tf.errors.InvalidArgumentError: the file is of another kind, cut off or damaged, or it does
-            not hold the excerpt. The message names the file, unless the damage shows only while
-            decoding.
+        tf.errors.InvalidArgumentError: the file has another format, is cut off or damaged, or is
+            shorter than the excerpt. The message names the file, unless only decoding detects the
+            damage.
     """
     contents = headers.without_tags(tf.io.read_file(path))
     magic = tf.strings.substr(contents, 0, 4)
@@ -120,7 +119,7 @@ def _mp3(contents: tf.Tensor, path: tf.Tensor) -> Decoded:
 def _scaled(
     decode: Callable[..., tf.Tensor], contents: tf.Tensor, size: tf.Tensor, kinds: Sequence[tuple]
 ) -> tf.Tensor:
-    """Decode whole numbers of so many bytes to floats in [-1, 1]."""
+    """Decode samples of `size` bytes to floats in [-1, 1]."""
 
     def as_floats(dtype: tf.DType, zero: int, scale: int) -> tf.Tensor:
         return (tf.cast(decode(contents, dtype=dtype), tf.float32) - zero) / scale
@@ -138,29 +137,29 @@ def _excerpt(
     sample_rate: int,
     path: tf.Tensor,
 ) -> tf.Tensor:
-    """Cut an excerpt from (frames,) and resample it, so that it equals a cut of the whole."""
+    """Cut an excerpt from (frames,) and resample it; the result equals a cut of the whole file."""
     start, seconds = tf.cast(start, tf.float64), tf.cast(seconds, tf.float64)
     count = tf.size(samples, tf.int64)
     duration = tf.cast(count, tf.float64) / tf.cast(rate, tf.float64)
     samples = headers.require(
         (start >= 0) & (start < duration) & (start + seconds <= duration + _SLACK),
         path,
-        "shorter than the excerpt that was asked of it",
+        "shorter than the requested excerpt",
         samples,
     )
     divisor = _common_divisor(rate, tf.constant(sample_rate, tf.int64))
-    step, made = rate // divisor, sample_rate // divisor  # so many samples become so many
+    step, made = rate // divisor, sample_rate // divisor  # `step` samples become `made` samples
     first = tf.cast(tf.round(start * sample_rate), tf.int64)
     end = tf.cast(tf.round((start + seconds) * sample_rate), tf.int64)
     total = (2 * count * made + step) // (2 * step)  # rounded, as soxr does
     end = tf.where(seconds < 0, total, tf.minimum(end, total))
     taps = _taps(step, made)
     begin = tf.maximum(first * step // made - taps, 0) // step
-    held = samples[begin * step : end * step // made + 1 + taps]
-    held = tf.cond(
-        rate == sample_rate, lambda: held, lambda: _resampled(held, step, made, rate, sample_rate)
+    part = samples[begin * step : end * step // made + 1 + taps]
+    part = tf.cond(
+        rate == sample_rate, lambda: part, lambda: _resampled(part, step, made, rate, sample_rate)
     )
-    return held[first - begin * made : end - begin * made]
+    return part[first - begin * made : end - begin * made]
 
 
 def _taps(step: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
@@ -171,10 +170,10 @@ def _taps(step: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
 def _resampled(
     samples: tf.Tensor, step: tf.Tensor, made: tf.Tensor, rate: tf.Tensor, sample_rate: int
 ) -> tf.Tensor:
-    """Resample (frames,) without the delay of half a filter, which is no whole number of samples.
+    """Resample (frames,) without the delay of half a filter, which is not a whole sample.
 
-    So many zeros are put before the sound that with them it is delayed by a multiple of `step`,
-    which is a multiple of `made` samples afterwards; and after the sound as many as get delayed.
+    Zeros before the audio make the delay a multiple of `step`, which after resampling is a multiple
+    of `made` samples. Zeros after the audio replace the delayed samples.
     """
     delay = _taps(step, made) // 2
     before = -delay % step

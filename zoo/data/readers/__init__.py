@@ -1,1 +1,1 @@
-"""One file a data set: from what its authors distribute to a corpus."""
+"""Readers of data sets, one file each: from the authors' files to a corpus."""

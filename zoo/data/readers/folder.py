@@ -1,10 +1,10 @@
-"""Sounds in folders, with a class for each subfolder.
+"""Audio files in folders, with a subfolder for each class.
 
 The folders look like one of these:
 
 music/rock/*.wav                    class "rock"
 music/rock/<artist>/*.wav           clips of one artist form a group
-music/train/rock/*.wav              with splits, if all folders are named so
+music/train/rock/*.wav              with splits, if all folders have such names
 """
 
 import os
@@ -23,7 +23,7 @@ SPLITS = {
     "dev": "validation",
     "test": "test",
 }
-"""Name in small letters, of a folder or in a table -> split."""
+"""Lower-case name, of a folder or in a table -> split."""
 
 
 def read(
@@ -31,31 +31,31 @@ def read(
     group: str | Callable[[Path], str] = "subfolder",
     name: str | None = None,
 ) -> Corpus:
-    """List the sounds of a folder with a class in each subfolder; no file is opened.
+    """List the audio files of a folder with a subfolder for each class; no file is opened.
 
     Args:
-        root: the folder. If its subfolders are named after splits (train, validation or valid,
-            val or dev, test) and nothing else, the classes are one level below.
-        group: "subfolder": clips in the same subfolder of a class form a group of its name (over
-            all classes), those right in the class's folder stand each for themselves. "none": each
-            file for itself. Or a function from a path to the group's name.
-        name: of the corpus; the folder's by default.
+        root: the folder. If all its subfolders are named after splits (train, validation or valid,
+            val or dev, test), the classes are one level below.
+        group: "subfolder": clips in the same subfolder of a class form a group with its name, over
+            all classes; each file directly in the class's folder is a group of its own. "none":
+            each file is a group of its own. Or a function from a path to the group's name.
+        name: of the corpus; None for the folder's name.
 
     Returns:
         A single-label corpus; labels sorted, clips sorted by split, class and path.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        AudioError: no subfolder of it has sounds.
-        ConfigError: an unknown `group`.
+        AudioError: no subfolder has audio files.
+        ConfigError: `root` is a file, or `group` is unknown.
     """
     root = Path(root)
     if not root.exists():
         raise missing(root)
     if not root.is_dir():
         raise ConfigError(
-            f"{root}: a file, where a folder with a subfolder for each class is expected. For a "
-            "table of files use from_table."
+            f"{root} is a file; expected a folder with a subfolder for each class. For a table of "
+            "files use from_table."
         )
     if group not in ("subfolder", "none") and not callable(group):
         raise ConfigError(f'group={group!r}: expected "subfolder", "none" or a function of a path.')
@@ -75,8 +75,8 @@ def read(
     if not clips:
         found = ", ".join(folder.name for folder in folders[:10]) or "no subfolder"
         raise AudioError(
-            f"{root}: no sounds in classes. Expected a subfolder for each class with sounds in it "
-            f"({', '.join(AUDIO_SUFFIXES)}); found {found}."
+            f"{root}: no class has audio files. Expected a subfolder for each class with files in "
+            f"it ({', '.join(AUDIO_SUFFIXES)}); found {found}."
         )
     return Corpus(
         name=name or root.resolve().name,
@@ -91,13 +91,13 @@ def read(
 def _classes(
     folders: list[Path], group: str | Callable[[Path], str], skipped: list[Skipped]
 ) -> list[Clip]:
-    """List the clips of class folders; note those that are empty."""
+    """List the clips of class folders; add empty folders to `skipped`."""
     clips = []
     for folder in folders:
         try:
             paths = find([folder])
         except AudioError:
-            skipped.append(Skipped(str(folder), "a class without a sound"))
+            skipped.append(Skipped(str(folder), "a class without audio files"))
             continue
         tags = (folder.name,)
         clips += [Clip(path, tags, group=_group(path, folder, group)) for path in paths]
@@ -105,7 +105,7 @@ def _classes(
 
 
 def _group(path: Path, folder: Path, group: str | Callable[[Path], str]) -> str:
-    """Return the group of a sound in a class's folder."""
+    """Return the group of a file in a class's folder."""
     if callable(group):
         return str(group(path))
     inner = path.relative_to(folder).parts
@@ -117,5 +117,5 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    """List the sounds that lie right in a folder."""
+    """List the audio files directly in a folder."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())

@@ -1,14 +1,13 @@
 """GTZAN: 1,000 clips of 30 s in ten genres (Tzanetakis and Cook, 2002).
 
-On the disk `genres/<genre>/<genre>.00000.wav` to `.00099.wav`, or `.au` as first published, or
-`genres_original/` in later copies.
+The files are `genres/<genre>/<genre>.00000.wav` to `.00099.wav`, or `.au` as first published, or
+in `genres_original/` in later copies.
 
 The collection has repeated, mislabelled and distorted clips (Sturm, "The GTZAN dataset: its
 contents, its faults, their effects on evaluation, and its future use", 2013). The splits are the
 fault-filtered ones, in which no artist is in two splits: Kereliuk, Sturm and Larsen, "Deep learning
 and music adversaries", IEEE Transactions on Multimedia 17(11), 2015. Their lists were published in
-github.com/coreyker/dnn-mgr and are in use in torchaudio and in the code of Pons and of Won; what
-stands here are the same numbers.
+github.com/coreyker/dnn-mgr; torchaudio and the code of Pons and of Won use the same numbers.
 """
 
 import re
@@ -74,11 +73,11 @@ def read(root: Path) -> Corpus:
 
     Returns:
         A single-label corpus of the ten genres in alphabetical order, with the splits "train",
-        "validation" and "test". Clips that are not there are in `skipped`. jazz.00054, in "train",
-        is unreadable in the common copy: `check` finds it.
+        "validation" and "test". Missing clips are in `skipped`. jazz.00054, in "train", is
+        unreadable in the common copy: `check` finds it.
 
     Raises:
-        ConfigError: none of the genres is there.
+        ConfigError: there are no folders of genres.
     """
     home = next((root / f for f in FOLDERS if (root / f / GENRES[0]).is_dir()), None)
     if home is None:
@@ -90,10 +89,10 @@ def read(root: Path) -> Corpus:
     skipped: list[Skipped] = []
     index: dict[tuple[str, int], int] = {}
     for genre in GENRES:
-        there = {p.name for p in (home / genre).glob("*")}
+        files = {p.name for p in (home / genre).glob("*")}
         for number in range(CLIPS):
             names = [f"{genre}.{number:05}{suffix}" for suffix in SUFFIXES]
-            name = next((name for name in names if name in there), None)
+            name = next((name for name in names if name in files), None)
             if name is None:
                 skipped.append(Skipped(str(home / genre / names[0]), "no such file"))
                 continue
@@ -106,7 +105,14 @@ def read(root: Path) -> Corpus:
 
 
 def members(split: str) -> list[tuple[str, int]]:
-    """Return genre and number of each clip of a split of the fault-filtered list."""
+    """Return the clips of a split of the fault-filtered list.
+
+    Args:
+        split: "train", "validation" or "test".
+
+    Returns:
+        Genre and number of each clip.
+    """
     return [
         (genre, number)
         for genre, text in FILTERED[split].items()

@@ -1,9 +1,9 @@
 """MTG-Jamendo: 55,000 full tracks with genre, instrument and mood tags (Bogdanov et al., 2019).
 
-On the disk: the repository of the dataset, of which `data/splits/split-0/` to `split-4/` are read
+The files: the repository of the dataset, of which `data/splits/split-0/` to `split-4/` are read
 (`autotagging_top50tags-train.tsv` and so on: TRACK_ID, ARTIST_ID, ALBUM_ID, PATH, DURATION, TAGS;
-several tags in as many cells), and the tracks as `00/1000.mp3`, or `00/1000.low.mp3` in the smaller
-edition, in `audio/` or `audio-low/` or beside the repository.
+each tag has its own cell), and the tracks as `00/1000.mp3`, or `00/1000.low.mp3` in the smaller
+edition, in `audio/` or `audio-low/` or next to the repository.
 """
 
 import sys
@@ -33,7 +33,7 @@ SUBSETS = {
     "moodtheme": "autotagging_moodtheme",
     "all": "autotagging",
 }
-"""Subset -> beginning of its files' names."""
+"""Subset -> start of its files' names."""
 
 SPLITS = ("train", "validation", "test")
 HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
@@ -44,21 +44,21 @@ _AUDIO = ("audio", "audio-low", "raw_30s/audio", "raw_30s/audio-low", "raw_30s",
 def read(
     root: Path, subset: str = "top50tags", split_number: int = 0, audio: str | Path | None = None
 ) -> Corpus:
-    """List the tracks of MTG-Jamendo; no sound is opened.
+    """List the tracks of MTG-Jamendo; no audio file is opened.
 
     Args:
         root: the repository's folder, or one that holds it as `mtg-jamendo-dataset`.
         subset: "top50tags", "genre", "instrument", "moodtheme" or "all".
         split_number: which of the five official divisions, 0 to 4.
-        audio: the folder that holds the folders 00 to 99; by default looked for in the root.
+        audio: the folder that holds the folders 00 to 99; None searches the root for it.
 
     Returns:
-        A corpus with the official splits, whose clips' groups are artists (no artist is in two
-        splits). The labels of top50tags are always all fifty; those of other subsets are the tags
-        that occur, sorted. Bad rows are in `skipped`.
+        A corpus with the official splits. Groups are artists (no artist is in two splits). The
+        labels of top50tags are always all fifty; those of other subsets are the tags that occur,
+        sorted. Bad rows are in `skipped`.
 
     Raises:
-        ConfigError: an unknown subset, no such division, a file that looks otherwise, or no tracks.
+        ConfigError: there is no such subset or division; a file has other columns; no tracks.
     """
     if subset not in SUBSETS:
         raise ConfigError(f"subset={subset!r}: expected one of {', '.join(SUBSETS)}.")
@@ -72,10 +72,10 @@ def read(
         _read_split(folder / f"{SUBSETS[subset]}-{split}.tsv", home, low, clips, skipped)
         splits[split] = tuple(range(start, len(clips)))
     found = {tag for clip in clips for tag in clip.tags}
-    # Other tags and other divisions are other data: their scores do not compare.
-    told = [subset] * (subset != "top50tags") + [f"split-{split_number}"] * (split_number > 0)
+    # Scores on other tags or divisions cannot be compared, so the name includes these.
+    parts = [subset] * (subset != "top50tags") + [f"split-{split_number}"] * (split_number > 0)
     return Corpus(
-        name="mtg-jamendo" + "".join(f"-{part}" for part in told),
+        name="-".join(["mtg-jamendo", *parts]),
         clips=tuple(clips),
         labels=TOP50 if subset == "top50tags" else tuple(sorted(found)),
         splits=splits,
@@ -88,10 +88,10 @@ def _read_split(
 ) -> None:
     """Add the tracks of one file."""
     if not path.is_file():
-        there = sorted(p.name for p in path.parent.parent.glob("split-*"))
+        found = sorted(p.name for p in path.parent.parent.glob("split-*"))
         raise ConfigError(
-            f"{path}: MTG-Jamendo has this file; it is not here. Divisions that are: "
-            f"{', '.join(there) or 'none'}."
+            f"{path}: this file of MTG-Jamendo is missing. Divisions found: "
+            f"{', '.join(found) or 'none'}."
         )
     with open(path, encoding="utf-8-sig") as file:
         header = file.readline().rstrip("\n").split("\t")
@@ -117,8 +117,8 @@ def _splits_folder(root: Path) -> Path:
         if (root / place / "splits").is_dir():
             return root / place / "splits"
     raise ConfigError(
-        f"{root}: MTG-Jamendo's lists are expected in data/splits/; there is no such folder. Give "
-        "the folder of its repository."
+        f"{root}: MTG-Jamendo's lists are expected in data/splits/, but there is no such folder. "
+        "Give the folder of its repository."
     )
 
 
@@ -131,6 +131,6 @@ def _audio(root: Path, audio: str | Path | None) -> tuple[Path, bool]:
                 return place, track.name.endswith(".low.mp3")
     raise ConfigError(
         f"{places[0]}: MTG-Jamendo's tracks are expected as 00/1000.mp3 or 00/1000.low.mp3 here"
-        f"{'' if len(places) == 1 else ' or in ' + ', '.join(_AUDIO[1:])}; there are none. Give "
-        "their folder as audio=."
+        f"{'' if len(places) == 1 else ' or in ' + ', '.join(_AUDIO[1:])}, but there are none. "
+        "Give their folder as audio=."
     )

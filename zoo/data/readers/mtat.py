@@ -1,12 +1,12 @@
 """MagnaTagATune: 25,863 clips of 29 s with 188 tags (Law, West, Mandel, Bay and Downie, 2009).
 
-On the disk, as published: `annotations_final.csv` (tab-separated: clip_id, 188 tags as 0 and 1,
-mp3_path), `clip_info_final.csv`, and the clips in the folders `0` to `f`, here or in `mp3/`.
+The files, as published: `annotations_final.csv` (tab-separated: clip_id, 188 tags as 0 and 1,
+mp3_path), `clip_info_final.csv`, and the clips in the folders `0` to `f`, in the root or in `mp3/`.
 
-The splits go by folder, 12 : 1 : 3, and come in two kinds whose scores cannot be compared:
+The folders are divided 12 : 1 : 3. There are two kinds of splits, whose scores cannot be compared:
 
     train, validation, test             all clips: 18,706, 1,825, 5,329 (Choi 2016, Pons 2017)
-    train_cleaned, ..._cleaned          those with one of the 50 tags at least: 15,244, 1,529, 4,332
+    train_cleaned, ..._cleaned          clips with at least one of the 50 tags: 15,244, 1,529, 4,332
                                         (Lee 2017, Kim 2018, Won 2020)
 """
 
@@ -36,20 +36,21 @@ UNREADABLE = ("35644", "55753", "57881")
 
 
 def read(root: Path, tags: int = 50) -> Corpus:
-    """List the clips of MagnaTagATune; no sound is opened.
+    """List the clips of MagnaTagATune; no audio file is opened.
 
     Args:
         root: the folder of annotations_final.csv.
-        tags: 50, or 188 for all of them in the order of annotations_final.csv.
+        tags: 50, or 188 for all in the order of annotations_final.csv.
 
     Returns:
         The corpus in the order of the annotations, with both kinds of splits; "cleaned" refers to
-        the 50 tags also with `tags=188`. A clip's group is its artist, of clip_info_final.csv, or
-        of the file's name where that is missing. The three clips whose files are unreadable as
-        published are in `skipped`, and so are bad rows.
+        the 50 tags also with `tags=188`. A clip's group is its artist, from clip_info_final.csv or
+        else from the file's name. The three clips whose files are empty as published are in
+        `skipped`, and so are bad rows.
 
     Raises:
-        ConfigError: no annotations, other columns, no folders of clips, or another number of tags.
+        ConfigError: annotations or folders of clips are missing; other columns; `tags` is not 50
+            or 188.
     """
     if tags not in (50, 188):
         raise ConfigError(f"tags={tags!r}: MagnaTagATune has 50 (the usual ones) or 188.")
@@ -99,12 +100,12 @@ def _audio(root: Path) -> Path:
             return base
     raise ConfigError(
         f"{root}: the clips of MagnaTagATune are expected in folders named 0 to f, here or in "
-        "mp3/; there are none. Unpack mp3.zip (its three parts joined) here."
+        "mp3/, but there are none. Join the three parts of mp3.zip and unpack it here."
     )
 
 
 def _artists(path: Path) -> dict[str, str]:
-    """Return clip_id -> artist; nothing if the file is missing."""
+    """Return clip_id -> artist; empty if the file is missing."""
     if not path.is_file():
         return {}
     rows = _rows(path, ("clip_id", "artist"))
@@ -116,14 +117,14 @@ def _artists(path: Path) -> dict[str, str]:
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     """Yield the header and the rows of a tab-separated file, each with its line."""
     if not path.is_file():
-        raise ConfigError(f"{path.parent}: MagnaTagATune has a file {path.name}; it is not here.")
+        raise ConfigError(f"{path.parent}: the file {path.name} of MagnaTagATune is missing.")
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file, delimiter="\t")
         header = next(reader, [])
-        lacking = [column for column in columns if column not in header]
-        if lacking:
+        missing = [column for column in columns if column not in header]
+        if missing:
             raise ConfigError(
-                f"{path}: lacks the columns {', '.join(lacking)}; found {len(header)} columns, "
+                f"{path}: missing columns: {', '.join(missing)}; found {len(header)} columns, "
                 f"separated by tabs: {', '.join(header[:5])[:80]}."
             )
         yield 1, header
@@ -133,14 +134,14 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]
 
 
 def _split(path: str) -> str | None:
-    """Return the split of a clip, by its folder; None if it is in none of 0 to f."""
+    """Return the split of a clip by its folder; None if the folder is not one of 0 to f."""
     folder, slash, name = path.partition("/")
     known = len(folder) == 1 and slash and name
     return next((s for s, folders in SPLITS.items() if known and folder in folders), None)
 
 
 def _bad(cells: list[str], header: list[str], path_column: int) -> str:
-    """Say what is wrong with a row."""
+    """Return what is wrong with a row."""
     if len(cells) != len(header):
-        return f"{len(cells)} cells, where the header has {len(header)} columns"
+        return f"{len(cells)} cells, but the header has {len(header)} columns"
     return f"mp3_path {cells[path_column]!r}: expected a folder 0 to f and a file"

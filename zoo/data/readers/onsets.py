@@ -1,7 +1,7 @@
-"""Sounds with the times at which notes begin, in a text file of the same name.
+"""Audio files with their onsets, the times at which notes start, in a text file of the same name.
 
 The layout of the onset database of Böck, Krebs and Schedl (ISMIR 2012): audio/x.flac and
-annotations/**/x.onsets, a time in seconds in each line. Both may also lie in one folder.
+annotations/**/x.onsets, with a time in seconds in each line. Both may also be in one folder.
 """
 
 import math
@@ -17,19 +17,19 @@ SUFFIXES = (".onsets", ".txt")
 
 
 def read(root: str | os.PathLike[str], name: str | None = None) -> Corpus:
-    """List the sounds of a folder that have onsets; no sound is opened.
+    """List the audio files of a folder that have onsets; no audio file is opened.
 
     Args:
-        root: the folder, searched to the bottom. An annotation belongs to the sound that has its
-            name, of several to the one in its own folder.
-        name: of the corpus; the folder's by default.
+        root: the folder, with all its subfolders. Text file and audio file have the same name; of
+            several, those in the same folder belong together.
+        name: of the corpus; None for the folder's name.
 
     Returns:
         A corpus without labels, whose clips have `onsets`, sorted by path.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        AudioError: no sound in it has onsets.
+        AudioError: no audio file has onsets.
     """
     root = Path(root)
     if not root.is_dir():
@@ -50,24 +50,30 @@ def read(root: str | os.PathLike[str], name: str | None = None) -> Corpus:
             skipped.append(Skipped(str(sound), str(error)))
     if not clips:
         raise AudioError(
-            f"{root}: no sound with onsets. Expected x.wav and x{' or x'.join(SUFFIXES)} for each; "
-            f"the first of {len(skipped)} without: {skipped[0].name} ({skipped[0].reason})."
+            f"{root}: no audio file has onsets. Expected x.wav and x{' or x'.join(SUFFIXES)} for "
+            f"each; the first of {len(skipped)} without: {skipped[0].name} ({skipped[0].reason})."
         )
     return Corpus(name or root.resolve().name, tuple(clips), (), skipped=tuple(skipped))
 
 
 def times(path: Path) -> tuple[float, ...]:
-    """Read the first number of each line, in seconds; ascending. `#` begins a comment.
+    """Read onsets, the first number of each line. `#` starts a comment.
+
+    Args:
+        path: of the text file.
+
+    Returns:
+        Seconds, ascending.
 
     Raises:
-        ConfigError: with the line that is not a time, or has a decimal comma as all lines have.
+        ConfigError: a line is not a time, or all lines have a decimal comma.
     """
     onsets = []
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and all(re.fullmatch(r"\d+,\d+", line) for line in lines):
         raise ConfigError(
-            f"{path.name}: {lines[0]!r}, a decimal comma; write {lines[0].replace(',', '.')}"
+            f"{path.name}: {lines[0]!r} has a decimal comma; write {lines[0].replace(',', '.')}"
         )
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].replace(",", " ").split()
@@ -79,6 +85,6 @@ def times(path: Path) -> tuple[float, ...]:
             onsets.append(math.nan)
         if not 0 <= onsets[-1] < math.inf:
             raise ConfigError(
-                f"{path.name}, line {number}: {line.strip()[:40]!r}, where seconds are expected"
+                f"{path.name}, line {number}: {line.strip()[:40]!r}; expected seconds"
             )
     return tuple(sorted(onsets))

@@ -1,4 +1,4 @@
-"""Reader of the pickles in which datasets come: lists, dictionaries, strings and arrays."""
+"""Reader of pickles in datasets: lists, dictionaries, strings and arrays."""
 
 import io
 from pathlib import Path
@@ -14,17 +14,20 @@ NAMES = unpickling.NUMPY | {
 
 
 def read(path: Path) -> Any:
-    """Read a pickle of plain things.
+    """Read a pickle of plain types.
+
+    Args:
+        path: of the file.
 
     Returns:
-        What it holds; arrays as objects with an attribute `values`.
+        Its content; arrays as objects with an attribute `values`.
 
     Raises:
-        ConfigError: it is damaged, or asks for anything but NumPy's arrays of plain numbers.
+        ConfigError: it is damaged, or has other objects than plain types and NumPy's arrays.
     """
     try:
         with open(path, "rb") as file:
             content = io.BytesIO(file.read())
         return unpickling.load(content, NAMES)
     except unpickling.Refused as refusal:
-        raise ConfigError(f"{path}: not read, for this pickle {refusal}.") from None
+        raise ConfigError(f"{path}: cannot be read, since this pickle {refusal}.") from None

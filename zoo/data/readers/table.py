@@ -1,11 +1,11 @@
-"""Sounds in a table: CSV, TSV or JSON lines.
+"""Clips in a table: CSV, TSV or JSON lines.
 
     path,tags,split,group                  {"path": "a.wav", "tags": ["rock", "guitar"]}
     a.wav,rock|guitar,train,The Beats      {"path": "b.wav", "tags": [], "start": 10, "end": 20}
 
-Columns: `path`, and `tags` or `onsets` or both; where wanted also `start` and `end` (seconds),
-`split` (train, validation, test, or as folders may be called too) and `group`. Others are left
-alone.
+Columns: `path`, and `tags` or `onsets` or both; optional are `start` and `end` (seconds), `split`
+(train, validation, test, or the other names that folders can have) and `group`. Other columns are
+ignored.
 """
 
 import ast
@@ -45,30 +45,30 @@ def read(
     single_label: bool | None = None,
     name: str | None = None,
 ) -> Corpus:
-    """List the clips of a table; no sound is opened.
+    """List the clips of a table; no audio file is opened.
 
     Args:
         path: the table, in UTF-8, ending in .csv, .tsv or .jsonl. Several tags or onsets in a cell
             are separated by "|" or ";", or are a list such as ["rock", "pop"]; in JSON they are
-            lists. A .csv may be separated by semicolons or tabs, as spreadsheets save it; with
-            semicolons, numbers may have a decimal comma.
-        root: what relative paths in it are relative to; by default the table's folder.
-        labels: the labels in the order wanted; by default all tags of the table, sorted. A row
-            with another tag is a bad row.
-        single_label: whether each clip has exactly one tag. By default so if no row has several
-            and some row has one.
-        name: of the corpus; the table's by default.
+            lists. The columns of a .csv may be separated by semicolons or tabs, as spreadsheets
+            save it; with semicolons, numbers may have a decimal comma.
+        root: the folder for relative paths; None for the table's folder.
+        labels: in the wanted order; None for all tags of the table, sorted. A row with another tag
+            is skipped.
+        single_label: whether each clip has exactly one tag; None for yes if no row has several
+            tags and at least one row has a tag.
+        name: of the corpus; None for the table's name.
 
     Returns:
-        The corpus. Bad rows are in `skipped`, with their line and what is wrong with it.
+        The corpus. Bad rows are in `skipped`, with their line and the reason.
 
     Warns:
-        AudioWarning: tags with a comma, which are taken for one each.
+        AudioWarning: about tags with a comma, each of which is read as one tag.
 
     Raises:
         FileNotFoundError: there is no such table, or no folder `root`.
-        ConfigError: its name ends otherwise, it is not UTF-8, has no rows, no column "path",
-            neither of "tags" and "onsets", or no good row.
+        ConfigError: the table has another suffix, is not UTF-8, has no column "path", neither
+            "tags" nor "onsets", or no usable row.
     """
     path = Path(path)
     if not path.is_file():
@@ -121,8 +121,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ConfigError(
-            f"{path}: a table whose name ends in {suffix or 'nothing'!r}; expected one of "
-            f"{', '.join(SUFFIXES)}."
+            f"{path}: a table with the suffix {suffix!r}; expected one of {', '.join(SUFFIXES)}."
         )
     line = 1
     try:
@@ -137,8 +136,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | _BadRow]]:
         ) from None
     except csv.Error as error:
         raise ConfigError(
-            f"{path}: after line {line} the cells cannot be told apart ({error}). Is a quotation "
-            "mark left open?"
+            f"{path}: after line {line} the cells cannot be separated ({error}). Check for a "
+            "missing quotation mark."
         ) from None
 
 
@@ -154,7 +153,7 @@ def _cell_rows(file: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Row
         if len(cells) != len(header):
             yield (
                 reader.line_num,
-                _BadRow(f"{len(cells)} cells, where the header has {len(header)} columns"),
+                _BadRow(f"{len(cells)} cells, but the header has {len(header)} columns"),
             )
             continue
         row: Row = {k: cell.strip() for k, cell in zip(header, cells, strict=True)}
@@ -166,19 +165,19 @@ def _cell_rows(file: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Row
 
 
 def _delimiter(file: Any) -> str:
-    """Return what separates the columns of a .csv: what its first line has."""
+    """Return the separator of the columns of a .csv, from its first line."""
     header = file.readline()
     file.seek(0)
     return next((delimiter for delimiter in ",;\t" if delimiter in header), ",")
 
 
 def _listed(cell: str) -> Any:
-    """Return the parts of a cell: a list as JSON or Python writes it, or separated words."""
+    """Return the parts of a cell: a list in JSON or Python, or separated words."""
     if cell.startswith("[") and cell.endswith("]"):
         try:
             return ast.literal_eval(cell)
         except (SyntaxError, ValueError):
-            return cell  # which is no list, and so is refused
+            return cell  # not a list, so the row is skipped
     return [value.strip() for value in re.split(r"[|;]", cell) if value.strip()]
 
 
@@ -191,7 +190,7 @@ def _json_rows(file: Any, path: Path, _: str) -> Iterator[tuple[int, Row | _BadR
         try:
             row = json.loads(line)
         except ValueError as error:
-            yield number, _BadRow(f"no JSON ({error})")
+            yield number, _BadRow(f"not JSON ({error})")
             continue
         if not isinstance(row, dict):
             yield number, _BadRow(f"{line.strip()[:40]}: expected an object such as {{...}}")
@@ -202,12 +201,12 @@ def _json_rows(file: Any, path: Path, _: str) -> Iterator[tuple[int, Row | _BadR
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
-    """Raise if a table lacks what each table has, or has it twice."""
+    """Raise ConfigError if a table lacks a column or has one twice."""
     found = f"found {', '.join(columns) or 'none'}"
     if "path" not in columns or not {"tags", "onsets"} & set(columns):
         raise ConfigError(
-            f'{path}: expected the columns "path" and "tags" (or "onsets"), and where wanted '
-            f"start, end, split and group; {found}."
+            f'{path}: expected the columns "path" and "tags" (or "onsets"), and optionally start, '
+            f"end, split and group; {found}."
         )
     twice = [column for column in COLUMNS if list(columns).count(column) > 1]
     if twice:
@@ -218,7 +217,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
-    """Make a clip of a row."""
+    """Make a clip from a row."""
     path = row.get("path")
     if not isinstance(path, str) or not path:
         raise _BadRow("no path")
@@ -231,7 +230,7 @@ def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
     start = _number(row, "start") or 0.0
     end = _number(row, "end")
     if end is not None and end <= start:
-        raise _BadRow(f"end {end:g}: not after its start, {start:g}")
+        raise _BadRow(f"end {end:g} is not after start {start:g}")
     return Clip(
         path=_path(folder, path),
         tags=tuple(sys.intern(tag) for tag in dict.fromkeys(tags)),
@@ -243,7 +242,7 @@ def _clip(row: Row, folder: Path, labels: Sequence[str] | None) -> Clip:
 
 
 def _path(folder: Path, name: str) -> Path:
-    """Return a sound's path; of two readings of a name with backslashes, the one that exists."""
+    """Return a file's path; a name with backslashes can be a Windows path."""
     path = folder / name
     if "\\" in name and os.sep == "/" and not path.exists():
         return folder / PureWindowsPath(name).as_posix()
@@ -262,7 +261,7 @@ def _number(row: Row, column: str) -> float | None:
 
 
 def _onsets(values: Any) -> tuple[float, ...] | None:
-    """Return the times at which notes begin, ascending."""
+    """Return the times at which notes start, ascending."""
     if values is None:
         return None
     times = [_seconds(v) for v in values] if isinstance(values, list) else [None]
@@ -289,27 +288,27 @@ def _split(row: Row) -> str:
 
 
 def _warn_of_commas(path: Path, clips: Sequence[Clip]) -> None:
-    """Warn if tags have commas, which may have been meant to separate them."""
+    """Warn if tags have commas, which may be meant as separators."""
     commas = sorted({tag for clip in clips for tag in clip.tags if "," in tag})
     if commas:
         named = few(map(repr, commas), len(commas))
         warnings.warn(
-            f"{path}: {len(commas)} tags with a comma, each taken for one tag: {named}. Where they "
-            'are several, separate them by "|" or ";".',
+            f"{path}: {len(commas)} tags with a comma, each read as one tag: {named}. To give "
+            'several tags, separate them with "|" or ";".',
             AudioWarning,
             stacklevel=4,
         )
 
 
 def _not_one(tags: Sequence[str]) -> str:
-    """Say why a row does not fit a single-label corpus."""
+    """Return why a row cannot be in a single-label corpus."""
     if tags:
-        return f"the tags {', '.join(tags)}, where one is expected"
-    return "no tag, where every clip has one (give single_label=False if some may have none)"
+        return f"the tags {', '.join(tags)}; expected one"
+    return "no tag; expected one (give single_label=False if clips may have none)"
 
 
 def _no_row(path: Path, skipped: Sequence[Skipped]) -> str:
-    """Say that a table has no good row, and why."""
+    """Return the message for a table without a usable row."""
     if not skipped:
         return f"{path}: no row below the header."
     named = few((f"{s.name} ({s.reason})" for s in skipped), len(skipped))
