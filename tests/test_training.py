@@ -586,5 +586,5 @@ def test_bfloat16_weights_survive_the_state():
     variables.assign_values([other], kept)
     assert kept[0].dtype == "float32"
     np.testing.assert_array_equal(variables.values_of([other])[0], kept[0])
-    with pytest.raises(zoo.ConfigError, match="the kept state does not fit the network"):
+    with pytest.raises(zoo.ConfigError, match="the saved state does not fit the network"):
         variables.assign_values([other], [np.zeros(3, "float32")])

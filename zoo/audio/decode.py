@@ -17,6 +17,7 @@ import soundfile
 
 from zoo.audio import mpeg
 from zoo.audio.arrays import BLOCK, check_rate, mix_down
+from zoo.audio.excerpt import SLACK
 from zoo.audio.paths import FFMPEG_SUFFIXES, SNDFILE_SUFFIXES, is_loop, missing
 from zoo.errors import AudioError, AudioWarning
 
@@ -29,7 +30,6 @@ _FFMPEG_MAGIC = re.compile(
 )
 
 _UNKNOWN = 2**36  # frames: more than any real file has (18 days at 44.1 kHz)
-_SLACK = 0.1  # s: encoders count their padding differently; such files are not cut off
 
 # After a seek, MP3 frames lack the bits that earlier frames hold for them: at most 511 bytes back
 # (ISO/IEC 11172-3, 2.4.1.7), 9 frames of .026 s at 32 kbit/s and 44.1 kHz. Below 32 kHz (MPEG-2)
@@ -93,23 +93,30 @@ def announced(path: str | os.PathLike[str]) -> float | None:
         return sound.frames / sound.samplerate if known else None
 
 
-def duration(path: str | os.PathLike[str]) -> float:
+def duration(path: str | os.PathLike[str], enough: float | None = None) -> float:
     """Return the length of a file: from its header, or else by decoding it.
 
     Args:
         path: a sound file.
+        enough: seconds: a header that states less is not trusted, and decoding stops there.
 
     Returns:
-        Seconds; of a file that is cut off, the length that its header states.
+        Seconds; of a file that is cut off, the length that its header states. With `enough`, exact
+        if it is below that.
 
     Raises:
         FileNotFoundError: there is no such file.
         AudioError: as in `decode`.
     """
     seconds = announced(path)
-    if seconds is not None:
+    if seconds is not None and (enough is None or seconds >= enough):
         return seconds
-    return sum(len(block) / rate for block, rate in decode(path))
+    decoded = 0.0
+    for block, rate in decode(path):
+        decoded += len(block) / rate
+        if enough is not None and decoded >= enough:
+            break
+    return decoded
 
 
 @contextlib.contextmanager
@@ -335,7 +342,7 @@ def _check_whole(
     end = math.inf if announced is None else announced
     if stop is not None:
         end = min(end, stop / rate)
-    if damage is None and (end == math.inf or seconds > end - _SLACK):
+    if damage is None and (end == math.inf or seconds > end - SLACK):
         return
     words = damage or ""
     if at <= first:

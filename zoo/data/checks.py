@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from zoo.data import probing
+from zoo.audio.decode import duration
+from zoo.audio.excerpt import SLACK
 from zoo.data.clips import Clip
 from zoo.data.copies import copies
 from zoo.errors import AudioError
@@ -70,9 +71,9 @@ def of_labels(labels: Sequence[str]) -> Iterator[str]:
 def _beyond_its_end(clip: Clip) -> bool:
     """Return whether a clip's last onset is after its end, or its file's."""
     last = clip.start + max(clip.onsets or (0.0,))
-    if clip.end is not None and last > clip.end + probing.SLACK:
+    if clip.end is not None and last > clip.end + SLACK:
         return True
     try:
-        return last > probing.seconds(clip.path, last) + probing.SLACK
+        return last > duration(clip.path, last) + SLACK
     except (AudioError, OSError):
         return False  # such a clip is skipped

@@ -1,6 +1,5 @@
 """Check whether files can be decoded, by their headers where possible, in several threads."""
 
-import contextlib
 import math
 import os
 import warnings
@@ -8,15 +7,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import soundfile
-
-from zoo.audio.decode import decode
+from zoo.audio.decode import duration
+from zoo.audio.excerpt import SLACK
 from zoo.errors import AudioError, AudioWarning
 from zoo.utils.progress import bar
 
 MANY = 500  # files: fewer take less than a second
-SLACK = 0.1  # s: annotations are rounded, and encoders count their padding differently
-UNKNOWN = 2**36  # frames: libsndfile's value for streams of unknown length
 
 Excerpt = tuple[Path, float, float | None]
 """A file, and start and end in seconds; None for its end."""
@@ -43,39 +39,6 @@ def probe(excerpts: Sequence[Excerpt], minimum: float, progress: bool = True) ->
     return [_reason(found[path], start, end, minimum) for path, start, end in excerpts]
 
 
-def seconds(path: Path, wanted: float) -> float:
-    """Return the length of a file.
-
-    The header's length is used only if it is long enough: in MP3s it may be an estimate, and
-    libsndfile does not read all formats. Otherwise the file is decoded as far as needed.
-
-    Args:
-        path: of the file.
-        wanted: seconds to check for.
-
-    Returns:
-        The length in seconds, exact if it is below `wanted`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        AudioError: it is not an audio file.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    with contextlib.suppress(soundfile.SoundFileError, TypeError):  # TypeError: headerless .raw
-        with soundfile.SoundFile(path) as sound:
-            frames = sound.frames
-            announced = math.inf if frames >= UNKNOWN else frames / sound.samplerate
-        if announced >= wanted and frames > 0:
-            return announced
-    decoded = 0.0
-    for block, rate in decode(path):
-        decoded += len(block) / rate
-        if decoded >= wanted:
-            break
-    return decoded
-
-
 def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | str]:
     """Return each file's length in seconds, or why it cannot be read."""
     files = list(wanted.items())
@@ -96,8 +59,10 @@ def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | st
 
 def _length(path: Path, wanted: float) -> float | str:
     """Return a file's length in seconds, or why it cannot be read."""
+    if not path.exists():
+        return "no such file"
     try:
-        return seconds(path, wanted)
+        return duration(path, wanted)
     except (AudioError, OSError) as error:
         return str(error).removeprefix(f"{path}: ").rstrip(".")
 

@@ -1,7 +1,7 @@
 """The variables of a model as named arrays: read, compare, assign."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import keras
 import numpy as np
@@ -58,33 +58,38 @@ def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> Non
             f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
             f"the file also has {sorted(extra)}."
         )
-    for path, variable in ours.items():
-        if tuple(variable.shape) != tensors[path].shape:
-            raise WeightsError(
-                f"{path} of {name} is {tensors[path].shape} in the file and "
-                f"{tuple(variable.shape)} in the network."
-            )
-        variable.assign(tensors[path])
+    assign_values(
+        ours.values(), [tensors[path] for path in ours], f"the file of {name}", WeightsError
+    )
 
 
-def values_of(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    """Return variables as NumPy knows them; bfloat16, which it does not, as float32."""
-    values = [np.asarray(ops.convert_to_numpy(v)) for v in variables]
-    return [v.copy() if v.dtype.isbuiltin == 1 else v.astype("float32") for v in values]
+def assign_values(
+    variables: Iterable[keras.Variable],
+    values: Iterable[np.ndarray | None],
+    source: str = "the saved state",
+    error: type[Exception] = ConfigError,
+) -> None:
+    """Put values into variables.
 
+    Args:
+        variables: to be changed.
+        values: one for each, of the same shape.
+        source: where the values come from, for the message.
+        error: the kind of error to raise.
 
-def assign_values(variables: Sequence[keras.Variable], values: Sequence[np.ndarray | None]) -> None:
-    """Put values into variables; raise ConfigError where one is missing or of another shape."""
+    Raises:
+        ConfigError: a value is missing or has another shape; or another kind, see `error`.
+    """
     for variable, value in zip(variables, values, strict=True):
         if value is None or tuple(variable.shape) != value.shape:
-            raise ConfigError(
-                f"the kept state does not fit the network: {variable.path} is "
-                f"{tuple(variable.shape)} here and {None if value is None else value.shape} there."
+            raise error(
+                f"{source} does not fit the network: {variable.path} is {tuple(variable.shape)} in "
+                f"the network and {None if value is None else value.shape} there."
             )
         variable.assign(value)
 
 
-def float_array(variable: keras.Variable) -> np.ndarray:
-    """Return a variable as NumPy knows it; bfloat16, which it does not, as float32."""
-    value = np.asarray(keras.ops.convert_to_numpy(variable))
-    return np.asarray(value if value.dtype.isbuiltin == 1 else value.astype("float32"), order="C")
+def values_of(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Return copies of variables as NumPy arrays; bfloat16, which NumPy lacks, as float32."""
+    values = [np.array(ops.convert_to_numpy(v), order="C") for v in variables]
+    return [v if v.dtype.isbuiltin == 1 else v.astype("float32") for v in values]

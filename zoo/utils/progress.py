@@ -53,6 +53,9 @@ def bar(
     Yields:
         A function `advance(count=1)`.
     """
+    if shown is False:  # spares the import of rich
+        yield lambda count=1: None
+        return
     with bars(shown=shown, transient=transient) as progress:
         task = progress.add_task(title, total=total)
         yield lambda count=1: progress.advance(task, count)

@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from zoo.errors import ConfigError, WeightsError, ZooError
 from zoo.inference.audio_model import AudioModel
-from zoo.inference.variables import assign, float_array, variables
+from zoo.inference.variables import assign, values_of, variables
 from zoo.registry import lookup
 from zoo.registry.cards import Card
 from zoo.registry.manifest import Checkpoint
@@ -234,7 +234,8 @@ def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[s
     Raises:
         ConfigError: the model has an option that is not a plain value.
     """
-    weights = safetensors.numpy.save({path: float_array(v) for path, v in variables(model).items()})
+    ours = variables(model)
+    weights = safetensors.numpy.save(dict(zip(ours, values_of(ours.values()), strict=True)))
     arguments = published(model)
     described = arguments.pop("card") or {}
     config = {

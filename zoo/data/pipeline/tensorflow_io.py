@@ -27,6 +27,7 @@ from importlib import metadata
 
 import tensorflow as tf
 
+from zoo.audio.excerpt import SLACK
 from zoo.data.pipeline import headers
 from zoo.errors import ConfigError
 
@@ -52,7 +53,6 @@ _check_versions()  # otherwise the imports below succeed and the first file fail
 import tensorflow_io  # noqa: E402
 from tensorflow_io.python.ops import core_ops  # noqa: E402
 
-_SLACK = 0.1  # s by which an excerpt may reach beyond the end, as in zoo.audio.excerpt
 _TAPS = 64  # of Speex's filter at quality 4, counted at the lower of the two rates
 # Output of the WAV and FLAC decoders by bytes per sample: type, zero, full scale.
 _SAMPLES = ((tf.uint8, 128, 128), (tf.int16, 0, 2**15), (tf.int32, 0, 2**31), (tf.float32, 0, 1))
@@ -142,7 +142,7 @@ def _excerpt(
     count = tf.size(samples, tf.int64)
     duration = tf.cast(count, tf.float64) / tf.cast(rate, tf.float64)
     samples = headers.require(
-        (start >= 0) & (start < duration) & (start + seconds <= duration + _SLACK),
+        (start >= 0) & (start < duration) & (start + seconds <= duration + SLACK),
         path,
         "shorter than the requested excerpt",
         samples,
