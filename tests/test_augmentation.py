@@ -18,7 +18,7 @@ from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
 from zoo.training import batches, recipe
 from zoo.training.batches import Batches, TrainingOptions
 
-SCRIPT = Path(__file__).parent / "augmentation_effects.py"
+SCRIPT = Path(__file__).parent / "helpers" / "augmentation_effects.py"
 WAVEFORM = [Gain, Noise]
 FEATURES = [TimeMask, FrequencyMask]
 

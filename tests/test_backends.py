@@ -50,7 +50,7 @@ def test_published_weights_give_the_probabilities_of_tensorflow(backend, example
 
 def answers(backend, folder):
     # Compiling dozens of networks for a single batch each: without JAX's slower optimisations.
-    script = Path(__file__).parent / "backend_answers.py"
+    script = Path(__file__).parent / "helpers" / "backend_answers.py"
     run(backend, script, folder, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
     return dict(np.load(folder / f"{backend}.npz"))
 

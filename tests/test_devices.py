@@ -13,7 +13,7 @@ import pytest
 import zoo
 from zoo.data import devices
 
-TESTS = Path(__file__).parent
+HELPERS = Path(__file__).parent / "helpers"
 SAME = {"rtol": 1e-4}  # float32 sums in another order, over 6 steps
 
 
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
                 "KERAS_BACKEND": backend,
                 "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
             }
-            command = [sys.executable, str(TESTS / "device_training.py"), str(path)]
+            command = [sys.executable, str(HELPERS / "device_training.py"), str(path)]
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-2000:]
             results[backend] = json.loads(path.read_text())

@@ -21,7 +21,7 @@ from zoo.training import finetune, phases, preparation, validation
 from zoo.weights import fetch
 
 QUICK = {"epochs": 2, "head_epochs": 3, "learning_rate": 1e-3, "batch_size": 8}
-SCRIPT = Path(__file__).parent / "finetuning_answers.py"
+SCRIPT = Path(__file__).parent / "helpers" / "finetuning_answers.py"
 
 
 @pytest.fixture(scope="module")

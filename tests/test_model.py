@@ -248,7 +248,7 @@ def test_weights_that_do_not_fit_are_refused(small):
         assign(small, {**tensors, "extra": np.zeros(1)}, "small")
     path = next(iter(tensors))
     with pytest.raises(
-        zoo.WeightsError, match="does not fit the network: .* in the network and .* there"
+        zoo.WeightsError, match=r"does not fit the network: .* in the network and .* there"
     ):
         assign(small, {**tensors, path: np.zeros((2, 2, 2))}, "small")
 

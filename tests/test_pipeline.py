@@ -459,7 +459,7 @@ def test_models_are_fitted_on_other_backends(tmp_path, backend):
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning:keras", "-c", FIT, str(tmp_path)],
         env={**os.environ, "KERAS_BACKEND": backend},
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parent / "helpers",
         capture_output=True,
         text=True,
     )
