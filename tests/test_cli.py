@@ -98,7 +98,7 @@ def test_one_bad_file_does_not_stop_the_rest(run, example, tmp_path):
     assert result.exit_code == 1
     assert json.loads(result.stdout)["file"].endswith("b.flac")
     assert "a.mp3" in result.stderr
-    assert "1 of 2 files could not be heard" in result.stderr
+    assert "1 of 2 files could not be decoded" in result.stderr
 
 
 def test_missing_file_is_said(run):
@@ -138,7 +138,7 @@ def test_embed_several_files_into_a_folder(run, example, tmp_path):
     assert sorted(p.name for p in out.iterdir()) == [f"{example.name}.npz", "other.flac.npz"]
     result = run(*arguments, "-o", tmp_path / "e.npz")
     assert result.exit_code == 2
-    assert "do not fit in one" in result.output
+    assert "2 files need a folder" in result.output
 
 
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "matplotlib", "scipy"}

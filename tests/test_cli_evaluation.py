@@ -10,7 +10,7 @@ import pytest
 import songs
 
 import zoo
-from zoo.cli.evaluation import meant
+from zoo.cli.evaluation import matching
 from zoo.evaluation.scores import Scores
 
 FAST = ("--bootstrap", 5)
@@ -96,11 +96,11 @@ def test_evaluate_shared_leaves_out_what_the_model_does_not_know(run, saved, dat
         (("evaluate", "pons2017", "--data", "DATA", "-o", "out.txt"), "name must end in .csv"),
         (("evaluate", "pons2017", "--data", "DATA", "-o", "gone/out.csv"), "no folder gone"),
         (("evaluate", "pons2017", "--data", "DATA/gone"), "no such file or folder"),
-        (("evaluate", "pons2017", "--data", "TABLE#test", "--split", "test"), "names a split"),
+        (("evaluate", "pons2017", "--data", "TABLE#test", "--split", "test"), "both name a split"),
         (("evaluate", "pons2017", "--data", "TABLE", "--split", "dev"), "no split named 'dev'"),
         (("evaluate", "ponds2017", "--data", "TABLE"), "no model is named 'ponds2017'"),
         (("compare", "--data", "TABLE"), "Missing argument 'NAMES...'"),
-        (("compare", "ponds*", "--data", "TABLE"), "no checkpoint fits 'ponds*'"),
+        (("compare", "ponds*", "--data", "TABLE"), "no checkpoint matches 'ponds*'"),
         (("compare", "pons2017", "--data", "TABLE", "-o", "x.npz"), "name must end in .csv"),
         (("compare", "pons2017", "--data", "TABLE"), "no tag that clips and all models know"),
     ],
@@ -121,7 +121,7 @@ def test_bad_input_is_one_line(run, data, table, arguments, message):
 def test_a_file_is_no_folder(run, data, tmp_path):
     (tmp_path / "out").write_text("")
     result = run("evaluate", "pons2017", "--data", data, "-o", tmp_path / "out")
-    assert "a file, where a folder is expected" in result.stderr
+    assert "is a file; expected a folder" in result.stderr
 
 
 # --- compare ---
@@ -149,9 +149,9 @@ def test_compare_writes_one_file(run, saved, data, tmp_path, suffix):
 
 
 def test_a_pattern_means_several_checkpoints():
-    assert meant("pons2017.m?t") == ["pons2017.mtt"]
-    assert meant("choi2016.vgg_m*") == ["choi2016.vgg_msd", "choi2016.vgg_mtt"]
-    assert meant("pons2017") == ["pons2017"]
+    assert matching("pons2017.m?t") == ["pons2017.mtt"]
+    assert matching("choi2016.vgg_m*") == ["choi2016.vgg_msd", "choi2016.vgg_mtt"]
+    assert matching("pons2017") == ["pons2017"]
 
 
 def test_help_loads_no_framework():

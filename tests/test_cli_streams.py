@@ -121,8 +121,8 @@ def test_warnings_of_a_kind_are_counted(tmp_path, run):
     result = run("tag", tmp_path, "-m", tmp_path / "m.keras")
     assert result.exit_code == 0
     assert result.stderr.count("was repeated to fill one") == 1
-    assert "Warning: 4 more are as short" in result.stderr
-    assert "Warning: 4 more are recorded at a lower rate" in result.stderr
+    assert "Warning: 4 more files are shorter" in result.stderr
+    assert "Warning: 4 more files are recorded at a lower rate" in result.stderr
 
 
 @pytest.mark.parametrize("backend", ["torch", "numpi"])
@@ -152,7 +152,7 @@ def test_a_backend_that_is_not_there_is_one_line(tmp_path, backend):
 def test_an_option_is_given_once(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "is given 2 times, where one is expected" in result.stderr
+    assert "is given 2 times; expected once" in result.stderr
 
 
 def test_several_outputs_of_onsets_are_no_error(run):
@@ -165,7 +165,7 @@ def test_a_taggram_is_of_one_sound(tmp_path, run, output):
         sound(tmp_path / "in" / name)
     result = run("taggram", tmp_path / "in", "-o", tmp_path / output)
     assert result.exit_code == 2
-    assert "2 sounds, where 1 is expected" in result.stderr
+    assert "2 audio files; expected 1" in result.stderr
     assert not (tmp_path / output).exists()
 
 

@@ -42,7 +42,7 @@ def losses(folder) -> list[float]:
         return [float(row["val_loss"]) for row in csv.DictReader(file)]
 
 
-def test_train_says_how_good_the_network_is_and_how_to_use_it(unbroken):
+def test_train_prints_the_score_and_how_to_use_the_network(unbroken):
     out, text = unbroken
     assert "train, epoch 4: loss" in text  # of the log, since this is no terminal
     assert "best of 4 epochs by accuracy: train " in text
@@ -58,9 +58,9 @@ def test_tag_takes_the_folder(unbroken, data, run):
     assert set(json.loads(result.output)["tags"]) == {"noise", "tone"}
 
 
-def test_killed_command_goes_on_when_it_is_given_again(data, tmp_path):
+def test_killed_command_resumes_if_it_is_repeated(data, tmp_path):
     # Each in a process of its own: TensorFlow mixes a process's global seed, which other tests set,
-    # into what is drawn from a seed.
+    # into the results of a seed.
     def start(out) -> subprocess.Popen:
         arguments = ["train", "zhu2016", "--data", str(data), "-o", str(out), *QUICK]
         command = [sys.executable, "-m", "zoo", *arguments]
@@ -82,12 +82,12 @@ def test_killed_command_goes_on_when_it_is_given_again(data, tmp_path):
     assert losses(out) == pytest.approx(losses(whole), rel=1e-3)
 
 
-def test_interrupted_command_says_how_to_go_on(data, run, tmp_path):
+def test_interrupted_command_says_how_to_resume(data, run, tmp_path):
     out = tmp_path / "out"
     with StopAfter("train", 1):
         result = run("train", "zhu2016", "--data", data, "-o", out, *QUICK)
     assert result.exit_code == 1
-    assert result.output.endswith("Error: interrupted. The same command goes on.\n")
+    assert result.output.endswith("Error: interrupted. The same command resumes.\n")
     result = run("train", "zhu2016", "--data", data, "-o", out, *QUICK[:-1], "--seed=6")
     assert result.exit_code == 1
     assert "other settings" in result.output
@@ -109,7 +109,7 @@ def test_finished_folder_is_refused_at_once(unbroken, run):
     assert "holds a finished run" in result.output
 
 
-def test_finetune_teaches_a_published_checkpoint_other_tags(run, tmp_path):
+def test_finetune_trains_a_published_checkpoint_on_other_tags(run, tmp_path):
     folder = tmp_path / "songs"
     songs.make(folder, 3, seconds=3.2)
     table = tmp_path / "songs.csv"
@@ -143,7 +143,7 @@ def test_finetune_teaches_a_published_checkpoint_other_tags(run, tmp_path):
     [
         (["--option=width"], "--option width: expected KEY=VALUE"),
         (["--option=width=3"], "zhu2016 has no option width"),
-        (["--augment=gain,echo"], "there is no 'echo'; there are gain, noise, mixup, time-mask"),
+        (["--augment=gain,echo"], "'echo' is unknown; choose from gain, noise, mixup, time-mask"),
         (["--epochs=-1"], "-1 is not in the range"),
         (["--validation=nowhere.csv"], "nowhere.csv: no such file"),
     ],

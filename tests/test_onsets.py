@@ -237,5 +237,5 @@ def test_command_does_not_write_over_the_sound(tmp_path):
     before = path.read_bytes()
     result = CliRunner().invoke(main, ["onsets", str(path), "-o", str(path)])
     assert result.exit_code == 2
-    assert "is the sound itself" in result.output
+    assert "is the input file" in result.output
     assert path.read_bytes() == before

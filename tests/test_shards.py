@@ -274,8 +274,8 @@ def test_damaged_files_are_made_again(corpus, model, tmp_path, damage, decoded, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{}", r"00000.json: not the index of a cache of decoded sound .*missing required field"),
-        ("no json", r"not the index of a cache of decoded sound .*malformed"),
+        ("{}", r"00000.json: not the index of a cache of decoded audio .*missing required field"),
+        ("no json", r"not the index of a cache of decoded audio .*malformed"),
         (
             '{"version": 9, "sample_rate": 16000, "records": 0, "entries": []}',
             r"16000 Hz in version 9 of the cache; expected 16000 Hz and version 1. Remove .*16000",
@@ -325,7 +325,7 @@ def test_a_killed_process_leaves_no_unfinished_files(corpus, model, tmp_path):
     program = textwrap.dedent(f"""
         import os, sys
         from pathlib import Path
-        from zoo.data import shards
+        from zoo.data.pipeline import shards
         from zoo.data.corpus import Clip, Corpus
         shards.SHARD = 100_000
         original = shards._Shard.add

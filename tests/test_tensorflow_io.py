@@ -20,14 +20,14 @@ from zoo.errors import ConfigError
 try:
     from zoo.data.pipeline import tensorflow_io
 except ConfigError:
-    tfio = None
+    tensorflow_io = None
 
 with_tensorflow_io = pytest.mark.skipif(
     tensorflow_io is None, reason="needs an environment with the extra tensorflow-io"
 )
 without_tensorflow_io = pytest.mark.skipif(
     tensorflow_io is not None,
-    reason="tensorflow-io works here; the message is for where it does not",
+    reason="tests the error without the extra tensorflow-io",
 )
 
 

@@ -1,6 +1,6 @@
 """The command line: `zoo --help` lists the commands.
 
-Frameworks are imported when a command needs them, so that `zoo --help` answers at once.
+Frameworks are imported only when a command needs them, so that `zoo --help` is fast.
 """
 
 import os
@@ -16,8 +16,8 @@ from zoo.cli.common import Warnings, prepare_streams
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(zoo.__version__, prog_name="zoo")
 def main() -> None:
-    """Tag music, and look inside the networks that do it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings, not its errors
+    """Tag music with neural networks, and train, evaluate and inspect them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides TensorFlow's log, not its errors
     prepare_streams()
     shown = Warnings()
     warnings.showwarning = shown.show

@@ -1,4 +1,4 @@
-"""What the commands share: options, one-line errors, checks before the work."""
+"""Shared parts of the commands: options, one-line errors, early checks."""
 
 import io
 import json
@@ -15,14 +15,29 @@ import click
 from zoo.errors import BandWarning, ConfigError, ShortWarning, ZooError
 
 MODEL = click.option(
-    "-m", "--model", default="pons2017", show_default=True, help="A name of `zoo list`, or a file."
+    "-m",
+    "--model",
+    default="pons2017",
+    show_default=True,
+    help="The model: a name of `zoo list`, a file, or a folder of `zoo train`.",
 )
-HOP = click.option("--hop", type=float, help="Seconds from one segment to the next.")
+HOP = click.option(
+    "--hop",
+    type=float,
+    help="Seconds from the start of one segment to the next. Default: that of the model.",
+)
 FILES = click.argument("files", nargs=-1, required=True)
 
 
 def with_options(options: Sequence[Callable]) -> Callable[[Callable], Callable]:
-    """Return a decorator that adds options, in their order, to a command."""
+    """Return a decorator that adds options to a command.
+
+    Args:
+        options: from `click.option`, in the order of the help.
+
+    Returns:
+        The decorator.
+    """
 
     def add(command: Callable) -> Callable:
         for option in reversed(options):
@@ -33,36 +48,36 @@ def with_options(options: Sequence[Callable]) -> Callable[[Callable], Callable]:
 
 
 class Command(click.Command):
-    """A command whose expected errors are one line on stderr and exit status 1.
+    """A command whose expected errors are one line on standard error, with exit status 1.
 
-    An option that takes one value is given once: of two, one would be ignored.
+    An option with a single value must not be given twice: one value would be ignored.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what was typed."""
+        """Parse the command line; see click."""
         *_, given = self.make_parser(ctx).parse_args(list(args))
         for option, times in Counter(given).items():
             if isinstance(option, click.Option) and not option.multiple and times > 1:
                 raise click.UsageError(
-                    f"{option.opts[-1]} is given {times} times, where one is expected.", ctx
+                    f"{option.opts[-1]} is given {times} times; expected once.", ctx
                 )
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; see click."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise  # whoever read the output has enough: click ends quietly
+            raise  # the reader of the output has stopped: click ends without a message
         except (ZooError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 
 class Warnings:
-    """Shows warnings; of a kind that many files of a collection share, the first and a count."""
+    """Shows warnings. Of a kind that many files share, it shows the first and a count."""
 
     shared = {  # noqa: RUF012
-        ShortWarning: "as short: each was repeated to fill what the model takes at once",
+        ShortWarning: "shorter than a segment of the model and were repeated to fill it",
         BandWarning: "recorded at a lower rate than the model expects",
     }
 
@@ -70,20 +85,26 @@ class Warnings:
         self.counts: Counter[type[Warning]] = Counter()
 
     def show(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        """Show a warning, in place of `warnings.showwarning`."""
+        """Show a warning. Replaces `warnings.showwarning`.
+
+        Args:
+            message: of the warning.
+            category: its class.
+        """
         self.counts[category] += 1
         if category not in self.shared or self.counts[category] == 1:
             click.echo(f"Warning: {message}", err=True)
 
     def finish(self) -> None:
-        """Say how many were not shown."""
+        """Show the number of warnings that were hidden."""
         for category, words in self.shared.items():
             if self.counts[category] > 1:
-                click.echo(f"Warning: {self.counts[category] - 1:,} more are {words}.", err=True)
+                count = self.counts[category] - 1
+                click.echo(f"Warning: {count:,} more files are {words}.", err=True)
 
 
 def prepare_streams() -> None:
-    """Make sure that whatever is written can be: escape what an encoding lacks."""
+    """Make all text writable to the standard streams: escape characters that an encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # it was closed
@@ -93,17 +114,37 @@ def prepare_streams() -> None:
 
 
 def unicode_output() -> bool:
-    """Say whether standard output takes any character."""
+    """Return whether standard output can show any character.
+
+    Returns:
+        True for Unicode encodings.
+    """
     return (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
 
 def to_json(content: Any, indent: int | None = None) -> str:
-    """Return JSON for standard output."""
+    """Return JSON for standard output.
+
+    Args:
+        content: to convert.
+        indent: spaces per level; None for a single line.
+
+    Returns:
+        The JSON text.
+    """
     return json.dumps(content, ensure_ascii=not unicode_output(), indent=indent)
 
 
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Raise before the work, not after it, if an output file cannot be written."""
+    """Check an output file before the work.
+
+    Args:
+        path: of the file.
+        suffixes: the allowed ones.
+
+    Raises:
+        click.UsageError: another suffix, or the folder does not exist.
+    """
     if path.suffix.lower() not in suffixes:
         raise click.UsageError(f"-o {path}: the name must end in {', '.join(suffixes)}.")
     if not path.parent.is_dir():
@@ -111,20 +152,23 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def import_framework() -> None:
-    """Import Keras and what it runs on, without TensorFlow's greetings.
+    """Import Keras and its backend, without TensorFlow's start-up messages.
 
-    They are written to the process's error stream before any of TensorFlow's settings counts. What
-    goes wrong in an import is an exception all the same. Nor shall TensorFlow advise the user on
-    how to write loops, which it does when several models are traced in turn.
+    TensorFlow writes them to the process's error stream before its settings take effect, so this
+    stream is redirected during the import. TensorFlow's warnings about retracing, which appear if several
+    models run, are hidden too.
+
+    Raises:
+        ConfigError: Keras or its backend cannot be imported.
     """
-    logging.getLogger("tensorflow").addFilter(lambda said: "retracing" not in said.getMessage())
+    logging.getLogger("tensorflow").addFilter(lambda log: "retracing" not in log.getMessage())
     sys.stderr.flush()
     stderr = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         import keras  # noqa: F401
-    except (ImportError, ValueError) as error:  # ValueError: Keras knows no such backend
+    except (ImportError, ValueError) as error:  # ValueError: Keras has no such backend
         backend = os.environ.get("KERAS_BACKEND")
         named = f"KERAS_BACKEND={backend}" if backend else "its settings in ~/.keras/keras.json"
         reason = str(error).strip().partition("\n")[0]

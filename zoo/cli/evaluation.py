@@ -1,4 +1,4 @@
-"""`zoo evaluate` and `zoo compare`: how good models are on labelled clips."""
+"""`zoo evaluate` and `zoo compare`: score models on labelled clips."""
 
 import json
 import shlex
@@ -25,64 +25,80 @@ OPTIONS = (
         "--data",
         required=True,
         metavar="FOLDER_OR_TABLE",
-        help="A folder with a subfolder a class; a table (CSV, TSV, JSONL) with columns path and "
-        "tags; or a dataset, such as mtat:FOLDER or onsets:FOLDER.",
+        help="The clips: a folder with a subfolder for each class; a table (CSV, TSV, JSONL) with "
+        "the columns path and tags; or a dataset, such as mtat:FOLDER or onsets:FOLDER.",
     ),
     click.option(
-        "--split", help="Only this one, such as test; '#test' after the data is the same."
+        "--split",
+        help="Use only this split, such as test. '#test' after the data has the same effect. "
+        "Default: all clips.",
     ),
     click.option(
         "--bootstrap",
         type=click.IntRange(0),
         default=1000,
         show_default=True,
-        help="Resamples for the confidence intervals; 0 for none.",
+        help="Number of resamples for the confidence intervals; 0 gives no intervals.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Seed of the resampling.",
+    ),
     click.option(
         "--batch-size",
         type=click.IntRange(1),
         default=16,
         show_default=True,
-        help="Segments that go through a network at once.",
+        help="Number of segments that the network processes at once.",
     ),
     click.option(
         "--cache",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder for decoded sounds; a second run is faster.",
+        help="Save decoded audio in this folder, so that later runs are faster. Default: no cache.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
 )
 
 
 @click.command("evaluate", cls=Command)
 @click.argument("name")
 @with_options(OPTIONS)
-@click.option("--shared", is_flag=True, help="Leave out tags that the model does not know.")
+@click.option("--shared", is_flag=True, help="Ignore tags that the model lacks.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="A row a tag (.csv), everything (.json), a picture (.png, .pdf, .svg), the score of each "
-    "clip (.npz), or a folder for all of these.",
+    help="Also write the result: a row per tag (.csv), everything (.json), a figure (.png, .pdf, "
+    ".svg), the scores of each clip (.npz), or a folder with all of these.",
 )
 def evaluate_command(
     name: str, shared: bool, output: Path | None, as_json: bool, **given: Any
 ) -> None:
-    """Measure the model NAME on labelled clips: a name of `zoo list`, a file, or a folder.
+    """Evaluate the model NAME on labelled clips.
 
-    ROC-AUC and PR-AUC of each tag with confidence intervals; for classes accuracy as well; for
-    onsets precision, recall and F.
+    NAME is a name of `zoo list`, a file, or a folder. The result is ROC-AUC and PR-AUC of each tag
+    with confidence intervals; for classes also accuracy; for onsets precision, recall and F.
     """
     check_target(output, (".csv", ".json", *PICTURES, ".npz"))
     corpus = opened(given.pop("data"), given.pop("split"))
     import_framework()
     result = zoo.evaluate(name, corpus, shared=shared, progress=sys.stderr.isatty(), **given)
-    tell(result, as_json, output, write_evaluation)
+    show(result, as_json, output, write_evaluation)
 
 
 def write_evaluation(result: "Evaluation", output: Path) -> None:
-    """Write an evaluation to a file, or all of it into a folder."""
+    """Write an evaluation.
+
+    Args:
+        result: the evaluation.
+        output: a file, whose suffix gives the format; or a folder for all formats.
+
+    Raises:
+        ConfigError: a .npz for an evaluation without scores of clips.
+    """
     if not output.suffix:
         output.mkdir(parents=True, exist_ok=True)
         names = ["evaluation.csv", "evaluation.json", "evaluation.png"]
@@ -107,31 +123,36 @@ def write_evaluation(result: "Evaluation", output: Path) -> None:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="A row a model (.csv), the tables (.md), everything (.json), a picture (.png, .pdf, "
-    ".svg), or a folder for all of these.",
+    help="Also write the result: a row per model (.csv), the tables (.md), everything (.json), a "
+    "figure (.png, .pdf, .svg), or a folder with all of these.",
 )
 def compare_command(
     names: tuple[str, ...], output: Path | None, as_json: bool, **given: Any
 ) -> None:
-    """Measure the models NAMES on the tags that all of them and the data know.
+    """Compare the models NAMES on the tags that all of them and the data have.
 
     NAMES are names of `zoo list`, patterns such as 'pons2017*', files, or folders. Speeds are
-    relative to the first.
+    relative to the first model.
     """
     check_target(output, (".csv", ".md", ".json", *PICTURES))
     corpus = opened(given.pop("data"), given.pop("split"))
     import_framework()
-    models = [model for name in names for model in meant(name)]
+    models = [model for name in names for model in matching(name)]
     result = zoo.compare(models, corpus, progress=sys.stderr.isatty(), **given)
-    tell(result, as_json, output, write_comparison)
+    show(result, as_json, output, write_comparison)
 
 
 def write_comparison(result: "Comparison", output: Path) -> None:
-    """Write a comparison to a file, or all of it into a folder."""
+    """Write a comparison.
+
+    Args:
+        result: the comparison.
+        output: a file, whose suffix gives the format; or a folder for all formats.
+    """
     if not output.suffix:
         output.mkdir(parents=True, exist_ok=True)
-        for what in ("models", "tags", "differences"):
-            result.to_csv(output / f"{what}.csv", what)
+        for table in ("models", "tags", "differences"):
+            result.to_csv(output / f"{table}.csv", table)
         for suffix in (".md", ".json", ".png"):
             write_comparison(result, output / f"comparison{suffix}")
     elif output.suffix.lower() == ".csv":
@@ -144,33 +165,68 @@ def write_comparison(result: "Comparison", output: Path) -> None:
         result.plot(output)
 
 
-# --- what both need ---
+# --- shared functions ---
 
 
 def opened(data: str, split: str | None) -> "Corpus":
-    """Open the clips that a command line names."""
+    """Open the corpus that a command line names.
+
+    Args:
+        data: as for `zoo.data.open_corpus`.
+        split: of --split; None for none.
+
+    Returns:
+        The corpus.
+
+    Raises:
+        click.UsageError: both arguments name a split.
+    """
     if split is not None and "#" in data and not Path(data).exists():
-        raise click.UsageError(f"--data {data} names a split, and so does --split {split}.")
+        raise click.UsageError(
+            f"--data {data} and --split {split} both name a split; give only one of them."
+        )
     from zoo import data as corpora
 
     return corpora.open_corpus(data if split is None else f"{data}#{split}")
 
 
-def meant(name: str) -> list[str]:
-    """Return the models that a name means: several if it is a pattern."""
+def matching(name: str) -> list[str]:
+    """Return the models that match a name.
+
+    Args:
+        name: a name, file or folder; or a pattern with *, ? or [.
+
+    Returns:
+        The names; for other names than patterns the name itself.
+    """
     return expanded([name]) if set(name) & set("*?[") else [name]
 
 
 def check_target(output: Path | None, suffixes: tuple[str, ...]) -> None:
-    """Raise before the work if an output cannot be written; without a suffix it is a folder."""
+    """Check an output before the work.
+
+    Args:
+        output: a file; without a suffix a folder; None for none.
+        suffixes: the allowed ones.
+
+    Raises:
+        click.UsageError: it cannot be written.
+    """
     if output is not None and output.suffix:
         check_output(output, suffixes)
     elif output is not None and output.is_file():
-        raise click.UsageError(f"-o {output}: a file, where a folder is expected.")
+        raise click.UsageError(f"-o {output} is a file; expected a folder.")
 
 
-def tell(result: Any, as_json: bool, output: Path | None, write: Callable) -> None:
-    """Print what was measured, and write it where that was asked for."""
+def show(result: Any, as_json: bool, output: Path | None, write: Callable) -> None:
+    """Print a result, and write it to the output if one is given.
+
+    Args:
+        result: an evaluation or a comparison.
+        as_json: print JSON instead of text.
+        output: file or folder; None writes nothing.
+        write: function of result and output.
+    """
     result = replace(result, command=command_line())
     click.echo(to_json(result.to_dict()) if as_json else repr(result))
     if output is not None:
@@ -178,7 +234,11 @@ def tell(result: Any, as_json: bool, output: Path | None, write: Callable) -> No
 
 
 def command_line() -> str:
-    """Return what was typed, options at their defaults left out."""
+    """Return the command line, without options that have their default value.
+
+    Returns:
+        Such as "zoo evaluate pons2017 --data songs".
+    """
     context = click.get_current_context()
     words = ["zoo", str(context.info_name)]
     for parameter in context.command.params:
@@ -194,7 +254,12 @@ def command_line() -> str:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write JSON that a person can read too."""
+    """Write JSON with line breaks and indents.
+
+    Args:
+        content: to write.
+        path: of the file.
+    """
     from zoo.utils.files import replacing
 
     with replacing(path) as file:

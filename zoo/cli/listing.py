@@ -1,4 +1,4 @@
-"""`zoo list` and `zoo info`: what there is."""
+"""`zoo list` and `zoo info`: the available models and their cards."""
 
 import click
 
@@ -9,10 +9,15 @@ from zoo.registry import lookup
 
 @click.command("list", cls=Command)
 @click.argument("pattern", default="*")
-@click.option("--task", help="Only models for this task: tagging, onsets.")
-@click.option("--licence", help="Only weights under this licence; a pattern, such as 'CC*'.")
-@click.option("--untrained", is_flag=True, help="List architectures, which `zoo.build` takes.")
-@click.option("--taxonomy", is_flag=True, help="Show them in the grid of Pons' review.")
+@click.option("--task", help="List only models for this task: tagging or onsets. Default: all.")
+@click.option(
+    "--licence",
+    help="List only weights with this licence. It may be a pattern, such as 'CC*'. Default: all.",
+)
+@click.option(
+    "--untrained", is_flag=True, help="List architectures, for `zoo train` and `zoo.build`."
+)
+@click.option("--taxonomy", is_flag=True, help="Show architectures in the grid of Pons' review.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(
     pattern: str,
@@ -22,7 +27,10 @@ def list_command(
     taxonomy: bool,
     as_json: bool,
 ) -> None:
-    """List what can be loaded; PATTERN is a shell pattern such as 'pons*'."""
+    """List the models that can be loaded.
+
+    PATTERN is a shell pattern for their names, such as 'pons*'. Default: all.
+    """
     from zoo.registry import listing
 
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
@@ -38,6 +46,6 @@ def list_command(
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info_command(name: str, as_json: bool) -> None:
-    """Show the card of NAME: paper, stages, labels, licences, metrics."""
+    """Show the card of the model NAME: paper, stages, labels, licences, metrics."""
     card = zoo.info(name)
     click.echo(to_json(card.to_dict(), indent=1) if as_json else str(card))

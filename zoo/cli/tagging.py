@@ -1,4 +1,4 @@
-"""`zoo tag`, `taggram`, `embed` and `onsets`: what a model makes of sounds."""
+"""`zoo tag`, `taggram`, `embed` and `onsets`: predictions for audio files."""
 
 import os
 import sys
@@ -31,16 +31,18 @@ if TYPE_CHECKING:
 @click.command("tag", cls=Command)
 @FILES
 @MODEL
-@click.option("--top", default=10, show_default=True, help="How many tags; 0 for all.")
+@click.option("--top", default=10, show_default=True, help="Number of tags to show; 0 shows all.")
 @HOP
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print a table: a row a file, a column a tag.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print a table with a row per file and a column per tag."
+)
 def tag_command(
     files: tuple[str, ...], model: str, top: int, hop: float | None, as_json: bool, as_csv: bool
 ) -> None:
-    """Score FILES: audio files, folders, or patterns such as '*.mp3'."""
+    """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'."""
     if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other.")
+        raise click.UsageError("--json and --csv cannot be combined.")
     session = Session(files, model)
     if as_csv:
         click.echo(write_csv([["file", *session.model.labels]]), nl=False)
@@ -59,7 +61,15 @@ def tag_command(
 
 
 def readable(tags: "Tags", title: str) -> str:
-    """Return tags as lines with bars."""
+    """Return tags as lines with bars.
+
+    Args:
+        tags: with scores in [0, 1].
+        title: the first line.
+
+    Returns:
+        The text.
+    """
     width = max(len(label) for label in tags.labels)
     block = "█" if unicode_output() else "#"
     lines = [title]
@@ -73,11 +83,15 @@ def readable(tags: "Tags", title: str) -> str:
 @MODEL
 @HOP
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help=".png, .pdf, .svg, .csv"
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to write: a figure (.png, .pdf, .svg) or a table (.csv).",
 )
-@click.option("--top", default=15, show_default=True, help="How many tags a picture shows.")
+@click.option("--top", default=15, show_default=True, help="Number of tags in a figure.")
 def taggram_command(file: str, model: str, hop: float | None, output: Path, top: int) -> None:
-    """Score every segment of FILE over time: a picture, or a table."""
+    """Predict the tags of every segment of FILE, as a figure or a table over time."""
     check_output(output, (".png", ".pdf", ".svg", ".csv"))
     session = Session((file,), model, most=1)
     for path, gram in session.stream(None, hop):
@@ -93,30 +107,39 @@ def taggram_command(file: str, model: str, hop: float | None, output: Path, top:
 @FILES
 @MODEL
 @HOP
-@click.option("--stage", default="penultimate", show_default=True, help="See `zoo info NAME`.")
+@click.option(
+    "--stage",
+    default="penultimate",
+    show_default=True,
+    help="The stage of the network; `zoo info NAME` lists all.",
+)
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="One file: OUT.npz. Several: a folder, with an .npz for each file in folders like theirs.",
+    help="For one file an .npz file. For several a folder, which gets an .npz for each file, in "
+    "the same subfolders.",
 )
 def embed_command(
     files: tuple[str, ...], model: str, hop: float | None, stage: str, output: Path
 ) -> None:
-    """Write what a stage of the network says of FILES."""
+    """Write the output of a stage of the network for FILES, such as embeddings."""
     single = output.suffix.lower() == ".npz"
     if single:
         check_output(output, (".npz",))
     session = Session(files, model)
     if single and len(session.paths) > 1:
-        raise click.UsageError(f"{len(session.paths)} files do not fit in one {output}: -o FOLDER.")
+        raise click.UsageError(
+            f"-o {output}: {len(session.paths)} files need a folder, such as "
+            f"-o {output.with_suffix('')}."
+        )
     if not single:
         output.mkdir(parents=True, exist_ok=True)
     names = npz_names(session.paths, files)
     targets = {path: output if single else output / names[path] for path in session.paths}
     if len(set(targets.values())) < len(targets):
-        raise click.UsageError("a file is named twice.")
+        raise click.UsageError("FILES has a file twice; give each file once.")
     for path, embedding in session.stream(stage, hop):
         targets[path].parent.mkdir(parents=True, exist_ok=True)
         embedding.save(targets[path])
@@ -125,9 +148,15 @@ def embed_command(
 
 
 def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Path]:
-    """Return for each file the name of its .npz: with the folders that it has below an argument.
+    """Return the names of .npz files, with the subfolders that the audio files have.
 
-    If two would be the same, with the folders that it has below the one that holds all files.
+    Args:
+        paths: of the audio files.
+        arguments: the files and folders of the command line.
+
+    Returns:
+        Audio file -> path of its .npz, relative to an argument, or if two would have the same name,
+        to the common folder of all files.
     """
     folders = [argument for argument in arguments if os.path.isdir(argument)]
     names = {
@@ -145,21 +174,28 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
 
 @click.command("onsets", cls=Command)
 @FILES
-@click.option("-m", "--model", default="schluter2014", show_default=True, help="See `zoo list`.")
+@click.option(
+    "-m",
+    "--model",
+    default="schluter2014",
+    show_default=True,
+    help="The model: a name of `zoo list --task onsets`, a file, or a folder of `zoo train`.",
+)
 @click.option(
     "--threshold",
     type=float,
-    help="Lowest height of a peak, above 0 and at most 1; about .24 if not given.",
+    help="Minimum height of an onset's peak, above 0 and at most 1. Default: about 0.24.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @click.option(
     "-o",
     "--output",
     "outputs",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Of one FILE: .csv or .txt, a time in seconds a line; .png, .pdf, .svg, activation and "
-    "spectrogram; .wav, the sound with a click at each onset. May be repeated.",
+    help="For a single FILE, write instead of print: a time in seconds per line (.csv, .txt), a "
+    "figure of activation and spectrogram (.png, .pdf, .svg), or the audio with a click at each "
+    "onset (.wav). Can be given several times.",
 )
 def onsets_command(
     files: tuple[str, ...],
@@ -168,13 +204,13 @@ def onsets_command(
     as_json: bool,
     outputs: tuple[Path, ...],
 ) -> None:
-    """Find the times in seconds at which notes begin in FILES: print them, or write them."""
+    """Find the onsets in FILES, the times in seconds at which notes start."""
     for output in outputs:
         check_output(output, (".csv", ".txt", ".png", ".pdf", ".svg", ".wav"))
     session = Session(files, model, most=1 if outputs else None)
     for output in outputs:
         if output.exists() and output.samefile(session.paths[0]):
-            raise click.UsageError(f"-o {output} is the sound itself; give another name.")
+            raise click.UsageError(f"-o {output} is the input file; give another name.")
     for path, found in session.onsets(threshold):
         for output in outputs:
             write_onsets(found, path, output)
@@ -192,7 +228,13 @@ def onsets_command(
 
 
 def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
-    """Write onsets as text, a picture, or a sound with clicks, by the ending of the name."""
+    """Write onsets as text, a figure, or audio with clicks.
+
+    Args:
+        found: the onsets.
+        path: of the audio file.
+        output: file to write; its suffix gives the format.
+    """
     if output.suffix.lower() in (".csv", ".txt"):
         found.to_csv(output)
     elif output.suffix.lower() == ".wav":
@@ -202,7 +244,17 @@ def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
 
 
 class Session:
-    """A model, the files to hear, and those that failed."""
+    """A model and the files of a command; counts the files that failed.
+
+    Args:
+        files: files, folders and patterns.
+        model: name or file.
+        most: maximum number of files; None for any number.
+
+    Raises:
+        click.UsageError: there are more files.
+        ZooError: as `zoo.load`.
+    """
 
     model: "AudioModel"
 
@@ -212,8 +264,8 @@ class Session:
         self.paths = audio.find(files)
         if most is not None and len(self.paths) > most:
             raise click.UsageError(
-                f"{' '.join(files)}: {len(self.paths)} sounds, where {most} is expected, since all "
-                "would be written to the same file. Name one, or run the command for each."
+                f"{' '.join(files)}: {len(self.paths)} audio files; expected {most}, since the "
+                "output is one file. Give one, or run the command for each."
             )
         import_framework()
         self.model = zoo.load(model)
@@ -225,7 +277,15 @@ class Session:
                 click.echo(fetch.about(name, checkpoint), err=True)
 
     def stream(self, stage: str | None, hop: float | None) -> Iterator[tuple[Path, Any]]:
-        """Yield each file with its result; report on stderr which files failed."""
+        """Predict, and show errors on standard error.
+
+        Args:
+            stage: of the network; None for the tags.
+            hop: seconds from one segment to the next; None for the model's own.
+
+        Yields:
+            File and result of each file that did not fail.
+        """
         pairs = zip(self.paths, self.model.stream(self.paths, stage, hop=hop), strict=True)
         shown = None if len(self.paths) > 1 else False
         with bar(self.model.name, len(self.paths), shown) as advance:
@@ -240,13 +300,20 @@ class Session:
                 advance()
 
     def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
-        """Yield each file with its onsets; say on stderr which files failed."""
-        picking = {} if threshold is None else {"threshold": threshold}
+        """Find onsets, and show errors on standard error.
+
+        Args:
+            threshold: minimum height of a peak; None for the default.
+
+        Yields:
+            File and onsets of each file that did not fail.
+        """
+        options = {} if threshold is None else {"threshold": threshold}
         shown = None if len(self.paths) > 1 else False
         with bar(self.model.name, len(self.paths), shown) as advance:
             for path in self.paths:
                 try:
-                    found = self.model.onsets(path, **picking)
+                    found = self.model.onsets(path, **options)
                 except (ZooError, OSError) as error:
                     self.failed += 1
                     click.echo(f"Error: {error}", err=True)
@@ -255,7 +322,11 @@ class Session:
                 advance()
 
     def finish(self) -> None:
-        """Exit with status 1 if a file failed."""
+        """End the command.
+
+        Raises:
+            click.ClickException: files failed; the exit status is 1.
+        """
         if self.failed:
             total = len(self.paths)
-            raise click.ClickException(f"{self.failed} of {total} files could not be heard.")
+            raise click.ClickException(f"{self.failed} of {total} files could not be decoded.")

@@ -1,4 +1,4 @@
-"""`zoo finetune` and `zoo train`: a network of one's own, in a folder that `zoo tag -m` takes."""
+"""`zoo finetune` and `zoo train`: train a network, in a folder that `zoo tag -m` takes."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoo.training.result import Trained
 
 
-# name on the command line -> layer of `zoo.augmentation`, with its own defaults
+# name on the command line -> layer of `zoo.augmentation`, used with its defaults
 AUGMENTATIONS = {
     "gain": "Gain",
     "noise": "Noise",
@@ -31,49 +31,83 @@ OPTIONS = (
         "--data",
         required=True,
         metavar="FOLDER_OR_TABLE",
-        help="A folder with a subfolder a class; a table (CSV, TSV, JSONL) with columns path and "
-        "tags; or a dataset, such as mtat:FOLDER. '#train' after it takes that split alone.",
+        help="The training clips: a folder with a subfolder for each class; a table (CSV, TSV, "
+        "JSONL) with the columns path and tags; or a dataset, such as mtat:FOLDER. '#train' after "
+        "it uses only that split.",
     ),
     click.option(
-        "-o", "--output", required=True, type=click.Path(path_type=Path), help="A new folder."
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="The folder to write: a new one, or that of an interrupted run, which resumes.",
     ),
     click.option(
         "--validation",
         metavar="FOLDER_OR_TABLE",
-        help="Clips that say when to stop; by default the split 'validation' of the data, or else "
-        "a fifth of their groups.",
+        help="The validation clips, named as in --data. They decide when to stop and which epoch "
+        "is best. Default: the split 'validation' of the data, or else a fifth of its groups.",
     ),
-    click.option("--epochs", type=click.IntRange(0), help="At most, over all clips."),
-    click.option("--batch-size", type=click.IntRange(1), help="Segments a step."),
-    click.option("--learning-rate", type=float, help="At the start."),
-    click.option("--patience", type=click.IntRange(0), help="Epochs without improvement."),
+    click.option(
+        "--epochs",
+        type=click.IntRange(0),
+        help="Maximum number of epochs. Default: 30 for finetune, the paper's for train.",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        help="Segments per step. Default: 16 for finetune, the paper's for train.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=float,
+        help="Learning rate at the start. Default: 0.0001 for finetune, the paper's for train.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(0),
+        help="Stop after this many epochs without improvement; 0 never stops early. Default: 6 for "
+        "finetune, the paper's for train.",
+    ),
     click.option(
         "--monitor",
         type=click.Choice(["score", "loss"]),
         default="score",
         show_default=True,
-        help="Keep the epoch with the best score on the validation (accuracy where each clip has "
-        "one label, else ROC-AUC), or the one with the lowest loss. --patience waits for the same.",
+        help="Keep the epoch with the best validation score (accuracy if each clip has one label, "
+        "else ROC-AUC), or with the lowest validation loss. --patience uses the same value.",
     ),
     click.option(
         "--segments",
         type=click.IntRange(1),
         default=1,
         show_default=True,
-        help="Random ones of each clip an epoch.",
+        help="Number of random segments of each clip per epoch.",
     ),
     click.option(
         "--augment",
-        help=f"Change what is heard in training: some of {','.join(AUGMENTATIONS)}, or 'all'.",
+        help=f"Augment the training clips: a list of {','.join(AUGMENTATIONS)}, or 'all'. Default: "
+        "no augmentation.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-    click.option("--dtype", help="Such as mixed_bfloat16, on devices that are faster with it."),
-    click.option("--jit-compile", is_flag=True, help="Compile with XLA."),
-    click.option("--distribute", is_flag=True, help="Share each batch out to all devices."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Seed of new weights, random segments and the split.",
+    ),
+    click.option(
+        "--dtype",
+        help="Keras dtype policy, such as mixed_bfloat16, which is faster on some devices. "
+        "Default: that of Keras, usually float32.",
+    ),
+    click.option("--jit-compile", is_flag=True, help="Compile with XLA. Default: Keras decides."),
+    click.option("--distribute", is_flag=True, help="Split each batch over all devices."),
     click.option(
         "--cache",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder for decoded sounds; epochs from the second on are faster.",
+        help="Save decoded audio in this folder, so that epochs after the first are faster. "
+        "Default: no cache.",
     ),
 )
 
@@ -81,15 +115,19 @@ OPTIONS = (
 @click.command("finetune", cls=Command)
 @click.argument("name")
 @with_options(OPTIONS)
-@click.option("--head-epochs", type=click.IntRange(0), help="Of the head alone, at most.")
+@click.option(
+    "--head-epochs",
+    type=click.IntRange(0),
+    help="Maximum number of epochs for the head alone; 0 skips this phase. Default: 200.",
+)
 def finetune_command(name: str, head_epochs: int | None, **given: Any) -> None:
-    """Teach the checkpoint NAME the tags of your own clips.
+    """Train the checkpoint NAME on your own clips and tags.
 
-    First its head alone, then the whole network at a lower rate. OUTPUT gets model.keras,
-    history.csv, history.png and settings.json; `zoo tag -m OUTPUT song.flac` uses it. Interrupted,
-    the same command goes on.
+    First the head is trained alone, then the whole network at a lower learning rate. OUTPUT gets
+    model.keras, history.csv, history.png and settings.json; `zoo tag -m OUTPUT song.flac` uses it.
+    After an interruption the same command resumes.
     """
-    learn(lambda arguments: zoo.finetune(name, **arguments), head_epochs=head_epochs, **given)
+    run(lambda arguments: zoo.finetune(name, **arguments), head_epochs=head_epochs, **given)
 
 
 @click.command("train", cls=Command)
@@ -100,19 +138,19 @@ def finetune_command(name: str, head_epochs: int | None, **given: Any) -> None:
     "options",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Of the architecture, its back-end, or `zoo.build`; may be repeated.",
+    help="An option of the architecture, its back-end or `zoo.build`. Can be given several times.",
 )
 def train_command(architecture: str, options: tuple[str, ...], **given: Any) -> None:
-    """Train ARCHITECTURE from nothing, as its paper says, on your own clips.
+    """Train ARCHITECTURE from scratch on your own clips, with the settings of its paper.
 
     OUTPUT gets model.keras, history.csv, history.png and settings.json; `zoo tag -m OUTPUT
-    song.flac` uses it. Interrupted, the same command goes on.
+    song.flac` uses it. After an interruption the same command resumes.
     """
-    chosen = dict(map(option, options))
-    learn(lambda arguments: zoo.train(architecture, options=chosen, **arguments), **given)
+    values = dict(map(option, options))
+    run(lambda arguments: zoo.train(architecture, options=values, **arguments), **given)
 
 
-def learn(
+def run(
     function: Callable[[dict[str, Any]], "Trained"],
     *,
     data: str,
@@ -122,7 +160,20 @@ def learn(
     jit_compile: bool,
     **given: Any,
 ) -> None:
-    """Open the corpora, train, and say what came of it."""
+    """Open the corpora, train, and print the result.
+
+    Args:
+        function: trains, with the arguments of `zoo.train`.
+        data: name of the training corpus.
+        output: the run folder.
+        validation: name of the validation corpus; None for none.
+        augment: names of augmentations, with commas; None for none.
+        jit_compile: True to compile with XLA; False lets Keras decide.
+        **given: other arguments; None for their default.
+
+    Raises:
+        click.ClickException: the training was interrupted.
+    """
     from zoo.data import open_corpus
     from zoo.training import run_folder
 
@@ -140,29 +191,46 @@ def learn(
         **{key: value for key, value in given.items() if value is not None},
     }
     try:
-        with told():
+        with logging_to_stderr():
             trained = function(arguments)
     except KeyboardInterrupt:
-        hint = " The same command goes on." if (output / "state.npz").is_file() else ""
+        hint = " The same command resumes." if (output / "state.npz").is_file() else ""
         raise click.ClickException(f"interrupted.{hint}") from None
     click.echo(summary(trained, output))
 
 
 def augmentations(text: str | None) -> list[str]:
-    """Return the names in a list with commas; raise UsageError for one that there is not."""
+    """Return the names of augmentations in a list with commas.
+
+    Args:
+        text: the list, or "all"; None for none.
+
+    Returns:
+        The names.
+
+    Raises:
+        click.UsageError: a name is unknown.
+    """
     if text is None:
         return []
     names = list(AUGMENTATIONS) if text == "all" else text.split(",")
     for name in names:
         if name not in AUGMENTATIONS:
             raise click.UsageError(
-                f"--augment {text}: there is no {name!r}; there are {', '.join(AUGMENTATIONS)}."
+                f"--augment {text}: {name!r} is unknown; choose from {', '.join(AUGMENTATIONS)}."
             )
     return names
 
 
 def layers(names: list[str]) -> list | None:
-    """Make the layers; None for none."""
+    """Make augmentation layers with their defaults.
+
+    Args:
+        names: from `augmentations`.
+
+    Returns:
+        The layers; None for no names.
+    """
     if not names:
         return None
     from zoo.layers import augmentation
@@ -171,8 +239,12 @@ def layers(names: list[str]) -> list | None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Write what the library logs to standard error: on a terminal, where a bar moves, warnings."""
+def logging_to_stderr() -> Iterator[None]:
+    """Show the library's log on standard error; on a terminal, which has a bar, only warnings.
+
+    Yields:
+        Nothing.
+    """
     logger, handler = logging.getLogger("zoo"), logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
     before = logger.level
@@ -186,18 +258,26 @@ def told() -> Iterator[None]:
 
 
 def summary(trained: "Trained", output: Path) -> str:
-    """Return what is printed in the end."""
+    """Return the last lines of output.
+
+    Args:
+        trained: the result.
+        output: the run folder.
+
+    Returns:
+        The text.
+    """
     from zoo.training.history import monitored
 
-    score = next(name for name in trained.best if name in ("val_accuracy", "val_roc_auc"))
-    what = {"val_accuracy": "accuracy", "val_roc_auc": "macro ROC-AUC"}[score]
     best = trained.best
+    names = {"val_accuracy": "accuracy", "val_roc_auc": "macro ROC-AUC"}
+    score = next(name for name in best if name in names)
     lines = [
         f"best of {len(trained.history)} epochs by {monitored(best, trained.monitor)}: "
         f"{best['phase']} {best['epoch']}; on the "
-        f"validation {what} {best[score]:.4f}, loss {best['val_loss']:.4f}"
+        f"validation {names[score]} {best[score]:.4f}, loss {best['val_loss']:.4f}"
     ]
     if getattr(trained, "head_only", False) and trained.history[-1]["phase"] != "head":
-        lines.append("training the whole network did not beat its new head alone, which was kept")
+        lines.append("the model with only its head trained was better and was kept")
     lines += [f"{output}: {trained.model.card.trained}", f"try it: zoo tag -m {output} song.flac"]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`zoo fetch` and `zoo push`: weights from the network, and to it."""
+"""`zoo fetch` and `zoo push`: download and upload weights."""
 
 import tempfile
 from collections.abc import Sequence
@@ -14,22 +14,24 @@ from zoo.registry import lookup
 
 @click.command("fetch", cls=Command)
 @click.argument("names", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Fetch all that `zoo list` shows.")
+@click.option("--all", "everything", is_flag=True, help="Download all weights of `zoo list`.")
 @click.option(
     "--to",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Fill a folder that ZOO_MIRROR can name instead of the cache.",
+    help="Save the source files in this folder, for use as ZOO_MIRROR. Default: the cache.",
 )
 def fetch_command(names: tuple[str, ...], everything: bool, folder: Path | None) -> None:
-    """Fetch the weights of NAMES, so that they load without a network.
+    """Download the weights of NAMES, so that they load without internet.
 
     NAMES are names of `zoo list`, patterns such as 'choi2016*', or hf://user/repo@revision.
     """
     if bool(names) == everything:
-        raise click.UsageError("give NAMES, or --all.")
+        raise click.UsageError("give either NAMES or --all.")
     if folder and any(name.startswith("hf://") for name in names):
-        raise click.UsageError("--to is not for hf:// models: copy the folder HF_HOME instead.")
+        raise click.UsageError(
+            "--to cannot be used with hf:// models: copy the folder HF_HOME instead."
+        )
     wanted = zoo.list_models() if everything else expanded(names)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +48,17 @@ def fetch_command(names: tuple[str, ...], everything: bool, folder: Path | None)
 
 
 def expanded(names: Sequence[str]) -> list[str]:
-    """Return the checkpoints that names and patterns mean, each once; hf:// stays as it is."""
+    """Return the checkpoints that match names and patterns.
+
+    Args:
+        names: names, patterns with *, ? or [, and hf:// addresses, which are not changed.
+
+    Returns:
+        The names, each once.
+
+    Raises:
+        UnknownName: a name or pattern matches no checkpoint.
+    """
     wanted: list[str] = []
     for name in names:
         if name.startswith("hf://"):
@@ -56,12 +68,21 @@ def expanded(names: Sequence[str]) -> list[str]:
         elif found := zoo.list_models(name):
             wanted += found
         else:
-            raise UnknownName(f"no checkpoint fits {name!r}; `zoo list` shows what there is.")
+            raise UnknownName(f"no checkpoint matches {name!r}; `zoo list` shows all.")
     return list(dict.fromkeys(wanted))
 
 
 def fetched(name: str, folder: Path | None, shelf: Path) -> str:
-    """Fetch a checkpoint into the cache, or its source into a folder; return what to say of it."""
+    """Download a checkpoint to the cache, or its source file to a folder.
+
+    Args:
+        name: of the checkpoint.
+        folder: for the source file; None for the cache.
+        shelf: temporary folder for files that several checkpoints share.
+
+    Returns:
+        The text to print.
+    """
     from zoo.registry import manifest
     from zoo.weights import fetch
 
@@ -72,18 +93,27 @@ def fetched(name: str, folder: Path | None, shelf: Path) -> str:
         return f"{snapshot.url}\n  {snapshot.weights.parent}"
     file = fetch.mirror(name, folder) if folder else fetch.path(name, shelf=shelf)
     about = fetch.about(name, manifest.load().checkpoint(name))
-    return f"{about}\n  {file or 'travels with the package'}"
+    return f"{about}\n  {file or 'bundled'}"
 
 
 @click.command("push", cls=Command)
 @click.argument("model")
 @click.argument("url")
-@click.option("--private", is_flag=True, help="Make a new repository private.")
-@click.option("--message", help="Of the commit.")
-@click.option("--licence", help="Of the weights, such as MIT; default: that of their origin.")
+@click.option(
+    "--private", is_flag=True, help="Upload to a private repository, which is created if missing."
+)
+@click.option(
+    "--message", help="Message of the commit. Default: 'Upload MODEL with music-zoo VERSION'."
+)
+@click.option(
+    "--licence", help="Licence of the weights, such as MIT. Default: that of their origin."
+)
 def push_command(
     model: str, url: str, private: bool, message: str | None, licence: str | None
 ) -> None:
-    """Upload MODEL, a name or a saved file, to the Hugging Face Hub: hf://user/repo."""
+    """Upload MODEL to the Hugging Face Hub.
+
+    MODEL is a name of `zoo list` or a saved file. URL is hf://user/repo.
+    """
     import_framework()
     click.echo(zoo.push(zoo.load(model), url, private, message, licence))
