@@ -33,7 +33,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def example() -> Path:
-    """The clip that travels with the project."""
+    """The clip in the repository."""
     (path,) = (CHECKOUT / "examples" / "audio").glob("*.flac")
     return path
 
@@ -74,7 +74,7 @@ def checkpoint():
 
 @pytest.fixture(scope="session")
 def pons(checkpoint):
-    """pons2017.mtt, which travels with the package."""
+    """pons2017.mtt, which is bundled."""
     return checkpoint("pons2017.mtt")
 
 

@@ -155,8 +155,8 @@ def import_framework() -> None:
     """Import Keras and its backend, without TensorFlow's start-up messages.
 
     TensorFlow writes them to the process's error stream before its settings take effect, so this
-    stream is redirected during the import. TensorFlow's warnings about retracing, which appear if several
-    models run, are hidden too.
+    stream is redirected during the import. TensorFlow's warnings about retracing, which appear
+    if several models run, are hidden too.
 
     Raises:
         ConfigError: Keras or its backend cannot be imported.
