@@ -1,4 +1,4 @@
-"""What is public is typed and documented: a type and a line for each argument and for the result."""
+"""The public interface is typed and documented: each argument and each result."""
 
 import inspect
 import re
@@ -29,9 +29,9 @@ def functions():
         if inspect.isclass(value):
             for method, function in vars(value).items():
                 function = getattr(function, "__func__", function)  # of a class method
-                if inspect.isfunction(function) and not method.startswith("_"):
-                    if not (issubclass(value, keras.layers.Layer) and method in KERAS):
-                        yield f"{name}.{method}", function
+                inherited = issubclass(value, keras.layers.Layer) and method in KERAS
+                if inspect.isfunction(function) and not method.startswith("_") and not inherited:
+                    yield f"{name}.{method}", function
         elif inspect.isfunction(value):
             yield name, value
 

@@ -71,6 +71,9 @@ def compare(
         cache: folder for decoded sound, see `zoo.data.segments`.
         progress: show bars on stderr.
 
+    Returns:
+        The comparison: an evaluation of each model, differences, sizes and speeds.
+
     Raises:
         UnknownName: no such model; or not a single tag that all know, with each one's labels.
         ConfigError: no model, or one twice; taggers together with onset detectors; or what
@@ -247,7 +250,7 @@ def differences(entries: Sequence[Entry]) -> Iterator[Difference]:
 
 
 def resolved(source: Any) -> Any:
-    """Return the checkpoint that an architecture's name means; anything else as it is."""
+    """Return the checkpoint that an architecture's name means; anything else unchanged."""
     if isinstance(source, str) and not is_file_name(source) and not source.startswith("hf://"):
         return lookup.resolve(source)
     return source

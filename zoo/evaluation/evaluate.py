@@ -55,6 +55,9 @@ def evaluate(
         progress: show a bar on stderr.
         shared: score only the tags that both model and corpus know, instead of raising.
 
+    Returns:
+        The evaluation: scores of each tag and their means, or of each clip with onsets.
+
     Raises:
         UnknownName: the corpus has labels that the model does not know; with both lists.
         ConfigError: an argument that does not fit; no tag can be scored; no clip has onsets.

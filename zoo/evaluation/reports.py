@@ -20,7 +20,13 @@ class Evaluation(EvaluationRecord):
     def to_csv(self, path: PathLike | None = None) -> str:
         """Return a row for all together and one for each tag, or clip with onsets; write it.
 
-        Every row says model, data, split and number of clips, so that tables can be joined.
+        Every row has model, data, split and number of clips, so that tables can be joined.
+
+        Args:
+            path: a CSV file to write; None for none.
+
+        Returns:
+            The table as CSV.
         """
         return write_csv(tables.evaluation_csv(self), path)
 
@@ -28,7 +34,10 @@ class Evaluation(EvaluationRecord):
         """Draw the tags' scores with their intervals, of single-label corpora the confusion too.
 
         Args:
-            path: save here too; .png, .pdf or .svg.
+            path: save the figure here too; .png, .pdf or .svg.
+
+        Returns:
+            The figure.
         """
         from zoo.evaluation import plots
 
@@ -53,8 +62,11 @@ class Comparison(ComparisonRecord):
         """Return a table, and write it to `path` if given.
 
         Args:
-            path: of the file.
+            path: a CSV file to write; None for none.
             what: "models" (a row each), "tags" (a row for each tag and model), or "differences".
+
+        Returns:
+            The table as CSV.
 
         Raises:
             ConfigError: another word.
@@ -64,7 +76,14 @@ class Comparison(ComparisonRecord):
         return write_csv(tables.comparison_csv(self, what), path)
 
     def to_markdown(self, path: PathLike | None = None) -> str:
-        """Return models, differences and what was left out as Markdown; write it to `path`."""
+        """Return models, differences and what was left out as Markdown; write it to `path`.
+
+        Args:
+            path: a Markdown file to write; None for none.
+
+        Returns:
+            The Markdown text.
+        """
         text = tables.comparison_markdown(self)
         if path is not None:
             with replacing(path) as file:
@@ -75,7 +94,10 @@ class Comparison(ComparisonRecord):
         """Draw quality against speed, with the size as the bubbles' area, and each tag's scores.
 
         Args:
-            path: save here too; .png, .pdf or .svg.
+            path: save the figure here too; .png, .pdf or .svg.
+
+        Returns:
+            The figure.
         """
         from zoo.evaluation import plots
 

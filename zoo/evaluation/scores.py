@@ -61,7 +61,14 @@ class Scores:
         return metrics.resample(metrics.units(self.groups), rounds, seed)
 
     def save(self, path: PathLike) -> None:
-        """Write a NumPy archive (.npz) that `load` reads; it holds arrays alone, no pickles."""
+        """Write a NumPy archive (.npz) that `load` reads; it holds only arrays, no pickles.
+
+        Args:
+            path: ends in .npz.
+
+        Raises:
+            ConfigError: another ending.
+        """
         if Path(path).suffix.lower() != ".npz":
             raise ConfigError(f"cannot save scores as {path}: the name must end in .npz.")
         with replacing(path) as file:
@@ -70,6 +77,12 @@ class Scores:
     @classmethod
     def load(cls, path: PathLike) -> "Scores":
         """Read what `save` wrote.
+
+        Args:
+            path: the .npz file.
+
+        Returns:
+            The scores.
 
         Raises:
             FileNotFoundError: no such file.

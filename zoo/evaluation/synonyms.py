@@ -91,6 +91,12 @@ _CONCEPT = {name: concept for concept, names in SYNONYMS.items() for name in (co
 def normalised(label: str) -> str:
     """Return a label in small letters, with single spaces, without MTG-Jamendo's category.
 
+    Args:
+        label: as a corpus or a model has it.
+
+    Returns:
+        The normalised label.
+
     >>> normalised("instrument---Drum_Machine")
     'drum machine'
     """
@@ -99,6 +105,12 @@ def normalised(label: str) -> str:
 
 def canonical(label: str) -> str:
     """Return the concept that a label means: the table's name for it, or the normalised label.
+
+    Args:
+        label: as a corpus or a model has it.
+
+    Returns:
+        The name of the concept.
 
     >>> canonical("female vocalists"), canonical("genre---rock")
     ('female vocals', 'rock')

@@ -1,6 +1,6 @@
 """The model object: a true `keras.Model` that also knows its labels, its sample rate and its card.
 
-`zoo.weights.loading` makes it; `tag`, `taggram`, `embed` and `onsets` are what people come for.
+`zoo.weights.loading` makes it. Its main methods are `tag`, `taggram`, `embed` and `onsets`.
 """
 
 import math
@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import keras
 import msgspec
@@ -58,7 +58,7 @@ class AudioModel(keras.Model):
     Args:
         architecture: a name of `zoo.list_models(trained=False)`.
         labels: output names, in order.
-        segment: seconds that the network hears at once; None for the architecture's own.
+        segment: seconds of audio that the network takes at once; None for the architecture's own.
         activation: "sigmoid" (labels independent of each other) or "softmax" (one label a clip).
         backend: a name of `zoo.layers.backends` in place of the architecture's own back-end;
             None for its own.
@@ -173,16 +173,16 @@ class AudioModel(keras.Model):
         """
         return lookup.card_of(self._keep.config, self.name)
 
-    def record(self, lesson: str) -> None:
-        """Write into the card what the weights have learned since they were loaded or built.
+    def record(self, note: str) -> None:
+        """Write a training note into the card: how the weights were trained after they were made.
 
         The checkpoint that they come from stays in it, with its authors and licence, but without
         its scores, which are no longer this model's; nor is its name.
 
         Args:
-            lesson: such as "fine-tuned from pons2017.mtt on ...".
+            note: such as "fine-tuned from pons2017.mtt on ...".
         """
-        card = msgspec.structs.replace(self._stored_card(), trained=lesson)
+        card = msgspec.structs.replace(self._stored_card(), trained=note)
         self._keep.config["card"] = card.to_dict()
         if self.name in card.checkpoints:
             self.name = f"{self.name}-fine-tuned"
@@ -393,7 +393,14 @@ class AudioModel(keras.Model):
         hop: float | None = None,
         tail: bool = True,
     ) -> list[Tags]: ...
-    def tag(self, audio, top=10, *, hop=None, tail=True):
+    def tag(
+        self,
+        audio: Source | list[Source],
+        top: int | None = 10,
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Tags | list[Tags]:
         """Score a whole clip: the mean over its segments, each weighted by the audio it adds.
 
         Args:
@@ -401,15 +408,14 @@ class AudioModel(keras.Model):
                 (samples, channels), or a list of these.
             top: how many tags the result shows; None for all. It holds all in any case.
             hop: seconds from one segment to the next; None for one segment after the other.
-            tail: whether what is left after the last whole segment counts too. musicnn 0.1.0 drops
-                it.
+            tail: whether the rest after the last whole segment counts too. musicnn 0.1.0 drops it.
 
         Returns:
             `Tags` with scores (labels,); for a list, a list of them.
 
         Raises:
-            AudioError: with what is wrong with the sound. Of a list, the first that fails ends the
-                call: `stream` goes on.
+            AudioError: what is wrong with the audio. In a list, the first failure ends the call;
+                `stream` continues with the next sound.
             FileNotFoundError: no such file.
             ConfigError: `hop` does not fit; or the model scores frames, not clips.
         """
@@ -424,7 +430,9 @@ class AudioModel(keras.Model):
     def taggram(
         self, audio: list[Source], *, hop: float | None = None, tail: bool = True
     ) -> list[Taggram]: ...
-    def taggram(self, audio, *, hop=None, tail=True):
+    def taggram(
+        self, audio: Source | list[Source], *, hop: float | None = None, tail: bool = True
+    ) -> Taggram | list[Taggram]:
         """Score every segment of a clip.
 
         Args:
@@ -459,7 +467,14 @@ class AudioModel(keras.Model):
         hop: float | None = None,
         tail: bool = True,
     ) -> list[Embedding]: ...
-    def embed(self, audio, stage="penultimate", *, hop=None, tail=True):
+    def embed(
+        self,
+        audio: Source | list[Source],
+        stage: str = "penultimate",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Embedding | list[Embedding]:
         """Return the output of a stage of the network for every segment of a clip.
 
         Args:
@@ -499,19 +514,19 @@ class AudioModel(keras.Model):
     ) -> list[Onsets]: ...
     def onsets(
         self,
-        audio,
-        threshold=THRESHOLD,
+        audio: Source | list[Source],
+        threshold: float = THRESHOLD,
         *,
-        smooth=SMOOTH,
-        combine=COMBINE,
-    ):
+        smooth: float = SMOOTH,
+        combine: float = COMBINE,
+    ) -> Onsets | list[Onsets]:
         """Find where notes begin; for models whose task is onset detection.
 
         Args:
             audio: as in `tag`. A long file takes no more memory than a short one.
-            threshold: how high the smoothed activation must be, above 0 and at most 1.
+            threshold: least value of the smoothed activation, above 0 and at most 1.
             smooth: length of the Hamming window that smooths it, in seconds; 0 for none.
-            combine: of onsets that follow each other within so many seconds, the first stays.
+            combine: of onsets that follow each other within this time, in seconds, the first stays.
 
         Returns:
             `Onsets` with times (onsets,) in seconds and the activation (frames,); for a list, a
@@ -561,7 +576,14 @@ class AudioModel(keras.Model):
     def stream(
         self, sources: Iterable[Source], stage: str, *, hop: float | None = None, tail: bool = True
     ) -> Iterator[Embedding | Exception]: ...
-    def stream(self, sources, stage=None, *, hop=None, tail=True):
+    def stream(
+        self,
+        sources: Iterable[Source],
+        stage: str | None = None,
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Iterator[Taggram | Exception] | Iterator[Embedding | Exception]:
         """Yield the result of each of many sounds; one that fails does not stop the others.
 
         Sounds are decoded in a thread, a little ahead of the network, and only few are in memory.
@@ -581,9 +603,8 @@ class AudioModel(keras.Model):
                 before the first result.
         """
         if isinstance(sources, str | os.PathLike) or is_pair(sources):
-            raise ConfigError(
-                f"stream takes many sounds, given was one: {audio.name_of(sources)}. Give a list."
-            )
+            given = audio.name_of(cast(Source, sources))
+            raise ConfigError(f"stream takes many sounds, given was one: {given}. Give a list.")
         if stage in (None, "probabilities") and self.frame_wise:
             raise ConfigError(f"{self.name} scores frames, not clips: call its onsets, not tag.")
         network = self if stage in (None, "probabilities") else self.stage(stage)
@@ -648,6 +669,6 @@ def is_pair(sources: Any) -> bool:
 def predict_function(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Return the compiled forward pass, (batch, samples) -> NumPy; made once per network.
 
-    If the network was made for several devices, TensorFlow asks them all and joins the answers.
+    If the network was made for several devices, TensorFlow runs it on each and joins the outputs.
     """
     return lambda batch: np.asarray(network.predict_on_batch(batch))[: len(batch)]

@@ -1,6 +1,6 @@
-"""What a model says of a sound: small frozen objects with names and times, to print, keep and plot.
+"""What a model predicts: small frozen objects with names and times, to print, save and plot.
 
-NumPy is all that this module needs; matplotlib is imported when a plot is asked for.
+This module needs NumPy only; matplotlib is imported when a plot is requested.
 """
 
 import difflib
@@ -53,8 +53,8 @@ class Tags(_Result):
         scores: (labels,) float32, all of them, in the order of `labels`.
         labels: the model's output names.
         top: how many are shown, iterated over, written and plotted; None for all.
-        source: what was heard.
-        model: which model heard it.
+        source: path of the audio file, or "array".
+        model: name of the model.
 
     Raises:
         ConfigError: scores and labels do not fit together, or `top` is below 1.
@@ -95,11 +95,29 @@ class Tags(_Result):
         return dict(self)
 
     def to_csv(self, path: PathLike | None = None) -> str:
-        """Return the `top` labels as a table (label, score), best first; write it to `path`."""
+        """Return the `top` labels as a table (label, score), best first; write it to `path`.
+
+        Args:
+            path: a CSV file to write; None for none.
+
+        Returns:
+            The table as CSV.
+        """
         return write_csv([("label", "score"), *((label, f"{s:.6f}") for label, s in self)], path)
 
     def plot(self, path: PathLike | None = None) -> "Figure":
-        """Draw the `top` labels as bars; save to `path` (.png, .pdf, .svg) if one is given."""
+        """Draw the `top` labels as bars.
+
+        Args:
+            path: save the figure here too; .png, .pdf or .svg.
+
+        Returns:
+            The figure.
+
+        Raises:
+            ConfigError: unknown suffix.
+            FileNotFoundError: the folder of `path` does not exist.
+        """
         from zoo.inference import plots
 
         return plots.tags(dict(self), path, self.source, self.model)
@@ -113,10 +131,11 @@ class Taggram(_Result):
         values: (segments, labels) float32.
         times: (segments,) start of each segment, seconds into the clip, ascending.
         seconds: (segments,) seconds of the clip that no earlier segment covered: the weight of the
-            row. The last segment may overlap the one before, so that the end of the clip is heard.
+            row. The last segment may overlap the one before, so that the end of the clip
+            is covered.
         labels: the model's output names.
-        source: what was heard.
-        model: which model heard it.
+        source: path of the audio file, or "array".
+        model: name of the model.
 
     Raises:
         ConfigError: the shapes do not fit together.
@@ -144,11 +163,25 @@ class Taggram(_Result):
         return np.average(self.values, axis=0, weights=self.seconds).astype("float32")
 
     def tags(self, top: int | None = 10) -> Tags:
-        """Return the scores of the whole clip; `top` is how many are shown, None for all."""
+        """Return the scores of the whole clip, the mean over its segments.
+
+        Args:
+            top: how many labels the result shows; None for all.
+
+        Returns:
+            `Tags` with scores (labels,).
+        """
         return Tags(self.mean(), self.labels, top, self.source, self.model)
 
     def to_csv(self, path: PathLike | None = None) -> str:
-        """Return a table with columns time, seconds and the labels; write it to `path` if given."""
+        """Return a table with columns time, seconds and the labels; write it to `path` if given.
+
+        Args:
+            path: a CSV file to write; None for none.
+
+        Returns:
+            The table as CSV, a row for each segment.
+        """
         rows = [
             (f"{t:.3f}", f"{s:.3f}", *(f"{v:.6f}" for v in row))
             for t, s, row in zip(self.times, self.seconds, self.values, strict=True)
@@ -164,6 +197,9 @@ class Taggram(_Result):
             path: save here too; .png, .pdf or .svg.
             top: how many labels, by their mean over the clip.
             labels: these instead, in this order.
+
+        Returns:
+            The figure.
 
         Raises:
             ConfigError: unknown suffix, `top` below 1, or no label at all.
@@ -193,7 +229,7 @@ class Taggram(_Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Embedding(_Result):
-    """What a stage of the network says of a clip, segment by segment.
+    """The output of a stage of the network for each segment of a clip.
 
     Args:
         values: (segments, units), or (segments, frames, channels) where the stage has a time axis;
@@ -201,8 +237,8 @@ class Embedding(_Result):
         times: (segments,) start of each segment in seconds, ascending.
         seconds: (segments,) seconds of the clip that no earlier segment covered.
         stage: the name of the stage.
-        source: what was heard.
-        model: which model heard it.
+        source: path of the audio file, or "array".
+        model: name of the model.
 
     Raises:
         ConfigError: the shapes do not fit together.
@@ -232,7 +268,14 @@ class Embedding(_Result):
         return np.average(vectors, axis=0, weights=self.seconds).astype("float32")
 
     def save(self, path: PathLike) -> None:
-        """Write a NumPy archive (.npz) that `load` reads; it holds arrays alone, no pickles."""
+        """Write a NumPy archive (.npz) that `load` reads; it holds only arrays, no pickles.
+
+        Args:
+            path: ends in .npz.
+
+        Raises:
+            ConfigError: another ending.
+        """
         if Path(path).suffix.lower() != ".npz":
             raise ConfigError(f"cannot save an embedding as {path}: the name must end in .npz.")
         with replacing(path) as file:
@@ -241,6 +284,12 @@ class Embedding(_Result):
     @classmethod
     def load(cls, path: PathLike) -> "Embedding":
         """Read what `save` wrote.
+
+        Args:
+            path: the .npz file.
+
+        Returns:
+            The embedding.
 
         Raises:
             FileNotFoundError: no such file.
@@ -261,8 +310,8 @@ class Onsets(_Result):
         times: (onsets,) in seconds, ascending; may be empty.
         activation: (frames,) float32, the network's output, from the start of the clip on.
         frame_rate: frames a second.
-        source: what was heard.
-        model: which model heard it.
+        source: path of the audio file, or "array".
+        model: name of the model.
 
     Raises:
         ConfigError: a wrong shape, times that do not ascend, or a frame rate that is not positive.
@@ -296,18 +345,27 @@ class Onsets(_Result):
     def to_csv(self, path: PathLike | None = None) -> str:
         """Return a time in seconds a line, and write them to `path` if given.
 
-        There is no head: so `mir_eval.io.load_events`, Audacity (as labels) and
-        `zoo.data.from_onsets` read the file.
+        There is no header, so `mir_eval.io.load_events`, Audacity (as labels) and
+        `zoo.data.from_onsets` can read the file.
+
+        Args:
+            path: a text file to write; None for none.
+
+        Returns:
+            The lines.
         """
         return write_csv([(f"{t:.3f}",) for t in self.times], path)
 
     def plot(self, path: PathLike | None = None, sound: "Source | None" = None) -> "Figure":
-        """Draw activation and onsets over time; save to `path` (.png, .pdf, .svg) if given.
+        """Draw activation and onsets over time.
 
         Args:
-            path: where to.
-            sound: what was heard, a file or an (array, sample_rate) pair: its spectrogram is drawn
-                below.
+            path: save the figure here too; .png, .pdf or .svg.
+            sound: the audio, a file or an (array, sample_rate) pair; its spectrogram is drawn
+                below. None for no spectrogram.
+
+        Returns:
+            The figure.
         """
         from zoo.inference import plots
 
@@ -317,13 +375,12 @@ class Onsets(_Result):
         )
 
     def to_wav(self, path: PathLike, sound: "Source | None" = None) -> None:
-        """Write the sound with a click at each onset, which is how detectors are checked by ear.
+        """Write the sound with a click at each onset, to check the onsets by ear.
 
         Args:
             path: ends in .wav; 44.1 kHz, mono, 16 bits. Clicks have .4 of full scale, and the sound
                 .6 of its own level, so that nothing is clipped.
-            sound: what was heard, a file or an (array, sample_rate) pair; None for the file
-                `source`.
+            sound: the audio, a file or an (array, sample_rate) pair; None for the file `source`.
 
         Raises:
             ConfigError: another ending.

@@ -44,9 +44,9 @@ class Augmentation(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x, training=False):
-        return ops.cast(self.change(ops.cast(x, "float32")), x.dtype) if training else x
+        return ops.cast(self._change(ops.cast(x, "float32")), x.dtype) if training else x
 
-    def change(self, x):
+    def _change(self, x):
         """Return the changed batch, for training.
 
         Args:
@@ -104,7 +104,7 @@ class Gain(Augmentation):
         check_range("min_db", min_db, "max_db", max_db)
         self.min_db, self.max_db = min_db, max_db
 
-    def change(self, x):
+    def _change(self, x):
         decibels = self.uniform((ops.shape(x)[0], 1), self.min_db, self.max_db)
         return x * 10 ** (decibels / 20)
 
@@ -133,7 +133,7 @@ class Noise(Augmentation):
         check_range("min_snr", min_snr, "max_snr", max_snr)
         self.min_snr, self.max_snr = min_snr, max_snr
 
-    def change(self, x):
+    def _change(self, x):
         ratio = self.uniform((ops.shape(x)[0], 1), self.min_snr, self.max_snr)
         level = ops.sqrt(ops.mean(ops.square(x), axis=1, keepdims=True))  # (batch, 1)
         noise = keras.random.normal(ops.shape(x), dtype="float32", seed=self.generator)
@@ -183,7 +183,7 @@ class Mask(Augmentation):
             )
         super().build(input_shape)
 
-    def widest(self, length):
+    def _widest(self, length):
         """Return the largest width of a mask.
 
         Args:
@@ -194,10 +194,10 @@ class Mask(Augmentation):
         """
         return self.width
 
-    def change(self, x):
+    def _change(self, x):
         length = ops.shape(x)[self.axis]
         shape = (ops.shape(x)[0], self.masks, 1)
-        widest = ops.cast(self.widest(length), "float32")
+        widest = ops.cast(self._widest(length), "float32")
         width = ops.floor(self.uniform(shape) * (widest + 1))
         room = ops.cast(length, "float32") - width
         start = ops.floor(self.uniform(shape) * (room + 1))
@@ -234,7 +234,7 @@ class TimeMask(Mask):
             raise ConfigError(f"fraction is {fraction!r}; it must be above 0 and at most 1.")
         self.fraction = fraction
 
-    def widest(self, length):
+    def _widest(self, length):
         share = ops.floor(self.fraction * ops.cast(length, "float32"))
         return ops.minimum(ops.cast(self.width, "float32"), share)
 

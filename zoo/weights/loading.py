@@ -49,7 +49,7 @@ def load(
 
     Raises:
         UnknownName: with the nearest names.
-        WeightsError: the weights could not be had; says what was tried.
+        WeightsError: the weights could not be loaded; the message lists what was tried.
         FileNotFoundError: no such saved file.
 
     >>> import zoo
@@ -169,7 +169,7 @@ def build(
     Args:
         name: an architecture of `zoo.list_models(trained=False)`.
         labels: output names, in order.
-        segment: seconds that the network hears at once; None for the paper's.
+        segment: seconds of audio that the network takes at once; None for the paper's.
         activation: "sigmoid" for tags, "softmax" for classes.
         backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
             `zoo.layers.backends`; None for the paper's. The last two take one length
@@ -177,6 +177,9 @@ def build(
         dtype: a Keras dtype policy.
         **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
             back-end, such as `cell="lstm"` for "rnn".
+
+    Returns:
+        The model, with random weights.
 
     Raises:
         UnknownName: with the nearest names.
