@@ -1,4 +1,4 @@
-"""Run by test_finetuning.py, once a backend: `python finetuning_answers.py FOLDER`.
+"""Run by test_finetune.py, once a backend: `python finetuning_answers.py FOLDER`.
 
 Fine-tunes a small saved model, interrupted once, on the songs in FOLDER; writes the history. On
 TensorFlow and JAX two logical devices share the work.
