@@ -258,7 +258,7 @@ def traces(function) -> int:
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow counts them")
-def test_second_call_on_a_song_builds_nothing_anew(pons, example):
+def test_second_call_on_a_song_builds_nothing_again(pons, example):
     pons.tag(example)
     function = pons.predict_function
     before = traces(function)

@@ -200,7 +200,7 @@ def test_a_label_that_the_model_does_not_know_is_an_error_with_both_lists(evalua
         evaluated(tagged)
 
 
-def test_or_it_is_left_out_and_named_if_only_shared_tags_are_asked_for(evaluated, corpus):
+def test_or_it_is_left_out_and_named_if_only_shared_tags_are_requested(evaluated, corpus):
     tagged = multi_label(corpus, [("noise",), ("polka",)] * 6, ("noise", "polka"))
     found = evaluated(tagged, shared=True)
     assert [t.tag for t in found.tags] == ["noise"]
@@ -405,7 +405,7 @@ def test_clips_are_summed_before_precision_and_recall_are_taken():
     np.testing.assert_allclose(rounds["precision"], [0.3, 1, 1 / 15])
 
 
-def test_a_model_that_judges_frames_is_measured_by_its_onsets(finder, clicks, tmp_path):
+def test_a_model_with_an_output_per_frame_is_measured_by_its_onsets(finder, clicks, tmp_path):
     found = zoo.evaluate(finder, clicks, bootstrap=20)
     assert list(found.metrics) == ["F", "precision", "recall"]
     assert [o.onsets for o in found.onsets] == [3, 1, 2, 0]

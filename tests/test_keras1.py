@@ -124,7 +124,7 @@ def test_cut_off_files_are_refused(file, left):
     assert "damaged" in refusal(file)
 
 
-def test_a_part_of_a_file_cannot_be_asked_for(file):
+def test_a_part_of_a_file_cannot_be_requested(file):
     assert "holds one network" in refusal(file, member="half")
 
 

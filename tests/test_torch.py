@@ -311,7 +311,7 @@ def test_a_legacy_file_that_contradicts_itself_is_refused(tmp_path, defect, mess
 def test_a_legacy_file_that_goes_on_is_refused(tmp_path):
     path = torch_writer.write_legacy(tmp_path / "a.pth", TENSORS)
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(WeightsError, match="goes on after its last storage"):
+    with pytest.raises(WeightsError, match="continues after its last storage"):
         reader.read(path)
 
 
@@ -355,9 +355,9 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         reader.read(tmp_path / "a.pth")
 
 
-def test_a_part_of_a_file_cannot_be_asked_for(tmp_path):
+def test_a_part_of_a_file_cannot_be_requested(tmp_path):
     path = torch_writer.write_legacy(tmp_path / "a.pth", TENSORS)
-    with pytest.raises(WeightsError, match="'layer' was asked for"):
+    with pytest.raises(WeightsError, match="'layer' was requested"):
         reader.read(path, "layer")
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from zoo.inference.audio_model import AudioModel
 
 
-# Data and split -> what the manifest calls the same: the data's name, its clips if they tell the
-# split, else words that do.
+# Data and split -> their names in the manifest: the data's name; the number of clips if it
+# identifies the split, else words that do.
 PUBLISHED: dict[tuple[str, str], tuple[str, str, int | None]] = {
     ("mtat", "test"): ("MagnaTagATune", "", 5329),
     ("mtat", "test_cleaned"): ("MagnaTagATune", "", 4332),
@@ -54,12 +54,12 @@ def compare(
 
     Only the tags that all models and the corpus know are compared, under any name, see
     `zoo.synonyms`; and only the clips that every model could score. Of a single-label corpus, clips
-    of a class that is left out are left out too, and the answer is the shared tag with the highest
-    score. Everything else is as in `zoo.evaluate`.
+    of a class that is left out are left out too, and the prediction is the shared tag with the
+    highest score. Everything else is as in `zoo.evaluate`.
 
     Speed is that of the network alone, on up to a minute of the corpus: the models take turns, and
-    the median of `TURNS` counts. It depends on the machine and on what else it does; the ratio to
-    the first model does so less.
+    the median of `TURNS` turns counts. It depends on the machine and its load; the ratio to the
+    first model does so less.
 
     Args:
         names: models, or names or files that `zoo.load` takes; or a dictionary from the names that
@@ -126,7 +126,7 @@ def compare(
 
 
 def _loaded(names: Any) -> "dict[str, AudioModel]":
-    """Return what tables call each model -> the model."""
+    """Return the name of each model in tables -> the model."""
     if isinstance(names, str | Path) or not isinstance(names, Iterable) or not names:
         given = names if isinstance(names, str | Path | list | tuple) else type(names).__name__
         raise ConfigError(f"names is {given!r}; give a list of models, such as ['pons2017'].")
@@ -213,7 +213,7 @@ def _of_tags(
 
 
 def _timed(predict: Any, models: "Mapping[str, AudioModel]", *args: Any, **options: Any):
-    """Return what `predict` gives for each model, and the seconds that it took."""
+    """Return the result of `predict` for each model, and the seconds that it took."""
     results, taken = [], []
     for model in models.values():
         begin = time.perf_counter()

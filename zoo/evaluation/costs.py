@@ -23,7 +23,7 @@ TURNS = 5
 
 
 def parameters(model: "AudioModel") -> int:
-    """Return how many numbers of a model are trained, also if they are frozen at the moment."""
+    """Return how many parameters of a model can be trained, also if they are frozen now."""
     config = model.get_config()
     frozen = ("trainable", "layer_settings")
     fresh = type(model).from_config({k: v for k, v in config.items() if k not in frozen})
@@ -31,7 +31,7 @@ def parameters(model: "AudioModel") -> int:
 
 
 def size(model: "AudioModel", source: Any) -> int:
-    """Return the bytes of a model's weights on the disk, or in memory if they are on none.
+    """Return the bytes of a model's weights on disk, or in memory if no file has them.
 
     Args:
         model: the model.
@@ -90,7 +90,7 @@ def excerpt(corpus: "Corpus", sample_rate: int) -> np.ndarray:
 
 
 def work(model: "AudioModel", sound: np.ndarray, batch_size: int) -> Callable[[], Any]:
-    """Return a function that sends a sound through a network."""
+    """Return a function that runs a network on a sound."""
     source = (sound, model.sample_rate)
     if model.frame_wise:
         return lambda: model.onsets(source)

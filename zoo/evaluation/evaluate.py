@@ -38,9 +38,9 @@ def evaluate(
 
     A clip's score is the mean over its segments, each weighted by the audio it adds. ROC-AUC and
     PR-AUC (average precision) are scikit-learn's, for each tag, and their mean over tags. A tag
-    that no clip has, or every clip, has neither; it is skipped and named. Of a single-label corpus
-    the tag with the highest score is the answer. Labels that differ but mean the same, see
-    `zoo.synonyms`, are matched.
+    that no clip has, or every clip, has neither; it is skipped and named. In a single-label
+    corpus the tag with the highest score is the prediction. Labels that differ but mean the same,
+    see `zoo.synonyms`, are matched.
 
     An onset detector is measured by the onsets that it finds: precision, recall and F of
     mir_eval, where an onset is right within 25 ms (Schlüter and Böck 2014).
@@ -79,7 +79,7 @@ def evaluate(
 
 
 def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:
-    """Raise before the work if an argument does not fit."""
+    """Raise ConfigError before the work if an argument does not fit."""
     if not isinstance(corpus, Corpus):
         raise ConfigError(
             f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "

@@ -13,7 +13,7 @@ import numpy as np
 
 LEVEL = 0.95  # of all confidence intervals
 ENOUGH = 0.2  # share of the rounds in which a score must exist
-BLOCK = 2**19  # clips x rounds that are weighed at once: 2 MB, which a processor keeps at hand
+BLOCK = 2**19  # clips x rounds that are computed at once: 2 MB, which fits a processor's cache
 
 
 class Score(NamedTuple):
@@ -56,7 +56,7 @@ def units(groups: Sequence[str]) -> np.ndarray:
 
 
 def resample(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
-    """Draw the resamples of a bootstrap.
+    """Sample the rounds of a bootstrap.
 
     Args:
         unit: (clips,) from `units`.
@@ -87,7 +87,7 @@ def auc_rounds(
     Args:
         targets: (clips, tags), above 0 where a clip has a tag.
         scores: (clips, tags), finite.
-        counts: (clips, rounds) from `draw`.
+        counts: (clips, rounds) from `resample`.
 
     Returns:
         Two arrays (rounds, tags); NaN where a resample holds only one of the two kinds of clips.
@@ -122,12 +122,12 @@ def _auc(positive: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> tuple:
     before, through = above[np.searchsorted(cuts, first)], above[np.searchsorted(cuts, last)]
     positives, negatives = true[-1], above[-1] - true[-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        # of the negatives, those below a positive count whole, those in its tie half
+        # negatives below a positive count 1, those in its tie 1/2
         below = negatives - (before + through - 2 * true + hits) / 2
         roc = (hits * below).sum(axis=0) / (positives * negatives)
         precision = np.divide(true, through, out=np.zeros_like(true), where=through > 0)
         pr = (hits * precision).sum(axis=0) / positives
-    pr[negatives == 0] = np.nan  # as for ROC-AUC: precision of 1 would be no achievement
+    pr[negatives == 0] = np.nan  # as for ROC-AUC: a precision of 1 would mean nothing
     return roc, pr
 
 

@@ -1,7 +1,7 @@
 """Figures of evaluations and comparisons.
 
-Colours are those of Okabe and Ito, with grey for black, which people with any colour vision tell
-apart; beyond eight models they repeat with hatches and other marks.
+Colours are those of Okabe and Ito, with grey for black: people with any colour vision can tell them
+apart. Beyond eight models they repeat with hatches and other marks.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ BAR = "#8d65b3"  # lighter than `COLOUR`, so that intervals can be seen on it
 GREY = "0.55"
 MOST_CLIPS = 60  # with onsets, that are named one by one
 MOST_BARS = 100  # of all tags and models together
-MOST_NUMBERS = 25  # classes up to which the cells of a confusion matrix tell their number
+MOST_NUMBERS = 25  # classes up to which the cells of a confusion matrix show their number
 
 
 # --- one model ---
@@ -58,7 +58,7 @@ def evaluation(e: EvaluationRecord, path: PathLike | None = None) -> Figure:
 def bars(
     axes: Axes, scores: Sequence[Score], metric: str, chance: Sequence[float], mean: Score
 ) -> None:
-    """Draw a bar for each tag, from what guessing gives to its score, with its interval."""
+    """Draw a bar for each tag, from the score of guessing to its own, with its interval."""
     rows = np.arange(len(scores))
     values, start = np.array([s.value for s in scores]), np.array(chance)
     axes.barh(rows, values - start, left=start, height=0.66, color=BAR)
@@ -108,7 +108,7 @@ def confusion(axes: Axes, e: EvaluationRecord) -> None:
                 color="white" if dark else "black",
             )
     axes.set_ylabel("truth")
-    axes.set_xlabel(f"answer; accuracy {e.metrics['accuracy'].value:.3f}")
+    axes.set_xlabel(f"prediction; accuracy {e.metrics['accuracy'].value:.3f}")
     axes.spines[:].set_visible(False)
 
 
@@ -229,13 +229,13 @@ def bubbles(axes: Axes, c: ComparisonRecord) -> None:
 
 
 def caption(e: Entry) -> str:
-    """Return a model's name and what it costs."""
+    """Return a model's name, parameters and size."""
     million = e.parameters / 1e6
     return f"{short(e.model)}: {million:.2g} M parameters, {e.size / 1e6:.1f} MB"
 
 
 def bubble_areas(sizes: Sequence[int]) -> np.ndarray:
-    """Return areas in square points: in proportion to the sizes, but none too small to be seen."""
+    """Return areas in square points, in proportion to the sizes, but large enough to be seen."""
     share = np.array(sizes, "float64") / max(sizes)
     return np.maximum(900 * share, 45)
 
@@ -304,7 +304,7 @@ def grouped(axes: Axes, c: ComparisonRecord, tags: Sequence[str], step: float) -
 
 
 def uncertainty(e: EvaluationRecord) -> str:
-    """Say what the lines through bars are."""
+    """Return a note that explains the lines through bars."""
     if not e.bootstrap:
         return "no intervals"
     return f"lines: 95 % intervals ({e.bootstrap:,} resamples of {e.groups:,} {e.drawn})"

@@ -14,7 +14,7 @@ NO_NEGATIVES = "every clip has it"
 
 
 class TagScore(NamedTuple):
-    """How well a model finds one tag."""
+    """How well a model predicts one tag."""
 
     tag: str
     labels: tuple[str, ...]  # of the model, that mean the tag
@@ -27,28 +27,28 @@ class ClipOnsets(NamedTuple):
     """How well a model finds the onsets of one clip."""
 
     clip: str
-    onsets: int  # that there are
-    found: int  # that the model gave
-    right: int  # of those, within the window of one that there is, each counted once
+    onsets: int  # annotated
+    found: int  # predicted by the model
+    right: int  # predicted within the window of an annotated one, each counted once
 
     @property
     def precision(self) -> float:
-        """Share of what was found that is right; 0 if nothing was found, as in mir_eval."""
+        """Share of the predicted onsets that are right; 0 if there are none, as in mir_eval."""
         return self.right / self.found if self.found else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of what there is that was found."""
+        """Share of the annotated onsets that were found."""
         return self.right / self.onsets if self.onsets else 0.0
 
     @property
     def f_measure(self) -> float:
-        """Harmonic mean of the two."""
+        """Harmonic mean of precision and recall."""
         return 2 * self.right / (self.onsets + self.found) if self.right else 0.0
 
 
 def plain(score: Score) -> dict[str, float | None]:
-    """Return a score for JSON, which knows no NaN."""
+    """Return a score for JSON, which has no NaN."""
     return {k: None if np.isnan(v) else v for k, v in score._asdict().items()}
 
 
@@ -63,10 +63,10 @@ class EvaluationRecord:
         split: of the corpus; "" if it has no splits.
         clips: how many were scored.
         groups: how many groups they fall into: the units of the bootstrap.
-        drawn: what a bootstrap resamples: "clips", "files" or "groups".
+        drawn: unit that a bootstrap resamples: "clips", "files" or "groups".
         audio: seconds of sound.
-        seconds: the time that it took, decoding included.
-        command: what was called.
+        seconds: duration of the evaluation, decoding included.
+        command: the call.
         bootstrap: rounds of the bootstrap.
         seed: of the bootstrap.
         metrics: "ROC-AUC" and "PR-AUC", means over tags; of single-label corpora also "accuracy"
@@ -139,7 +139,7 @@ class Entry:
     """One model of a comparison.
 
     Attributes:
-        model: what tables call it.
+        model: its name in tables.
         parameters: how many numbers were trained.
         size: of its weights on the disk, in bytes.
         licence: of the weights; "" if none is known.
@@ -185,8 +185,8 @@ class ComparisonRecord:
         tags: those compared -> for the corpus and for each model the labels that mean the tag.
         left_out: why labels are not compared -> the labels.
         differences: for each pair of models and each metric.
-        command: what was called.
-        seconds: that it took.
+        command: the call.
+        seconds: duration of the comparison.
     """
 
     data: str
@@ -201,7 +201,7 @@ class ComparisonRecord:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of what was measured."""
+        """Names of the metrics."""
         return tuple(self.entries[0].evaluation.metrics)
 
     def to_dict(self) -> dict[str, Any]:

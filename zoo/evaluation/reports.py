@@ -1,4 +1,4 @@
-"""Evaluations and comparisons as a person reads them: tables, files, figures."""
+"""Evaluations and comparisons as tables, files and figures."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -31,7 +31,7 @@ class Evaluation(EvaluationRecord):
         return write_csv(tables.evaluation_csv(self), path)
 
     def plot(self, path: PathLike | None = None) -> "Figure":
-        """Draw the tags' scores with their intervals, of single-label corpora the confusion too.
+        """Draw the tags' scores with intervals, and for single-label corpora the confusion matrix.
 
         Args:
             path: save the figure here too; .png, .pdf or .svg.
@@ -91,7 +91,7 @@ class Comparison(ComparisonRecord):
         return text
 
     def plot(self, path: PathLike | None = None) -> "Figure":
-        """Draw quality against speed, with the size as the bubbles' area, and each tag's scores.
+        """Draw quality against speed (the area of a bubble is the size), and each tag's scores.
 
         Args:
             path: save the figure here too; .png, .pdf or .svg.

@@ -46,7 +46,7 @@ class Scores:
         return f"Scores({len(self.clips)} clips x {len(self.tags)} tags)"
 
     def take(self, clips: Sequence[int]) -> "Scores":
-        """Return those of some clips, by index."""
+        """Return the scores of some clips, by index."""
         return Scores(
             tuple(self.clips[i] for i in clips),
             tuple(self.groups[i] for i in clips),
@@ -133,8 +133,7 @@ def question(model: "AudioModel", corpus: "Corpus") -> None:
     if number:
         warnings.warn(
             f"{model.name} was trained on {number:,} of the {len(corpus):,} clips of "
-            f"{corpus.name}: its scores on them say little of others. Evaluate it on clips that it "
-            "was not trained on.",
+            f"{corpus.name}: its scores on them will be too optimistic. Use other clips.",
             AudioWarning,
             stacklevel=3,
         )
@@ -230,8 +229,8 @@ def predict(
     try:
         with bar(f"{model.name} on {corpus.name}", len(corpus), progress) as advance:
             shown = advancing(batches.as_numpy_iterator(), advance)
-            answers, clips, fresh = prediction.predict_batches(model, shown, batch_size)
-        values = prediction.clip_means(answers, clips, fresh, len(corpus))
+            predicted, clips, fresh = prediction.predict_batches(model, shown, batch_size)
+        values = prediction.clip_means(predicted, clips, fresh, len(corpus))
         np.add.at(seconds, clips, fresh)
     except Exception:
         # If no clip at all can be decoded, the pipeline raises; `of_clips` reports it.
@@ -248,7 +247,7 @@ def predict(
 
 
 def advancing(batches: Iterable[tuple], advance: Callable[..., None]) -> Iterator[tuple]:
-    """Pass on batches of (waveform, clip, ...), and report how many more clips were begun."""
+    """Yield batches of (waveform, clip, ...) again, and report how many more clips were started."""
     begun = 0
     for batch in batches:
         yield batch

@@ -17,7 +17,7 @@ RECORD = ("model", "data", "split", "clips")  # columns of every CSV
 
 
 def evaluation(e: EvaluationRecord) -> str:
-    """Return an evaluation as a person reads it."""
+    """Return an evaluation as text for a terminal."""
     length = f"{e.audio / 3600:.2f} h" if e.audio >= 3600 else f"{e.audio / 60:.1f} min"
     lines = [
         f"{e.model} on {name(e)}: {plural(e.clips, 'clip')}, {length}, scored in {e.seconds:.0f} s"
@@ -69,7 +69,7 @@ def evaluation_csv(e: EvaluationRecord) -> Iterator[Sequence[str]]:
 
 
 def comparison(c: ComparisonRecord) -> str:
-    """Return a comparison as a person reads it."""
+    """Return a comparison as text for a terminal."""
     lines = [f"{title(c)}: {scope(c)}", ""]
     lines += columns(models(c), right="parameters MB speed")
     if c.differences:
@@ -155,7 +155,7 @@ def model_row(c: ComparisonRecord, e: Entry) -> Row:
 
 
 def name(of: EvaluationRecord | ComparisonRecord) -> str:
-    """Return data and split as one writes them in a call."""
+    """Return data and split as in a call."""
     return f"{of.data}/{of.split}" if of.split else of.data
 
 
@@ -192,7 +192,7 @@ def cells(score: Score) -> Row:
 
 
 def signed(score: Score) -> str:
-    """Return a difference with its interval; a star where that leaves out 0."""
+    """Return a difference with its interval; a star where the interval excludes 0."""
     if np.isnan(score.low):
         return f"{score.value:+.4f}"
     star = " *" if score.low > 0 or score.high < 0 else ""

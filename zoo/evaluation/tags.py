@@ -39,8 +39,8 @@ def of_tags(
     skipped += [Skipped(x, "the model does not know it") for x in corpus.labels if x not in known]
     confusion = None
     if scores.single_label:
-        answers, more, confusion = single_label(scores, counts)
-        macro, rounds = macro | answers, rounds | more
+        accuracies, more, confusion = single_label(scores, counts)
+        macro, rounds = macro | accuracies, rounds | more
     return Evaluation(
         **record(model, corpus, scores.groups, predictions.seconds, counts.shape[1], seed),
         metrics=macro,
@@ -110,8 +110,8 @@ def single_label(
     recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
     values = {"accuracy": accuracy_score(truth, guess), "balanced accuracy": recall.mean()}
     rounds = dict(zip(values, accuracy_rounds(truth, guess, counts), strict=True))
-    answers = {name: with_interval(values[name], rounds[name]) for name in values}
-    return answers, rounds, confusion
+    accuracies = {name: with_interval(values[name], rounds[name]) for name in values}
+    return accuracies, rounds, confusion
 
 
 def record(
@@ -122,7 +122,7 @@ def record(
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Return the fields of every evaluation that say where its numbers come from."""
+    """Return the fields of every evaluation that describe how it was made."""
     from zoo.inference import variables
 
     unit = "groups" if any(clip.group for clip in corpus.clips) else "files"

@@ -1,4 +1,4 @@
-"""What a model is assembled from: an architecture's file, its options, labels, a dtype policy."""
+"""The parts of a model: an architecture's file, its options, labels, a dtype policy."""
 
 import importlib
 import inspect
@@ -31,7 +31,7 @@ def options_of(function: Callable) -> dict[str, inspect.Parameter]:
 def check_options(
     architecture: str, functions: Iterable[Callable], options: dict[str, Any]
 ) -> None:
-    """Raise ConfigError if none of the functions that build a network knows one of the options."""
+    """Raise ConfigError for an option that no function that builds the network has."""
     known = {name for function in functions for name in options_of(function)}
     unknown = options.keys() - known
     if unknown:
@@ -42,7 +42,7 @@ def check_options(
 
 
 def check_segment(model: keras.Model, seconds: float) -> None:
-    """Raise ConfigError if the network's pools leave nothing of a segment."""
+    """Raise ConfigError if a segment is too short for the network's pools."""
     try:
         model.compute_output_shape((None, model.segmentation.segment))
     except ValueError as error:
@@ -119,7 +119,7 @@ def dtype_policy(dtype: Any) -> Iterator[str]:
 
 
 def layer_configs(model: keras.Model) -> dict[str, dict[str, Any]]:
-    """Return what the layers of a network are, by name; the input has nothing to be changed."""
+    """Return the settings of a network's layers, by name, without those of the input."""
     return {
         layer.name: _unshared(layer.get_config())
         for layer in model.layers
@@ -187,7 +187,7 @@ def rebuilt(waveform: Any, stages: dict[str, Any], settings: dict[str, dict[str,
 
 
 def check_saved(model: keras.Model, layers: Iterable[keras.layers.Layer]) -> None:
-    """Raise ConfigError if a file of the model would not give the model back.
+    """Raise ConfigError if a file of the model would not load as the same model.
 
     Args:
         model: to be saved.

@@ -1,4 +1,4 @@
-"""From a network that judges every frame to onset times, for sounds of any length."""
+"""From a network with one output per frame to onset times, for audio of any length."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,13 +9,13 @@ from zoo.errors import ConfigError
 from zoo.inference import prediction
 from zoo.inference.results import Onsets
 
-# madmom's CNNOnsetDetector (0.16.1) smooths with np.hamming(5), whose sum is 2.24, and asks for
-# .54. Here the kernel is divided by its sum, so that a threshold is a probability.
+# madmom's CNNOnsetDetector (0.16.1) smooths with np.hamming(5), whose sum is 2.24, and has the
+# threshold .54. Here the kernel is divided by its sum, so that a threshold is a probability.
 THRESHOLD = 0.54 / 2.24
 SMOOTH = 0.05
 COMBINE = 0.03
 
-CHUNK = 512  # frames that the network hears at once: 5 s
+CHUNK = 512  # frames that the network takes at once: 5 s
 
 
 def detect(
@@ -42,11 +42,11 @@ def detect(
         `Onsets`.
 
     Raises:
-        AudioError: with what is wrong with the sound.
+        AudioError: what is wrong with the audio.
         ConfigError: a network with several outputs a frame, or what `pick` raises.
     """
     frame_rate = sample_rate / hop_length
-    pick(np.zeros(1), frame_rate, **picking)  # complains before the work, not after it
+    pick(np.zeros(1), frame_rate, **picking)  # checks the settings before the work
     blocks = prediction.ahead(audio.stream(source, sample_rate), prediction.WAITING)
     activation = activations(blocks, predict, hop_length, context)
     if activation.shape[1] != 1:
@@ -62,11 +62,11 @@ def activations(
     context: int,
     chunk: int = CHUNK,
 ) -> np.ndarray:
-    """Judge every frame of a sound in bounded memory, as if it went through in one piece.
+    """Predict every frame of a sound in bounded memory, with the same result as in one piece.
 
-    The sound is cut into chunks that overlap. Of each, the frames near a cut, which lack some of
-    their context, are left to the neighbour. All chunks of a long sound have the same length, the
-    last one is shifted back, so that a compiled network meets one shape.
+    The sound is cut into chunks that overlap. The frames of a chunk near a cut lack some of their
+    context, so they are taken from the neighbouring chunk. All chunks of a long sound have the same
+    length, and the last one is shifted back, so that a compiled network gets one shape.
 
     Args:
         blocks: the sound in pieces (samples,), of any length each.
@@ -80,22 +80,22 @@ def activations(
     Returns:
         (frames, outputs) float32.
     """
-    heard = np.zeros(0, "float32")  # what may still be needed, from frame `first` on
+    waiting = np.zeros(0, "float32")  # samples still needed, from frame `first` on
     first = 0
     start = 0  # frame where the next chunk begins
-    done = 0  # frames judged so far
+    done = 0  # frames predicted so far
     parts = []
     for block in blocks:
-        heard = np.concatenate([heard, block])
-        while len(heard) > (start + chunk - first) * hop_length:  # it is not the last one
-            heard, first = heard[(start - first) * hop_length :], start
-            judged = predict(heard[None, : chunk * hop_length])[0]
-            parts.append(judged[done - start : chunk - context])
+        waiting = np.concatenate([waiting, block])
+        while len(waiting) > (start + chunk - first) * hop_length:  # it is not the last one
+            waiting, first = waiting[(start - first) * hop_length :], start
+            predicted = predict(waiting[None, : chunk * hop_length])[0]
+            parts.append(predicted[done - start : chunk - context])
             done = start + chunk - context
             start = done - context
-    end = first + -(-len(heard) // hop_length)
+    end = first + -(-len(waiting) // hop_length)
     start = max(first, end - chunk)
-    last = heard[(start - first) * hop_length :]
+    last = waiting[(start - first) * hop_length :]
     last = np.pad(last, (0, (end - start) * hop_length - len(last)))
     parts.append(predict(last[None])[0][done - start :])
     return np.concatenate(parts).astype("float32")

@@ -113,7 +113,7 @@ def onsets(
 
 
 def spectrogram(axes: Axes, sound: audio.Source, duration: float) -> None:
-    """Draw a sound's spectrogram over the hearing range, its loudest 70 dB.
+    """Draw a sound's spectrogram over the audible range, its loudest 70 dB.
 
     Windows of 46 ms, 11.6 ms apart; of a long sound, neighbours are averaged while it is read, so
     that there are never more than `MAX_CELLS` columns.
@@ -159,7 +159,7 @@ def edges(times: np.ndarray, seconds: np.ndarray) -> np.ndarray:
 def merged(
     bounds: np.ndarray, values: np.ndarray, seconds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average neighbours until at most `MAX_CELLS` cells are left; fewer come back as they are."""
+    """Average neighbours until at most `MAX_CELLS` cells are left; fewer are returned unchanged."""
     group = -(-len(values) // MAX_CELLS)
     if group == 1:
         return bounds, values

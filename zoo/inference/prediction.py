@@ -11,13 +11,13 @@ import numpy as np
 from zoo import audio
 from zoo.errors import AudioError
 
-# Segments the network hears at once. Powers of two, so that a compiled backend meets few shapes.
+# Segments that the network takes at once. Powers of two: a compiled backend gets few shapes.
 BATCH = 8
-WAITING = 4  # batches that may lie decoded before the network takes them
+WAITING = 4  # decoded batches that may wait for the network
 
 
 class Prediction(NamedTuple):
-    """What a stage of a network gives for one sound, segment by segment."""
+    """The output of a stage of a network for each segment of one sound."""
 
     values: np.ndarray  # (segments, ...)
     times: np.ndarray  # (segments,) start in seconds
@@ -50,8 +50,8 @@ def stream(
         sources: files, or (samples, sample_rate) pairs.
         predict: (batch, segment) float32 -> (batch, ...).
         sample_rate: of the network, in Hz.
-        segmentation: how it cuts.
-        tail: whether what is left after the last whole segment is heard too.
+        segmentation: how the audio is cut, in samples.
+        tail: whether the rest after the last whole segment is predicted too.
 
     Yields:
         Each sound with its prediction, or with the exception that it caused.
@@ -87,7 +87,7 @@ def _decode(
                     [s.fresh for s in batch],
                     last,
                 )
-        except Exception as error:  # whatever a sound does, the next one gets its turn
+        except Exception as error:  # a sound that fails does not stop the next one
             yield _Failure(source, error)
 
 
@@ -106,10 +106,10 @@ def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:
 
 
 def ahead(items: Iterable, depth: int) -> Iterator:
-    """Iterate in a thread, `depth` items ahead of who takes them.
+    """Iterate in a thread, up to `depth` items ahead of the consumer.
 
-    An exception in the thread is raised where the items are taken. When the taker stops early, so
-    does the thread.
+    An exception in the thread is raised where the items are taken. When the consumer stops early,
+    the thread stops too.
     """
     end = object()
     waiting: queue.Queue = queue.Queue(depth)
@@ -160,7 +160,7 @@ def predict_batches(
             several devices can share it.
 
     Returns:
-        Values (segments, ...), then what else came with the waveforms, (segments, ...) each.
+        Values (segments, ...), then the other items of the batches, (segments, ...) each.
 
     Raises:
         AudioError: there are no segments.

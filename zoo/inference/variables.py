@@ -9,14 +9,14 @@ from keras import ops
 
 from zoo.errors import ConfigError, WeightsError
 
-LAYER = "_layer"  # ends the names of layers that Keras could give too; see `variables`
+LAYER = "_layer"  # ending of layer names that Keras could give too; see `variables`
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Return what a weight file holds, by path; the state of random generators is not of it.
+    """Return what a weight file holds, by path; without the state of random generators.
 
     Layers that Keras could give the same name, such as "dense", end in `LAYER`, so that a user can
-    put layers of their own on a stage. Weight files leave that out.
+    put layers of their own on a stage. Weight files omit this ending.
     """
     return {
         v.path.replace(f"{LAYER}/", "/", 1): v

@@ -1,9 +1,9 @@
 """Pickles of others: none of their code runs, and they take bounded time and memory.
 
-A pickle is a program for Python's unpickler: it may name any function and have it called. Here a
-pickle is looked through before it runs. Then each name that it asks for is answered with what the
-caller admits under that name, best a `StandIn`, which checks and keeps what it is given; any other
-name is refused. Files of Python 2 can be read; their strings are Latin-1.
+A pickle is a program for Python's unpickler: it may name any function and call it. Here a pickle is
+checked before it runs. Then each name in it is replaced with what the caller admits for that name,
+best a `StandIn`, which checks and keeps what it is given; any other name is refused. Files of
+Python 2 can be read; their strings are Latin-1.
 """
 
 import io
@@ -48,7 +48,7 @@ def load(
     Args:
         stream: one that can seek.
         names: (module, name) -> what stands for it.
-        persistent_load: what answers references to objects outside the pickle; None refuses them.
+        persistent_load: resolves references to objects outside the pickle; None refuses them.
         kind: of file, for messages.
 
     Raises:
@@ -63,7 +63,7 @@ def load(
         return _Unpickler(stream.read(end - start), names, persistent_load).load()
     except (Refused, MemoryError):
         raise
-    except Exception as error:  # there are as many ways to fail as there are programs
+    except Exception as error:  # a damaged pickle can raise any exception
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         raise Refused(f"is not {kind}, or damaged, or cut off ({reason})") from error
 
@@ -79,7 +79,7 @@ class _Unpickler(pickle.Unpickler):
     ):
         super().__init__(io.BytesIO(content), fix_imports=False, encoding="latin1")
         self.names = names
-        self.answer = persistent_load
+        self.resolve = persistent_load
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for a name."""
@@ -89,9 +89,9 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, identity: Any) -> Any:
         """Return what stands for an object outside the pickle."""
-        if self.answer is None:
+        if self.resolve is None:
             raise Refused("refers to objects outside the pickle, which is not admitted")
-        return self.answer(identity)
+        return self.resolve(identity)
 
 
 def _check(stream: BinaryIO, persistent: bool) -> None:
@@ -160,7 +160,7 @@ def _check(stream: BinaryIO, persistent: bool) -> None:
 
 
 class StandIn:
-    """Base of what a pickle makes or is given. It has no behaviour to be misused.
+    """Base of what a pickle makes or is given. It has no behaviour that could be misused.
 
     `__setstate__` is what the instruction BUILD calls. Since every class has it, BUILD can set
     attributes of no object or class but through the checks of the class.
@@ -235,7 +235,7 @@ class Array(StandIn):
 
 
 def _numbers(dtype: Any, shape: Any, data: Any, order: Literal["C", "F"] = "C") -> np.ndarray:
-    """Make a writable array from what a pickle says of it."""
+    """Make a writable array from its description in a pickle."""
     code = the(DType, dtype).code
     sizes = tuple(the(int, size) for size in the(tuple, shape))
     raw = data.content if isinstance(data, Text) else data

@@ -70,10 +70,10 @@ def load(
 
 
 def load_file(path: Path, dtype: Any = None) -> AudioModel:
-    """Load what `model.save` wrote, or the folder of a training; the file gives it its name."""
+    """Load a file of `model.save`, or the folder of a training; the file names the model."""
     path, name = saved.find(path)
     check_size(path)
-    saved.read_config(path)  # which refuses what is no model of the zoo
+    saved.read_config(path)  # refuses a file that is no model of the zoo
     # The format of .h5 files knows classes by their bare names.
     model = keras.saving.load_model(path, custom_objects={"AudioModel": AudioModel})
     model.name = name
@@ -89,7 +89,7 @@ def load_file(path: Path, dtype: Any = None) -> AudioModel:
 def check_size(path: Path) -> None:
     """Refuse a saved model that would take far more memory than the file has bytes.
 
-    Keras packs nothing; a small file of gigabytes of zeros is an attack or a mistake.
+    Keras does not compress; a small file of gigabytes of zeros is an attack or a mistake.
 
     Raises:
         ConfigError: it is larger when it is unpacked than `MAX_GROWTH` allows, or no such file.
@@ -117,7 +117,7 @@ def check_size(path: Path) -> None:
 
 
 def trained_on(path: Path) -> frozenset[str]:
-    """Return what the folder of a training records of the files that its model was trained on."""
+    """Return the record of the files that a model was trained on, from its training folder."""
     settings = path.with_name("settings.json")
     if path.name != "model.keras" or not settings.is_file():
         return frozenset()
@@ -143,7 +143,7 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
         name=name,
     )
     assign(model, fetch.tensors(name), name)
-    # Whose they are is logged; terms that forbid a use are shown unless one turns warnings off.
+    # Authors and licence are logged; a restricted licence is a warning.
     restricted = "NC" in checkpoint.licence.weights
     logger.log(
         logging.WARNING if restricted else logging.INFO,

@@ -1,4 +1,4 @@
-"""From the formats that weights were published in to ours.
+"""Convert weights from the formats in which they were published to ours.
 
 One file a format, each with ``read(path, member)``: foreign variable name -> array.
 """
@@ -27,7 +27,7 @@ def convert(
         Our variable path -> array, sorted by path, each array contiguous.
 
     Raises:
-        WeightsError: if the file is not what its format or the architecture demands.
+        WeightsError: if the file does not fit its format or the architecture.
     """
     foreign = importlib.import_module(f"zoo.weights.convert.{reader}").read(file, member)
     # Imported here and not above: a model file imports Keras, and most loads convert nothing.

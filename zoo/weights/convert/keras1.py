@@ -61,7 +61,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         if member:
-            raise _Refused(f"holds one network, but its part {member!r} was asked for")
+            raise _Refused(f"holds one network, but its part {member!r} was requested")
         with h5py.File(path, "r") as file:
             return _network(file)
     except _Refused as refusal:

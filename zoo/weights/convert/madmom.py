@@ -1,7 +1,7 @@
 """Reader of the neural networks that madmom keeps as pickles, without madmom and without trust.
 
-The names that such a file asks for are answered with stand-ins (`zoo.utils.unpickling`), which do
-nothing but check what they are given and keep it. The files were written by Python 2 (protocol 2).
+The names in such a file are replaced with stand-ins (`zoo.utils.unpickling`), which only check and
+keep what they are given. The files were written by Python 2 (protocol 2).
 """
 
 import gzip
@@ -33,7 +33,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.
-        WeightsError: if the file is damaged, or asks for anything but layers, activation functions
+        WeightsError: if the file is damaged, or names anything but layers, activation functions
             and arrays of numbers.
     """
     path = Path(path)
@@ -42,7 +42,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
     try:
         network = load(stream, STAND_INS, kind="a network of madmom")
         if rest := stream.read():
-            raise Refused(f"goes on for {len(rest)} bytes after its end")
+            raise Refused(f"continues for {len(rest)} bytes after its end")
         return _arrays(network)
     except Refused as refusal:
         raise WeightsError(f"{where}: {refusal}") from None
@@ -56,7 +56,7 @@ def _content(path: Path, member: str) -> bytes:
         return path.read_bytes()
     limit = MAX_GROWTH * path.stat().st_size + 2**20  # small archives are padded with zeros
     try:
-        # Unpacked here and not by tarfile, which believes whatever sizes an archive announces.
+        # Unpacked here and not by tarfile, which trusts the sizes that an archive declares.
         with gzip.open(path) as packed:
             unpacked = packed.read(limit + 1)
         if len(unpacked) > limit:

@@ -1,7 +1,7 @@
 """Reader of TensorFlow 1 checkpoints, `<prefix>.index` and `<prefix>.data-00000-of-00001`.
 
-TensorFlow reads them itself, but in a process of its own: a damaged index ends the process in which
-it is read, and no checkpoint needs TensorFlow where Keras runs on JAX or PyTorch.
+TensorFlow reads them, but in a separate process: a damaged index ends the process that reads it.
+So TensorFlow is not loaded into a process where Keras runs on JAX or PyTorch either.
 """
 
 import math
@@ -20,7 +20,7 @@ from zoo.errors import WeightsError
 
 FILES = (".index", ".data-00000-of-00001")
 DTYPES = ("float32", "float64", "int32", "int64")
-MAX_GROWTH = 10  # of an archive's file when it is unpacked; numbers hardly shrink when packed
+MAX_GROWTH = 10  # of an archive's file when it is unpacked; numbers compress little
 MAX_SECONDS = 600
 MAX_MEMORY = 4 << 30  # of the reading process, TensorFlow included
 

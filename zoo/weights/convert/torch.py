@@ -1,7 +1,7 @@
 """Reader of PyTorch's saved state dicts, without PyTorch and without trust.
 
-A pickle is a program; what this one may ask for are the few names that a dictionary of tensors is
-made of, answered with stand-ins (`zoo.utils.unpickling`). Everything else is refused.
+A pickle is a program. This reader admits only the few names that a dictionary of tensors needs, and
+replaces them with stand-ins (`zoo.utils.unpickling`). Everything else is refused.
 
 Two layouts, both read in PyTorch's ``torch/serialization.py``:
 
@@ -58,7 +58,7 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         if member:
-            raise Refused(f"holds one dictionary, but its part {member!r} was asked for")
+            raise Refused(f"holds one dictionary, but its part {member!r} was requested")
         return _archive(path) if zipfile.is_zipfile(path) else _legacy(path)
     except Refused as refusal:
         raise WeightsError(f"{path}: {refusal}") from None
@@ -101,7 +101,7 @@ def _legacy(path: Path) -> dict[str, np.ndarray]:
             raise Refused(f"has {count} values for {name!r}, expected {tensor.storage.count}")
         arrays[name] = tensor.array(_bytes(stream, tensor.storage.bytes, name))
     if stream.read(1):
-        raise Refused("goes on after its last storage")
+        raise Refused("continues after its last storage")
     return {name: arrays[name] for name in tensors}
 
 
@@ -149,7 +149,7 @@ def _bytes(stream: BinaryIO, count: int, name: str) -> bytes:
     return data
 
 
-# --- what a pickle may say ---
+# --- what a pickle may contain ---
 
 
 @dataclass(frozen=True)

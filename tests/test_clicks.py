@@ -15,20 +15,20 @@ def test_clicks_lie_where_the_onsets_are_however_the_sound_is_cut(size):
     sound = np.zeros(60_000, "float32")
     places = np.array([10, 4400, 4500, 30_000, 59_990])
     blocks = (sound[i : i + size] for i in range(0, len(sound), size))
-    heard = np.concatenate(list(clicks.mixed(blocks, places)))
-    assert len(heard) == len(sound)
+    mixed = np.concatenate(list(clicks.mixed(blocks, places)))
+    assert len(mixed) == len(sound)
     expected = np.zeros(70_000, "float32")
     for place, until in zip(places, [*places[1:], 70_000], strict=True):
         shape = clicks.click()[: until - place]
         expected[place : place + len(shape)] = shape
-    np.testing.assert_array_equal(heard, expected[: len(sound)])
+    np.testing.assert_array_equal(mixed, expected[: len(sound)])
 
 
 def test_loud_sound_with_clicks_is_not_clipped():
     loud = np.ones(10_000, "float32")
-    (heard,) = clicks.mixed(iter([loud]), np.array([0, 500]))
-    assert heard.max() == pytest.approx(1)
-    assert heard[-1] == pytest.approx(1 - clicks.SHARE)
+    (mixed,) = clicks.mixed(iter([loud]), np.array([0, 500]))
+    assert mixed.max() == pytest.approx(1)
+    assert mixed[-1] == pytest.approx(1 - clicks.SHARE)
 
 
 def test_file_with_clicks_holds_the_sound_and_the_clicks(tmp_path):
@@ -36,9 +36,9 @@ def test_file_with_clicks_holds_the_sound_and_the_clicks(tmp_path):
     tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(88200) / 44100)
     soundfile.write(path, tone, 44100)
     onsets([0.5, 1.5], str(path)).to_wav(out)
-    heard, rate = soundfile.read(out)
-    assert (rate, heard.shape) == (44100, (88200,))
-    rest = heard - (1 - clicks.SHARE) * tone
+    mixed, rate = soundfile.read(out)
+    assert (rate, mixed.shape) == (44100, (88200,))
+    rest = mixed - (1 - clicks.SHARE) * tone
     assert np.flatnonzero(np.abs(rest) > 0.2)[0] == 22050
     assert np.abs(rest[:22050]).max() < 1e-3
     assert sorted(tmp_path.iterdir()) == [out, path]  # nothing half-written

@@ -16,7 +16,7 @@ def predictions(sources, tail=True):
 
 
 @pytest.mark.parametrize("segments", [1, 5, 8, 13, 16])
-def test_every_segment_is_heard_once_and_in_order(segments):
+def test_every_segment_is_predicted_once_and_in_order(segments):
     sound = np.repeat(np.arange(segments) / 100, 1000).astype("float32")
     (found,) = predictions([(sound + 0.001, 100)])
     np.testing.assert_allclose(found.values, np.arange(segments) * 10 + 1, atol=1e-2)
@@ -48,7 +48,7 @@ def test_an_error_in_the_thread_is_raised_where_items_are_taken():
         next(taken)
 
 
-def test_the_thread_ends_when_the_taker_stops():
+def test_the_thread_ends_when_the_consumer_stops():
     endless = ahead(iter(int, 1), 2)
     next(endless)
     endless.close()
