@@ -68,8 +68,8 @@ class AudioModel(keras.Model):
             probabilities are float32 in any case.
         name: of the model: a checkpoint's is that of its untouched weights alone.
         trainable: False for a frozen model.
-        layer_settings: of layers, by name, where they differ from what the architecture gives:
-            what their `get_config` returns.
+        layer_settings: settings that differ from the architecture's, by layer, as the layers'
+            `get_config` returns them.
     """
 
     trained_on: frozenset[str] = frozenset()  # samples of the files, see `zoo.data.copies`
@@ -176,8 +176,8 @@ class AudioModel(keras.Model):
     def record(self, note: str) -> None:
         """Write a training note into the card: how the weights were trained after they were made.
 
-        The checkpoint that they come from stays in it, with its authors and licence, but without
-        its scores, which are no longer this model's; nor is its name.
+        The card keeps the original checkpoint with its authors and licence. It drops the scores of
+        the checkpoint, and the model gets another name: neither holds for the new weights.
 
         Args:
             note: such as "fine-tuned from pons2017.mtt on ...".
@@ -188,7 +188,7 @@ class AudioModel(keras.Model):
             self.name = f"{self.name}-fine-tuned"
 
     def _stored_card(self) -> Card:
-        """Return the card as it is kept: with the whole record of the checkpoint, but no scores."""
+        """Return the stored card: it has the checkpoint's whole record, but no scores."""
         content = self._keep.config["card"]
         card = Card.from_dict(content) if content else self.card
         checkpoints = {
@@ -530,7 +530,7 @@ class AudioModel(keras.Model):
 
         Returns:
             `Onsets` with times (onsets,) in seconds and the activation (frames,); for a list, a
-            list of them. The defaults give what madmom's CNNOnsetDetector gives.
+            list of them. The defaults give the onsets of madmom's CNNOnsetDetector.
 
         Raises:
             ConfigError: the model does not score frames; use `tag`. Or a setting is out of range.
@@ -645,11 +645,11 @@ class AudioModel(keras.Model):
 
 @dataclass
 class _Untracked:
-    """What Keras must not take for layers or weights of the model."""
+    """Attributes that Keras must not track as layers or weights of the model."""
 
     stages: dict[str, Any]
     config: dict[str, Any]
-    given: dict[str, dict[str, Any]]  # what the builder made of each layer
+    given: dict[str, dict[str, Any]]  # each layer's settings as built
     labels: tuple[str, ...]
     sample_rate: int
     segmentation: Segmentation
@@ -657,7 +657,7 @@ class _Untracked:
 
 
 def headed(labels: Sequence[str]) -> str:
-    """Return what the name of a model with a fresh head ends in; TensorFlow allows no spaces."""
+    """Return the ending of the name of a model with a fresh head; TensorFlow allows no spaces."""
     return f"-with-{text.plural(len(labels), 'label')}".replace(" ", "-")
 
 

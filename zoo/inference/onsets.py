@@ -119,7 +119,7 @@ def pick(
         threshold: of the smoothed activation, above 0. madmom's .54 is .2411 here, since the
             smoothing kernel has the sum 1.
         smooth: length of the Hamming window that smooths, in seconds; 0 for none.
-        combine: of peaks that follow each other within this time in seconds, the first stays.
+        combine: of peaks that follow each other within this time, in seconds, the first stays.
 
     Returns:
         (onsets,) times in seconds, ascending: a frame's time is that of its middle.
