@@ -22,6 +22,9 @@ from zoo.weights import cache
 CHECKOUT = Path(__file__).resolve().parent.parent
 UPSTREAM = CHECKOUT.parent / "shared" / "upstream"
 GOLDEN = CHECKOUT / "tests" / "golden"
+# Programs that tests run in processes of their own import helpers and tests too.
+SEARCHED = [CHECKOUT / "tests" / "helpers", CHECKOUT / "tests", os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in SEARCHED if str(path))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -83,7 +83,7 @@ def test_evaluate_shared_leaves_out_what_the_model_does_not_know(run, saved, dat
     zoo.build("dieleman2014", ["noise"], segment=1.0).save(tmp_path / "small.keras")
     refused = run("evaluate", tmp_path / "small.keras", "--data", data, *FAST)
     assert refused.exit_code == 1
-    assert "kinds has labels that dieleman2014 does not know: tone" in refused.stderr
+    assert "kinds has labels that small does not know: tone" in refused.stderr
     # only clips of the one class are left, and a tag that all clips have cannot be scored
     shared = run("evaluate", tmp_path / "small.keras", "--data", data, *FAST, "--shared")
     assert "no tag can be scored" in shared.stderr

@@ -8,7 +8,7 @@ import time
 import pytest
 import songs
 from click.testing import CliRunner
-from test_training import SMALL, StopAfter
+from test_train import SMALL, StopAfter
 
 import zoo
 from zoo.cli import main

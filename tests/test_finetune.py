@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 import songs
-from test_training import SMALL, StopAfter
+from test_train import SMALL, StopAfter
 
 import zoo
 from zoo.data import Corpus
@@ -266,9 +266,7 @@ os.replace = replace
 corpora = [songs.make(Path({str(tmp_path)!r}) / name, 2) for name in ("train", "validation")]
 zoo.finetune(zoo.load({str(start)!r}), *corpora, folder={str(out)!r}, **{TINY!r})
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=SCRIPT.parent, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert {"model.keras", "state.npz", ".lock"} <= {path.name for path in out.iterdir()}
     ours = [songs.make(tmp_path / name, 2) for name in ("train", "validation")]

@@ -473,7 +473,8 @@ def test_wrong_tensors_are_reported(server, model):
     assert "also has ['logits/kernel'], the file also has ['extra']" in refusal()
     wrong = safetensors.numpy.save({**tensors, "logits/kernel": kernel.T.copy()})
     upload(server, with_weights(model, wrong))
-    assert "logits/kernel of hf://alice/tags@" in refusal()
+    assert "hf://alice/tags@" in refusal()
+    assert "does not fit the network: logits/kernel is (672, 2)" in refusal()
 
 
 def test_a_file_that_is_not_safetensors_is_refused(server, model):

@@ -90,7 +90,7 @@ def test_unwhitening_gives_back_what_lies_in_the_components():
 def test_whitening_without_frames_is_refused():
     layer = PCAWhitening(n_components=2)
     layer.build((None, 4))
-    with pytest.raises(zoo.ConfigError, match="frames is empty"):
+    with pytest.raises(zoo.ConfigError, match="there are no frames to fit"):
         layer.fit([])
 
 

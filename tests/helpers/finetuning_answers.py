@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import songs
-from test_training import StopAfter
+from test_train import StopAfter
 
 import zoo
 from zoo.data import devices
