@@ -92,7 +92,7 @@ def finished(
         "other clips was kept"
     )
     model.trained_on |= copies.samples_of(clip.path for clip in train.clips)
-    if run.folder is not None:
-        model.name = saved.as_name(run.folder.resolve().name)  # as zoo.load will call it
     run.finish(model, rows, best, licence)
+    if run.folder is not None:  # after the files, so that a call that was killed can be repeated
+        model.name = saved.as_name(run.folder.resolve().name)  # as zoo.load will call it
     return kind(model, rows, best, run.folder, monitor)

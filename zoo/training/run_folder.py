@@ -30,6 +30,7 @@ import numpy as np
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError
 from zoo.inference.audio_model import AudioModel
+from zoo.registry import saved
 from zoo.training.history import Row, write_history
 from zoo.utils.files import PathLike, replacing
 from zoo.utils.version import __version__
@@ -157,7 +158,7 @@ class Run:
         from zoo.training import curves
 
         write_history(rows, self.folder / HISTORY)
-        curves.history(rows, best, model.name, self.folder / PICTURE)
+        curves.history(rows, best, saved.as_name(self.folder.resolve().name), self.folder / PICTURE)
         if licence is not None:
             with replacing(self.folder / LICENCE) as file:
                 file.write(licence)
