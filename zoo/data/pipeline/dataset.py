@@ -300,8 +300,7 @@ class Segments:
         cut = _cut(self.model, options.hop)
         size: int | None
         if options.training:
-            keys = self._epoch_keys(options.seed) if by_epoch else _keys(options.seed)
-            pieces, size = self._sampled(options.segments, keys, cut)
+            pieces, size = self._sampled(options, by_epoch, cut)
         else:
             pieces, size = self._in_order(cut)
         batches = pieces.map(graph(finish)).batch(options.batch_size, options.drop_remainder)
@@ -333,10 +332,11 @@ class Segments:
         return list(range(len(self.corpus)) if sure is None else sure)
 
     def _sampled(
-        self, each: int, keys: tf.data.Dataset, cut: Segmentation
+        self, options: PipelineOptions, by_epoch: bool, cut: Segmentation
     ) -> tuple[tf.data.Dataset, int]:
         """Return random segments in random order, and their number, even if some clips fail."""
-        source, rate = self.source, self.model.sample_rate
+        source, rate, each = self.source, self.model.sample_rate, options.segments
+        keys = self._epoch_keys(options.seed) if by_epoch else _keys(options.seed)
         ids = tf.constant(self._sure, tf.int64)
         size = ids.shape[0] * each
 
@@ -347,15 +347,16 @@ class Segments:
                 deterministic=True,
             )
 
-        @graph
-        def endless(key: tf.Tensor) -> tf.data.Dataset:
-            pieces = source.kept(once(tf.data.Dataset.from_tensors(key).repeat()))
-            return pieces.filter(graph(lambda piece: piece["clip"] >= 0))
+        def decoded(keys: tf.data.Dataset) -> tf.data.Dataset:
+            return source.kept(once(keys)).filter(graph(lambda piece: piece["clip"] >= 0))
 
         if source.sure is not None:  # without flat_map, so that the tf.data service can split it
             return once(keys), size
         # If clips fail, others are sampled in their place, so that the number of steps is the same.
-        return _endless(keys.flat_map(endless)).take(size), size
+        if not by_epoch:
+            return decoded(keys).repeat().take(size), size
+        repeated = graph(lambda key: decoded(tf.data.Dataset.from_tensors(key).repeat()))
+        return _endless(keys.flat_map(repeated)).take(size), size
 
     def _in_order(self, cut: Segmentation) -> tuple[tf.data.Dataset, int | None]:
         """Return all segments, clip by clip, and their number if the headers have it."""
