@@ -1,5 +1,6 @@
 """The recipes for MagnaTagATune run on a miniature of it; every architecture has its numbers."""
 
+import ast
 import io
 import re
 import runpy
@@ -132,3 +133,11 @@ def test_published_numbers_are_those_of_the_sources():
         numbers = recipe.of(architecture)
         assert not fields.keys() & set(numbers.chosen)
         assert fields.items() <= msgspec.structs.asdict(numbers).items()
+
+
+def test_names_that_recipes_and_benchmarks_import_from_the_package_exist():
+    folders = (RECIPES.parent, RECIPES.parents[1] / "benchmarks")
+    for file in (path for folder in folders for path in folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "zoo":
+                exec(ast.unparse(node), {})  # an ImportError names what is missing

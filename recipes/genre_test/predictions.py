@@ -9,11 +9,11 @@ from rich.progress import Progress
 
 import zoo
 from zoo.data.corpus import Corpus
-from zoo.evaluation.scores import Heard
+from zoo.evaluation.scores import Predictions
 from zoo.inference import variables
 
 
-def predict(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
+def predict(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Predictions:
     """Return the scores of every clip: the mean over its segments, weighted by their seconds.
 
     Args:
@@ -38,7 +38,7 @@ def predict(model: zoo.AudioModel, corpus: Corpus, folder: Path) -> Heard:
             part.replace(files[i])
             bar.advance(task)
     seconds = np.array([soundfile.info(path).duration for path in paths])
-    return Heard(np.stack([np.load(file) for file in files]), seconds, ())
+    return Predictions(np.stack([np.load(file) for file in files]), seconds, ())
 
 
 def clip_scores(model: zoo.AudioModel, paths: list[Path]) -> Iterator[np.ndarray]:

@@ -286,18 +286,7 @@ class Session:
         Yields:
             File and result of each file that did not fail.
         """
-        pairs = zip(self.paths, self.model.stream(self.paths, stage, hop=hop), strict=True)
-        shown = None if len(self.paths) > 1 else False
-        with bar(self.model.name, len(self.paths), shown) as advance:
-            for path, result in pairs:
-                if isinstance(result, (ZooError, OSError)):
-                    self.failed += 1
-                    click.echo(f"Error: {result}", err=True)
-                elif isinstance(result, Exception):
-                    raise result
-                else:
-                    yield path, result
-                advance()
+        yield from self._show(self.model.stream(self.paths, stage, hop=hop))
 
     def onsets(self, threshold: float | None) -> Iterator[tuple[Path, "zoo.Onsets"]]:
         """Find onsets, and show errors on standard error.
@@ -309,16 +298,27 @@ class Session:
             File and onsets of each file that did not fail.
         """
         options = {} if threshold is None else {"threshold": threshold}
-        shown = None if len(self.paths) > 1 else False
-        with bar(self.model.name, len(self.paths), shown) as advance:
+
+        def results() -> Iterator[Any]:
             for path in self.paths:
                 try:
-                    found = self.model.onsets(path, **options)
-                except (ZooError, OSError) as error:
+                    yield self.model.onsets(path, **options)
+                except Exception as error:  # `_show` raises what is no failure of the file
+                    yield error
+
+        yield from self._show(results())
+
+    def _show(self, results: Iterator[Any]) -> Iterator[tuple[Path, Any]]:
+        shown = None if len(self.paths) > 1 else False
+        with bar(self.model.name, len(self.paths), shown) as advance:
+            for path, result in zip(self.paths, results, strict=True):
+                if isinstance(result, (ZooError, OSError)):
                     self.failed += 1
-                    click.echo(f"Error: {error}", err=True)
+                    click.echo(f"Error: {result}", err=True)
+                elif isinstance(result, Exception):
+                    raise result
                 else:
-                    yield path, found
+                    yield path, result
                 advance()
 
     def finish(self) -> None:

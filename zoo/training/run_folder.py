@@ -180,14 +180,14 @@ class Run:
         if not (self.folder / SETTINGS).is_file():
             return
         try:
-            saved = json.loads((self.folder / SETTINGS).read_bytes())
+            before = json.loads((self.folder / SETTINGS).read_bytes())
         except ValueError as error:
             raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
         for result in ("best", "trained_on"):  # the run was killed while it wrote its results
-            saved.pop(result, None)
+            before.pop(result, None)
         if "monitor" in self.settings:
-            saved.setdefault("monitor", "loss")  # of runs that did not save it
-        changes = list(_changes(saved, self.settings))
+            before.setdefault("monitor", "loss")  # of runs that did not save it
+        changes = list(_changes(before, self.settings))
         if changes and (self.folder / STATE).is_file():
             raise ConfigError(
                 f"{self.folder} holds an interrupted run with other settings, so it cannot be "
