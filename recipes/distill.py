@@ -1,11 +1,11 @@
 """Distil a tagger: train an architecture to predict the scores of its teachers.
 
-    python recipes/distill.py choi2016 CLIPS STATE
     python recipes/distill.py dieleman2014 CLIPS STATE
-    python recipes/distill.py lee2017 CLIPS STATE
-    python recipes/distill.py lee2017 CLIPS STATE --shards 400
-    python recipes/distill.py lee2017 CLIPS STATE --shards 800
     python recipes/distill.py zhu2016 CLIPS STATE
+    python recipes/distill.py lee2017 CLIPS STATE
+    python recipes/distill.py choi2016 CLIPS STATE
+    python recipes/distill.py pons2017 CLIPS STATE
+    python recipes/real_test/score.py REAL --only dieleman2014.zoo=STATE/dieleman2014.zoo.keras
     python recipes/distillation/publishing.py CLIPS STATE [ARCH ...]
     python recipes/distill.py choi2016.full CLIPS STATE
 
@@ -13,18 +13,20 @@ The student is trained on the clips of `distillation/training_clips.py`. Its tar
 the teachers' scores of the same 3 s, its loss the cross-entropy, its optimizer Adam; the learning
 rate falls along half a cosine to a fiftieth. A network that takes less than 3 s gets a random piece
 of them. Half of the clips are inverted in sign, and all are shifted by up to 10 ms: that hardly
-changes a spectrogram, but it changes a waveform. choi2016 takes 29.12 s, a whole clip, and its
-target is the mean over the clip's segments. Before, it is trained on pieces of 3 s; that network is
-kept and published as well. `choi2016.full` is FCN-4 as wide as in its paper, 69 MB, and only
-scored: it starts from the published narrow one, widened (`distillation/widening.py`).
+changes a spectrogram, but it changes a waveform. Half of the clips are up to `SOFTER` dB softer
+than the teachers got them, with the same target, so that the student depends less on the level.
+choi2016 takes 29.12 s, a whole clip, and its target is the mean over the clip's segments. Before,
+it is trained on pieces of 3 s; that network is kept and published as well. `choi2016.full` is FCN-4
+as wide as in its paper, 69 MB, and only scored: it starts from the published narrow one, widened
+(`distillation/widening.py`).
 
-The last bias starts where the output for each tag is the tag's mean score. There is less dropout
-than in the papers. With their .5 behind each block choi2016, a quarter as wide, had .60 on the
-validation after 20 shards, and .85 with .1; lee2017, half as wide, .76 and .78. dieleman2014, which
-has no batch normalisation, is trained with it, and it is then folded into the weights
-(`distillation/normed.py`): after 300 shards the score was .92 instead of .88. The filters of
-zhu2016 span 60 ms, so it has a stack of convolutions behind them: .89 on the validation after 120
-shards, .87 with the pooling over time of its file.
+The students go on from weights that are there (`Student.begins`): those of our earlier trainings,
+whose teachers and sounds were others (`results/distillation_training.csv` has both), and for
+pons2017 musicnn's own. There is less dropout than in the papers: with their .5 behind each block,
+narrow networks learned far less. dieleman2014, which has no batch normalisation, is trained with
+it, and it is then folded into the weights (`distillation/normed.py`): in our first training, after
+300 shards, the score was .92 instead of .88. The filters of zhu2016 span 60 ms, so it has a stack
+of convolutions behind them.
 
 After each `EVERY` shards the network is scored on every fourth segment of the validation clips. The
 state with the highest mean ROC-AUC there is kept. Then its last layer is fitted again, to
@@ -33,6 +35,7 @@ convergence; the fitted layer is kept if its score on the validation is higher
 soundfonts and voices are in no other split. Writes
 
     STATE/ARCH.npz                        the state; a command that was stopped resumes from it
+    STATE/ARCH.zoo.keras                  the finished network, for recipes/real_test/score.py
     results/distillation_training.csv     loss, validation and steps a second, during training
     results/distillation.csv              a row for each model and split; metrics: `following.py`
     results/distillation_tags.csv         a row for each model and tag, on the test split
@@ -40,7 +43,7 @@ soundfonts and voices are in no other split. Writes
 
 `--shards N` trains longer than `STUDENTS` says. From a state that has ended, it continues with its
 last weights; the rate falls from a third of the first to a fiftieth again. With KERAS_BACKEND=jax
-the two networks on waveforms train up to twice as fast on a processor.
+the networks on waveforms train up to twice as fast on a processor.
 """
 
 import argparse
@@ -73,9 +76,10 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 20  # shards between two validations
 # Of pieces of 3 s: validation uses every 4th, the fit of the last layer every 3rd.
 VALIDATION_STEP, REFIT_STEP = 4, 3
-FIRST_BATCH, FIRST_RATE = 32, 1e-3  # of the training on pieces of 3 s that comes first
+FIRST_BATCH, FIRST_RATE = 32, 3e-4  # of the training on pieces of 3 s that comes first
 ROUND = 10  # shards in memory
 SHIFT = 0.01  # s, at most
+SOFTER = 20.0  # dB, at most, for half of the clips
 PIECES = "_3s"  # added to the name of a network for whole clips that is trained on pieces of 3 s
 TEACHER = "pons2017.mtt"  # whose labels these are
 
@@ -86,19 +90,20 @@ class Student(NamedTuple):
     options: dict[str, Any]
     shards: int  # to train on, of 20 clips of 30 s each
     batch: int = 32
-    rate: float = 1e-3
+    rate: float = 3e-4
     short: int = 0  # shards that one of 29 s is first trained on in pieces of 3 s, at `FIRST_RATE`
     dropout: float | None = None  # in training, instead of the paper's
     norms: bool = False  # train a copy that has batch normalisation (`distillation/normed.py`)
+    begins: str = ""  # the checkpoint from whose weights it goes on
     widens: str = ""  # weights of a narrower one that it starts from (`distillation/widening.py`)
+    parts: tuple[str, ...] = ()  # parts of the corpus to train on; by default all
 
 
-# Steps, scores and seconds: results/distillation_training.csv. The training clips grew meanwhile:
-# choi2016 was trained on 15 h, dieleman2014 on 30 h, zhu2016 and choi2016.full on 50 h, and lee2017
-# on 15 h until shard 160, on 30 h until shard 400 and on 50 h until shard 800. In the training of
-# the first two, and of lee2017 until shard 400, no clip was inverted or shifted.
+# Steps, scores and seconds: results/distillation_training.csv.
 STUDENTS = {
-    "dieleman2014": Student({"input": "spectrogram"}, 1000, dropout=0.1, norms=True),
+    "dieleman2014": Student(
+        {"input": "spectrogram"}, 600, dropout=0.1, norms=True, begins="dieleman2014.zoo"
+    ),
     "zhu2016": Student(
         {
             "filters": [128] * 3,
@@ -107,14 +112,18 @@ STUDENTS = {
             "conv_filters": [256] * 4,
             "segment": 3.0,
         },
-        800,
+        160,
         batch=16,
         dropout=0.1,
+        begins="zhu2016.zoo",
     ),
-    "choi2016": Student({"width": 0.25}, 60, batch=10, rate=2e-4, short=280, dropout=0.1),
-    # FCN-4 as wide as in the paper, 69 MB: not published
+    "choi2016": Student(
+        {"width": 0.25}, 60, batch=10, rate=1e-4, short=120, dropout=0.1, begins="choi2016.zoo_3s"
+    ),
+    # FCN-4 as wide as in the paper, 69 MB: not published, and trained only before
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
-    "lee2017": Student({"scale": 0.5}, 160, batch=16, dropout=0.1),
+    "lee2017": Student({"scale": 0.5}, 120, batch=16, dropout=0.1, begins="lee2017.zoo"),
+    "pons2017": Student({}, 60, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt"),
 }
 
 
@@ -129,13 +138,15 @@ def pieces(
     Args:
         model: the network.
         shard: clips, at the sample rate of the network.
-        rng: decides where in the 3 s a shorter piece begins, which clips are inverted, and how
-            far all are shifted. With None, pieces are from the middle and nothing is changed.
+        rng: decides where in the 3 s a shorter piece begins, which clips are inverted or softer,
+            and how far all are shifted. With None, pieces are from the middle, unchanged.
     """
     rate, length = model.sample_rate, model.segmentation.segment
     sounds = np.asarray(shard.sounds, "float32") / 32767
     if rng is not None:  # hardly changes a spectrogram, so the scores stay valid
         sounds *= rng.choice(np.array([-1, 1], "float32"), (len(sounds), 1))
+        softer = rng.uniform(0, SOFTER, (len(sounds), 1)) * rng.integers(0, 2, (len(sounds), 1))
+        sounds *= (10 ** (-softer / 20)).astype("float32")
         shift = round(SHIFT * rate)
         sounds = np.roll(sounds, rng.integers(-shift, shift + 1), axis=1)
     share = 0.5 if rng is None else rng.random()
@@ -152,15 +163,16 @@ def pieces(
 
 
 def several(
-    model: zoo.AudioModel, paths: Sequence[Path], rng: np.random.Generator
+    model: zoo.AudioModel, paths: Sequence[Path], rng: np.random.Generator, parts: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pieces of several shards."""
-    cut = [pieces(model, training_clips.read_at(path, model.sample_rate), rng) for path in paths]
+    """Return the pieces of several shards; of some parts of the corpus if any are given."""
+    shards = [training_clips.read_at(path, model.sample_rate).of(parts) for path in paths]
+    cut = [pieces(model, shard, rng) for shard in shards if shard.parts]
     return np.concatenate([x for x, _ in cut]), np.concatenate([y for _, y in cut])
 
 
 def rounds(
-    model: zoo.AudioModel, paths: Sequence[Path], wanted: range
+    model: zoo.AudioModel, paths: Sequence[Path], wanted: range, parts: Sequence[str] = ()
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the pieces of each round of shards; the next round is read meanwhile."""
 
@@ -168,7 +180,7 @@ def rounds(
         turns = [divmod(number * ROUND + i, len(paths)) for i in range(ROUND)]
         orders = {turn: np.random.default_rng(turn).permutation(len(paths)) for turn, _ in turns}
         chosen = [paths[orders[turn][place]] for turn, place in turns]
-        return several(model, chosen, np.random.default_rng(number))
+        return several(model, chosen, np.random.default_rng(number), parts)
 
     with ThreadPoolExecutor(1) as thread:
         ahead = thread.submit(read, wanted[0])
@@ -260,6 +272,13 @@ def built(name: str, student: Student, dtype: str | None = None) -> zoo.AudioMod
     return zoo.build(architecture, labels, dtype=dtype, **student.options)
 
 
+def assign_named(model: keras.Model, source: keras.Model) -> None:
+    """Give a network the weights of another one of the same layers, which may pool otherwise."""
+    named = variables.variables(source)
+    for path, variable in variables.variables(model).items():
+        variable.assign(named[path])
+
+
 def begin_with_averages(model: keras.Model, paths: Sequence[Path]) -> None:
     """Set the untrained network's last bias so that its outputs are the mean scores of the tags.
 
@@ -290,32 +309,37 @@ def trained(
     for layer in model.layers:
         if student.dropout is not None and isinstance(layer, keras.layers.Dropout):
             layer.rate = student.dropout
+    paths = paths or training_clips.shards(given.clips, training_clips.TRAIN)
+    file = given.state / f"{name}.npz"
+    begin = student.begins if not file.is_file() and not len(begin_with) else ""
+    if begin:
+        assign_named(model, zoo.load(begin))
     learner, fold = model, lambda: None
     if student.norms:
-        learner, fold = normed.with_norms(model, student.dropout or 0.0)
+        x, _ = several(model, paths[:2], np.random.default_rng(0), ())
+        learner, fold = normed.with_norms(model, student.dropout or 0.0, x if begin else None)
     learner.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
     learner.optimizer.build(learner.trainable_variables)
-    state = State(model, learner, given.state / f"{name}.npz")
-    paths = paths or training_clips.shards(given.clips, training_clips.TRAIN)
+    state = State(model, learner, file)
     validation = training_clips.shards(given.clips, training_clips.VALIDATION)
     if not state.rows and begin_with:
         variables.assign_values(model.variables, begin_with)
-    elif not state.rows:
+    elif not state.rows and not begin:
         begin_with_averages(learner, paths)
     total = (given.shards or student.shards) // ROUND
     done = int(state.rows[-1][SHARDS]) // ROUND if state.rows else 0
-    first, begin = student.rate, 0
+    first, since = student.rate, 0
     if given.shards and done >= student.shards // ROUND:  # continues after its planned end
-        first, begin = student.rate / 3, student.shards // ROUND
+        first, since = student.rate / 3, student.shards // ROUND
     if done >= total:
         return state
     every = VALIDATION_STEP if takes_pieces(model) else 1
     losses, clock, steps, seconds = [], time.perf_counter(), 0, 0.0
-    data = rounds(model, paths, range(done, total))
+    data = rounds(model, paths, range(done, total), student.parts)
     for number, (x, y) in zip(
         range(done, total), progress(data, name, total=total - done), strict=True
     ):
-        learner.optimizer.learning_rate = falling(first, (number - begin) / (total - begin))
+        learner.optimizer.learning_rate = falling(first, (number - since) / (total - since))
         fitted = learner.fit(x, y, batch_size=student.batch, verbose=0)
         losses.append(fitted.history["loss"][0])
         steps += -(-len(x) // student.batch)
@@ -410,6 +434,7 @@ def in_pieces(student: Student) -> Student:
 def write(name: str, state: State, student: Student, given: argparse.Namespace) -> None:
     """Score the finished network on validation and test, and write the tables."""
     model = finished(name, student, given.clips, given.state)
+    model.save(given.state / f"{name}.keras", overwrite=True)
     splits = (training_clips.VALIDATION, training_clips.TEST)
     paths = {split: training_clips.shards(given.clips, split) for split in splits}
     report(name, model, {split: predict(model, paths[split]) for split in splits})

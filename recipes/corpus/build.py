@@ -7,13 +7,14 @@ About 30 h of real music of free games (`games.py`), and by default 8 h of rende
 of voices, for the instruments, styles and singing that games lack: our own random scores,
 through four soundfonts (`scores.py`, `playing.py`); accompaniments of mma's style files; bands with
 real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and singing our
-melodies (`speech.py`, `singing.py`, `voices.py`). No sound needs a label: the teachers score it.
+melodies (`speech.py`, `singing.py`, `voices.py`); with `--recordings`, players and singers recorded
+one by one, and songs (`recordings.py`). No sound needs a label: the teachers score it.
 
-`--only games`, `rendered` or `voices` builds one of the three. `--rendered H` and `--voices H` set
-the hours, `--workers N` the processes. `--seldom H` makes H more hours of both, of kinds with tags
-that teachers give rarely. `--split test` makes only the clips of the test split. The command can be
-stopped at any time; started again, it continues where it was. The same command makes the same files
-again, with the same programs and packages.
+`--only games`, `rendered`, `voices` or `recordings` builds one of the four. `--rendered H` and
+`--voices H` set the hours, `--workers N` the processes. `--seldom H` makes H more hours of both, of
+kinds with tags that teachers give rarely. `--split test` makes only the clips of the test split.
+The command can be stopped at any time; started again, it continues where it was. The same command
+makes the same files again, with the same programs and packages.
 
 What is never in two splits: a game, and games that share an artist; a soundfont (TimGM6mb is only
 in test, Csound's bank only in validation); a style file of mma; a drum kit; a voice.
@@ -44,14 +45,16 @@ from pathlib import Path
 
 import games
 import making
+import recordings
+import soundfile
 from rich.progress import track as progress
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import debian
 
-KINDS = ("games", "rendered", "voices")
+KINDS = ("games", "rendered", "voices", "recordings")
 SPLITS = ("train", "validation", "test")
-PROGRAMS = {"rendered": ("mma", "fluidsynth"), "voices": ("fluidsynth", "ffmpeg"), "games": ()}
+PROGRAMS = {"rendered": ("mma", "fluidsynth"), "voices": ("fluidsynth", "ffmpeg")}
 
 
 def build_games(folder: Path) -> None:
@@ -96,6 +99,12 @@ def rows(folder: Path) -> list[making.Row]:
         for track in games.read()
         if (folder / "games" / track.file).is_file()
     ]
+    links = sorted((folder / "recordings").glob("*/*"))
+    for path in links:
+        info = soundfile.info(path)
+        group, kind = recordings.player(path.name), path.parent.name
+        name = f"recordings/{kind}/{path.name}"
+        listed.append(making.Row(name, "", "train", group, kind, info.duration))
     for what in ("rendered", "voices"):
         for file in sorted((folder / what).glob("*.json")):
             listed += [making.Row(*row) for row in json.loads(file.read_text())]
@@ -108,7 +117,7 @@ def write_table(folder: Path, listed: Iterable[making.Row]) -> None:
         csv.writer(file, lineterminator="\n").writerows([making.Row._fields, *listed])
 
 
-def write_sources(folder: Path) -> None:
+def write_sources(folder: Path, recorded: Iterable[recordings.Recording] = ()) -> None:
     """Write sources.json and ATTRIBUTION.md."""
     record = {}
     for part in ("games", "packages"):
@@ -145,6 +154,10 @@ def write_sources(folder: Path) -> None:
             ", ".join(named),
         )
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    lines += ["", "| recordings | files | licence | author |", "|---|---|---|---|"]
+    counts = Counter((found.source, found.licence, found.author) for found in recorded)
+    for (source, licence, author), count in sorted(counts.items()):
+        lines.append(f"| {source} | {count} | {licence} | {author} |".replace("\n", " "))
     (folder / "ATTRIBUTION.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -179,6 +192,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="The folder to write to.")
     parser.add_argument("--only", choices=KINDS, help="Build only this part. Default: all.")
     parser.add_argument(
+        "--recordings",
+        type=Path,
+        help="A folder with recordings of real players (recordings.py). Default: none.",
+    )
+    parser.add_argument(
         "--rendered",
         type=float,
         default=8,
@@ -210,12 +228,15 @@ def main() -> None:
     wanted = [given.only] if given.only else KINDS
     if "games" in wanted:
         build_games(given.folder)
-    for what in wanted:
-        if what != "games":
+    for what in PROGRAMS:
+        if what in wanted:
             build_made(what, given.folder, given)
+    recorded = recordings.read(given.recordings) if given.recordings is not None else []
+    if "recordings" in wanted:
+        recordings.link(given.folder, given.recordings, recorded)
     listed = rows(given.folder)
     write_table(given.folder, listed)
-    write_sources(given.folder)
+    write_sources(given.folder, recorded)
     report(listed)
 
 

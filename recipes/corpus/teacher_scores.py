@@ -10,7 +10,8 @@ import numpy as np
 
 import zoo
 
-TEACHERS = ("pons2017.mtt", "choi2016.vgg_mtt")
+# The mean of two to four networks that is best on recordings of real players: results/teachers.csv.
+TEACHERS = ("pons2017.mtt_won2020", "choi2016.mtt_won2020")
 
 
 class Clip(NamedTuple):
@@ -25,7 +26,7 @@ class Clip(NamedTuple):
 
     @property
     def part(self) -> str:
-        """games, rendered or voices."""
+        """games, rendered, voices or recordings."""
         return self.path.split("/")[0]
 
 

@@ -16,13 +16,17 @@ from keras import layers
 LAST = "logits"  # the layer that ends in no ReLU
 
 
-def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, Callable[[], None]]:
+def with_norms(
+    model: keras.Model, dropout: float = 0.0, x: np.ndarray | None = None
+) -> tuple[keras.Model, Callable[[], None]]:
     """Return a copy to train, and a function that folds its weights into the model.
 
     Args:
         model: a chain of one-dimensional convolutions and dense layers, all of which but the
             last end in a ReLU.
         dropout: rate in training, before each dense layer.
+        x: inputs of the model. The norms then begin with the means and variances of these, and with
+            factors that undo them, so that the copy begins with the model's own outputs.
 
     Returns:
         The copy, with the model's weights, and the function.
@@ -53,6 +57,14 @@ def with_norms(model: keras.Model, dropout: float = 0.0) -> tuple[keras.Model, C
     for layer in model.layers:
         if layer.weights:
             copy.get_layer(layer.name).set_weights(layer.get_weights())
+
+    if x is not None:
+        inner = keras.Model(copy.inputs, [norm.input for norm in (before, *norms.values())])
+        values = inner.predict(x, verbose=0)
+        for norm, value in zip((before, *norms.values()), values, strict=True):
+            axes = tuple(range(value.ndim - 1))
+            mean, variance = value.mean(axis=axes), value.var(axis=axes)
+            norm.set_weights([np.sqrt(variance + norm.epsilon), mean, mean, variance])
 
     def fold() -> None:
         for name in names:

@@ -1,33 +1,33 @@
 """Make the training clips of distillation: excerpts of the corpus with the teachers' scores.
 
-    python recipes/corpus/build.py CORPUS --rendered 3 --voices 3
+    python recipes/corpus/build.py CORPUS --rendered 3 --voices 3.5 --recordings RECORDINGS
     python recipes/distillation/training_clips.py CORPUS CLIPS --hours 10
-    rm CLIPS/validation-* CLIPS/test-*
-    python recipes/corpus/build.py CORPUS
-    python recipes/corpus/build.py CORPUS --rendered 16 --voices 16 --seldom 9 --split test
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 15
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 30
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 50
-
-The corpus grew while our clips were made. The first two lines reproduce our first 10 h. For a set
-that is as good, the other lines are enough. The comment above `STUDENTS` in `distill.py` says which
-network was trained on how much.
 
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
-scores these segments **after** the changes, so that its scores belong to exactly the sound that the
+scores the clip **after** the changes, so that its scores belong to exactly the sound that the
 student gets. The changes are for training only, and their probabilities are ours: another speed,
-and so another pitch, up to 8 % (1.3 semitones) up or down (every second clip); a second sound mixed
-under it, 0 to 12 dB softer (one in four); a gain of -12 to 6 dB (every second one). Six clips in
-ten are real music of games, two are rendered and two have voices, where the corpus has all of
-these. Longer tracks are sampled more often, but none as if it had more than 5 minutes.
+and so another pitch, up to 8 % (1.3 semitones) up or down (every second clip); rooms, microphones,
+noise, compression and MP3 (`changes.py`); a second sound mixed under it, 0 to 12 dB softer (one in
+four); a gain of -12 to 6 dB (every second one).
+
+`SHARES` says how many clips come from each part of the corpus. Of games, rendered music and
+synthetic voices, longer tracks are sampled more often, but none as if it had more than 5 minutes.
+Of recordings, a player is sampled first, by the square root of what there is of them, and files of
+that player are joined to 30 s. To every second clip of a singer an accompaniment is added, of
+instruments, rendered music or games, 12 dB softer to 6 dB louder than the voice.
 
 The validation and test clips are not changed. A track gives one for each minute, at most 4, as far
-from each other as it allows; in the test split also one half way between any two.
+from each other as it allows; in the test split also one half way between any two. `MOST_CLIPS` of
+each split are taken at random. (What holds on real music is not decided here, but by
+`recipes/real_test`.)
+
+A teacher of 3 s segments scores each segment, one of longer segments the whole clip; the scores of
+each teacher are kept apart on disk, so that another mean of the teachers needs no new pass.
 
 CLIPS gets shards of 20 clips: an array of sounds and an archive of scores each. The command can be
-stopped, and continues when it is run again; with a larger number of hours it makes more. A shard
-takes 26 MB and some 15 seconds of two cores, most of it for the teachers; with KERAS_BACKEND=jax it
-takes less, and the scores are the same within 2e-4.
+stopped, and continues when it is run again; with a larger number of hours it makes more.
+`--only train` makes only that split. A shard takes 26 MB and about a minute of a core, most of
+it for the teachers; KERAS_BACKEND=jax is the fastest on a processor.
 """
 
 import argparse
@@ -48,16 +48,21 @@ from zoo import audio
 from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
+import changes
 import teacher_scores
 
 RATE = 22050  # the highest of a student's
 SECONDS = 30.0
 CLIPS_PER_SHARD = 20
 SEGMENTS, HOP = 10, 47872 / 16000  # of a clip; seconds between the teachers' segments
-SHARES = {"games": 0.6, "rendered": 0.2, "voices": 0.2}
+SHARES = {"games": 0.3, "rendered": 0.12, "voices": 0.1, "recordings": 0.48}
+USES = {"voice": 0.5, "instrument": 0.3, "song": 0.2}  # of the recordings
+ACCOMPANIED = 0.5  # of the clips of a singer
+JOIN = 0.01  # s; fade at both ends of a file that is joined to others
 LONGEST = 300.0  # seconds; a longer track is not sampled more often
 FASTER, MIXED, LOUDER = 0.5, 0.25, 0.5  # probabilities of the changes
 MOST = 4  # clips of a track in validation and test
+MOST_CLIPS = {"validation": 120, "test": 300}
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
@@ -77,6 +82,14 @@ class Shard(NamedTuple):
     scores: np.ndarray
     parts: tuple[str, ...]
     rate: int = RATE
+
+    def of(self, parts: Sequence[str]) -> "Shard":
+        """Return the clips of some parts of the corpus; all clips if no part is given."""
+        if not parts:
+            return self
+        index = [i for i, part in enumerate(self.parts) if part in parts]
+        found = tuple(self.parts[i] for i in index)
+        return self._replace(sounds=self.sounds[index], scores=self.scores[index], parts=found)
 
 
 # --- reading ---
@@ -98,9 +111,14 @@ def shards(folder: Path, split: str) -> list[Path]:
 
 
 def read(path: Path) -> Shard:
-    """Open a shard. Its scores are the mean of the teachers'; its sounds stay on the disk."""
+    """Open a shard. Its scores are the mean of the teachers'; its sounds stay on the disk.
+
+    The one score of a teacher that takes whole clips counts for each of their segments.
+    """
     with np.load(path) as kept:
-        scores = np.mean([kept[name].astype("float32") for name in teacher_scores.TEACHERS], axis=0)
+        of_each = [kept[name].astype("float32") for name in teacher_scores.TEACHERS]
+        scores = sum(np.broadcast_to(s, (len(s), SEGMENTS, s.shape[2])) for s in of_each)
+        scores = scores / np.float32(len(of_each))
         parts = tuple(kept["parts"].tolist())
     return Shard(np.load(path.with_suffix(".npy"), mmap_mode="r"), scores, parts)
 
@@ -126,6 +144,21 @@ def excerpt(piece: Piece, seconds: float) -> np.ndarray:
     return np.resize(np.concatenate(blocks), count)
 
 
+def joined(paths: Sequence[Path], seconds: float) -> np.ndarray:
+    """Read files one after the other, with short fades, until they fill some seconds."""
+    count = round(seconds * RATE)
+    fade = np.linspace(0, 1, round(JOIN * RATE), dtype="float32")
+    parts: list[np.ndarray] = []
+    for path in paths:
+        sound = np.concatenate(list(audio.stream(path, RATE)))
+        sound[: len(fade)] *= fade
+        sound[-len(fade) :] *= fade[::-1]
+        parts.append(sound)
+        if sum(map(len, parts)) >= count:
+            break
+    return np.resize(np.concatenate(parts), count)
+
+
 class Sampler:
     """Samples from the training split of the corpus."""
 
@@ -140,28 +173,69 @@ class Sampler:
         self.shares = shares / shares.sum()
         lengths = {p: np.array([min(c.seconds, LONGEST) for c in f]) for p, f in self.clips.items()}
         self.weights = {part: length / length.sum() for part, length in lengths.items()}
+        self.players: dict[str, dict[str, list[teacher_scores.Clip]]] = {}
+        for clip in self.clips.get("recordings", ()):
+            self.players.setdefault(clip.kind, {}).setdefault(clip.group, []).append(clip)
 
-    def piece(self, rng: np.random.Generator, seconds: float) -> Piece:
-        """Sample a file and a place in it."""
-        part = self.parts[rng.choice(len(self.parts), p=self.shares)]
+    def piece(
+        self, rng: np.random.Generator, seconds: float, parts: Sequence[str] = ()
+    ) -> tuple[np.ndarray, str]:
+        """Sample a sound of a part of the corpus; return it with the part."""
+        if parts:
+            part = parts[rng.integers(len(parts))]
+        else:
+            part = self.parts[rng.choice(len(self.parts), p=self.shares)]
+        if part == "recordings":
+            uses = [use for use in USES if use in self.players]
+            shares = np.array([USES[use] for use in uses])
+            use = uses[rng.choice(len(uses), p=shares / shares.sum())]
+            sound = self.recording(rng, use, seconds)
+            if use == "voice" and rng.random() < ACCOMPANIED:
+                sound = self.accompanied(rng, sound, seconds)
+            return sound, f"recordings/{use}"
         clip = self.clips[part][rng.choice(len(self.clips[part]), p=self.weights[part])]
         start = rng.uniform(0, max(0.0, clip.seconds - seconds))
-        return Piece(self.folder / clip.path, part, clip.seconds, start)
+        return excerpt(Piece(self.folder / clip.path, part, clip.seconds, start), seconds), part
+
+    def recording(self, rng: np.random.Generator, use: str, seconds: float) -> np.ndarray:
+        """Sample a player, and files of that player, or a place in a song."""
+        players = list(self.players[use].values())
+        lengths = np.array([sum(clip.seconds for clip in found) for found in players]) ** 0.5
+        found = players[rng.choice(len(players), p=lengths / lengths.sum())]
+        clip = found[rng.integers(len(found))]
+        if clip.seconds >= seconds:
+            start = rng.uniform(0, clip.seconds - seconds)
+            path = self.folder / clip.path
+            return excerpt(Piece(path, "recordings", clip.seconds, start), seconds)
+        short = [other for other in found if other.seconds < seconds]
+        return joined([self.folder / short[i].path for i in rng.permutation(len(short))], seconds)
+
+    def accompanied(
+        self, rng: np.random.Generator, voice: np.ndarray, seconds: float
+    ) -> np.ndarray:
+        """Add a sound without this singer to a voice."""
+        others = [part for part in ("games", "rendered") if part in self.clips]
+        if "instrument" in self.players and (not others or rng.random() < 0.4):
+            under = self.recording(rng, "instrument", seconds)
+        else:
+            under, _ = self.piece(rng, seconds, others)
+        level = 10 ** (rng.uniform(-12, 6) / 20)
+        return voice + level * (voice.std() + 1e-4) / (under.std() + 1e-4) * under
 
     def clip(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
         """Sample a sound and change it; return it with its part of the corpus."""
         speed = np.exp(rng.uniform(-0.08, 0.08)) if rng.random() < FASTER else 1.0
-        piece = self.piece(rng, speed * SECONDS)
-        sound = excerpt(piece, speed * SECONDS)
+        sound, part = self.piece(rng, speed * SECONDS)
         if speed != 1:
             sound = fitted(soxr.resample(sound, speed * RATE, RATE))
+        sound = changes.changed(sound, RATE, rng)
         if rng.random() < MIXED:
-            under = excerpt(self.piece(rng, SECONDS), SECONDS)
+            under, _ = self.piece(rng, SECONDS)
             level = 10 ** (rng.uniform(-12, 0) / 20)
             sound = sound + level * (sound.std() + 1e-4) / (under.std() + 1e-4) * under
         if rng.random() < LOUDER:
             sound = sound * 10 ** (rng.uniform(-12, 6) / 20)
-        return sound, piece.part
+        return sound, part
 
 
 def fitted(sound: np.ndarray) -> np.ndarray:
@@ -186,7 +260,7 @@ def fixed(clips: Sequence[teacher_scores.Clip], folder: Path, split: str) -> lis
             for start in np.linspace(0, last, count):
                 pieces.append(Piece(folder / clip.path, clip.part, clip.seconds, float(start)))
     order = np.random.default_rng(0).permutation(len(pieces))
-    return [pieces[i] for i in order]
+    return [pieces[i] for i in order[: MOST_CLIPS[split]]]
 
 
 def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -198,7 +272,7 @@ def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, 
         ]
         return whole([excerpt(piece, SECONDS) for piece in pieces]), tuple(p.part for p in pieces)
     # The text is the seed: with another one the clips would differ from ours.
-    rng = np.random.default_rng(zlib.crc32(f"lesson {number}".encode()))
+    rng = np.random.default_rng(zlib.crc32(f"clips of real music {number}".encode()))
     sampler = Sampler(clips, folder)
     made = [sampler.clip(rng) for _ in range(CLIPS_PER_SHARD)]
     return whole([sound for sound, _ in made]), tuple(part for _, part in made)
@@ -214,17 +288,17 @@ def at_rate(sounds: np.ndarray, rate: int) -> np.ndarray:
 
 
 def scored(teacher: zoo.AudioModel, sounds: np.ndarray) -> np.ndarray:
-    """Return a teacher's scores of each segment: (clips, segments, labels) float16."""
-    rate, cut = teacher.sample_rate, teacher.segmentation
-    if cut.hop / rate != HOP:
-        raise SystemExit(f"{teacher.name} has a hop of {cut.hop / rate} s; expected {HOP} s")
-    segments = [
-        segment.samples
-        for sound in at_rate(sounds, rate)
-        for segment in audio.segments((sound, rate), rate, cut, tail=False)
-    ]
-    scores = teacher.predict(np.stack(segments), batch_size=2 * CLIPS_PER_SHARD, verbose=0)
-    return scores.reshape(len(sounds), SEGMENTS, -1).astype("float16")
+    """Return a teacher's scores: (clips, segments, labels) float16; of whole clips, 1 segment."""
+    rate, length = teacher.sample_rate, teacher.segmentation.segment
+    resampled = at_rate(sounds, rate)
+    if length > resampled.shape[1] // 2:
+        starts = [(resampled.shape[1] - length) // 2]
+    else:
+        starts = [round(i * HOP * rate) for i in range(SEGMENTS)]
+        resampled = np.pad(resampled, ((0, 0), (0, length)))  # the last may be a little longer
+    segments = np.stack([resampled[:, start : start + length] for start in starts], axis=1)
+    scores = teacher.predict(segments.reshape(-1, length), batch_size=CLIPS_PER_SHARD, verbose=0)
+    return scores.reshape(len(sounds), len(starts), -1).astype("float16")
 
 
 def keep(folder: Path, name: str, sounds: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
@@ -265,10 +339,17 @@ def main() -> None:
         default=10.0,
         help="Hours of clips in the training split. Default: 10.",
     )
+    parser.add_argument(
+        "--only",
+        choices=(TRAIN, VALIDATION, TEST),
+        nargs="+",
+        default=(VALIDATION, TEST, TRAIN),
+        help="Make only these splits. Default: all.",
+    )
     given = parser.parse_args()
     given.clips.mkdir(parents=True, exist_ok=True)
     teachers = {name: zoo.load(name) for name in teacher_scores.TEACHERS}
-    for split in (VALIDATION, TEST, TRAIN):
+    for split in given.only:
         names = {n: f"{split}-{n:04}" for n in numbers(given.corpus, split, given.hours)}
         absent = [n for n, name in names.items() if not (given.clips / f"{name}.npz").is_file()]
         batches = progress(made(given, split, absent), f"{split}, shards", total=len(absent))

@@ -1,0 +1,127 @@
+"""Measure what each kind of training material and each teacher is worth, on a small student.
+
+    python recipes/distillation/ablation.py CLIPS STATE REAL
+
+dieleman2014 goes on from the same weights, for the same number of steps, on the clips of
+`training_clips.py` without one part of the corpus, with one part alone, and with the scores of one
+teacher instead of the mean. Each result is scored on the **validation** part of the real test
+(`recipes/real_test`, built into REAL): players and singers whom no training has. Writes
+`results/material.csv`: for each training the mean ROC-AUC over questions with its 95 % interval
+over players, the voices and the guitar, and the difference to the training on everything, with the
+interval of that difference on the same resamples. One training each: differences below their
+intervals, or of a few thousandths, say nothing.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+from zoo.evaluation import metrics
+from zoo.utils.files import write_csv
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "real_test"))
+import distill
+import real_clips
+import real_scores
+import teacher_scores
+import training_clips
+
+NAME = "dieleman2014"
+SHARDS = 100  # to train on, for each row
+RECORDINGS = tuple(f"recordings/{use}" for use in training_clips.USES)
+PARTS = ("games", "rendered", "voices", *RECORDINGS)
+EVERYTHING = "all parts, both teachers"
+
+
+def trainings() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the parts of the corpus and the teachers of each training."""
+    every, both = PARTS, teacher_scores.TEACHERS
+    without = {
+        "without recordings": RECORDINGS,
+        **{f"without {part}": (part,) for part in PARTS},
+    }
+    return {
+        EVERYTHING: (every, both),
+        **{
+            name: (tuple(part for part in every if part not in left), both)
+            for name, left in without.items()
+        },
+        "recordings alone": (RECORDINGS, both),
+        **{f"all parts, {teacher} alone": (every, (teacher,)) for teacher in both},
+    }
+
+
+def trained(
+    name: str, parts: tuple[str, ...], teachers: tuple[str, ...], given: argparse.Namespace
+) -> zoo.AudioModel:
+    """Train the student, or load it if that was done."""
+    file = given.state / f"ablation {name.replace('/', '-')}.keras"
+    if not file.is_file():
+        teacher_scores.TEACHERS = teachers
+        training_clips.read_at.cache_clear()
+        student = distill.STUDENTS[NAME]._replace(shards=SHARDS, parts=parts)
+        state = distill.trained(file.stem, student, given)
+        distill.variables.assign_values(state.model.variables, state.best)
+        state.model.save(file)
+    return zoo.load(file)
+
+
+def rows(found: dict[str, np.ndarray], clips: list[real_clips.Clip]) -> list[list[str]]:
+    """Return the lines of the table."""
+    asked = real_clips.answers(clips)
+    counts = metrics.resample(
+        metrics.units([clip.group for clip in clips]), real_scores.ROUNDS, seed=0
+    )
+    means = {}
+    for name, answered in found.items():
+        values, rounds = [], []
+        for question, (index, truth) in asked.items():
+            columns = truth[:, None].astype("float32"), answered[question][index][:, None]
+            values.append(
+                metrics.auc_rounds(*columns, np.ones((len(index), 1), "float32"))[0][0, 0]
+            )
+            rounds.append(metrics.auc_rounds(*columns, counts[index])[0][:, 0])
+        whole = metrics.macro_rounds(np.stack(rounds, axis=1), np.array(values))
+        means[name] = np.mean(values), whole, dict(zip(asked, values, strict=True))
+    lines = []
+    value, resampled, _ = means[EVERYTHING]
+    for name, (mean, whole, each) in means.items():
+        interval = metrics.with_interval(mean, whole)
+        less = metrics.with_interval(mean - value, whole - resampled)
+        numbers = [*interval, *less, *(each[q] for q in asked)]
+        lines.append([name, *(f"{number:.4f}" for number in numbers)])
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
+    parser.add_argument("state", type=Path, help="The folder in which to keep the states.")
+    parser.add_argument("real", type=Path, help="The folder that real_test/build.py filled.")
+    given = parser.parse_args()
+    given.architecture, given.dtype, given.shards = NAME, None, None
+    given.state.mkdir(parents=True, exist_ok=True)
+    distill.EVERY = SHARDS
+    clips = real_clips.read(real_clips.VALIDATION)
+    found = {}
+    models = {"before": zoo.load(distill.STUDENTS[NAME].begins)}
+    for name, (parts, teachers) in trainings().items():
+        models[name] = trained(name, parts, teachers, given)
+    for name, model in models.items():
+        values = real_scores.scores(model, name.replace("/", "-"), clips, given.real)
+        found[name] = real_scores.of_questions(values, model.labels, real_clips.QUESTIONS)
+    ends = ("", " low", " high")
+    header = ["training", *(f"mean{end}" for end in ends), *(f"difference{end}" for end in ends)]
+    header += real_clips.answers(clips)
+    lines = rows(found, clips)
+    write_csv([header, *lines], distill.RESULTS / "material.csv")
+    for line in lines:
+        print(*line[:7])
+
+
+if __name__ == "__main__":
+    main()
