@@ -295,7 +295,8 @@ def scored(teacher: zoo.AudioModel, sounds: np.ndarray) -> np.ndarray:
         starts = [(resampled.shape[1] - length) // 2]
     else:
         starts = [round(i * HOP * rate) for i in range(SEGMENTS)]
-        resampled = np.pad(resampled, ((0, 0), (0, length)))  # the last may be a little longer
+        # Zeros before the first segment, as in `AudioModel.taggram`; the last may be longer.
+        resampled = np.pad(resampled, ((0, 0), (teacher.segmentation.pad, length)))
     segments = np.stack([resampled[:, start : start + length] for start in starts], axis=1)
     scores = teacher.predict(segments.reshape(-1, length), batch_size=CLIPS_PER_SHARD, verbose=0)
     return scores.reshape(len(sounds), len(starts), -1).astype("float16")

@@ -33,7 +33,8 @@ def scores(model: zoo.AudioModel, name: str, clips: Sequence[Clip], folder: Path
     files = [kept / f"{clip.clip}.npy" for clip in clips]
     todo = [i for i, file in enumerate(files) if not file.is_file()]
     paths = [folder / clips[i].part / f"{clips[i].clip}.flac" for i in todo]
-    for i, gram in zip(todo, track(model.stream(paths), name, total=len(paths)), strict=True):
+    grams = model.stream(paths) if paths else ()
+    for i, gram in zip(todo, track(grams, name, total=len(paths)), strict=True):
         if isinstance(gram, Exception):
             raise gram
         with replacing(files[i]) as file:
