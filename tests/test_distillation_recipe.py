@@ -158,10 +158,11 @@ def test_a_student_gets_the_scores_of_its_own_segments(training_clips, distill, 
     start = round(3 * training_clips.HOP * 22050 + 0.5 * (66150 - 59049))
     np.testing.assert_allclose(x[13], shard.sounds[1, start : start + 59049] / 32767, atol=1e-6)
     teacher = zoo.load(TEACHER)  # takes 3.008 s
-    test = training_clips.read_at(training_clips.shards(clips, "test")[0], 16000)
+    test = training_clips.read_at(path, 16000)
     x, y = distill.pieces(teacher, test, None)
     assert x.shape == (20, 48128)
-    np.testing.assert_allclose(teacher.predict(x, verbose=0)[2:8], y[2:8], atol=0.02)
+    start = 3 * 47872 - 64  # as much before the 3 s as after them
+    np.testing.assert_allclose(x[13], test.sounds[1, start : start + 48128] / 32767, atol=1e-6)
     whole = distill.built("choi2016", distill.STUDENTS["choi2016"])
     x, y = distill.pieces(whole, training_clips.read_at(path, 12000), np.random.default_rng(0))
     assert x.shape == (2, 349440)
@@ -291,7 +292,7 @@ def test_training_resumes_where_it_was_stopped(
     assert state.rows[:2] == first.rows
     assert [int(row[distill.STEPS]) for row in state.rows] == [3, 6, 9, 12]
     losses = [float(row[4]) for row in state.rows]
-    assert losses[-1] < losses[0]
+    assert sum(losses[2:]) < sum(losses[:2])  # of the same two shards
     distill.write("dieleman2014.zoo", state, student, given)
     with (tmp_path / "distillation.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -72,6 +72,8 @@ def test_a_clip_answers_only_what_its_labels_decide(recipe):
     solo = clip(clips, "solo", "vocals|female vocals")
     assert [solo.answer(q) for q in ("vocals", "male vocals", "flute")] == [True, False, False]
     assert solo.answer("metal") is None
+    unknown = clip(clips, "solo", "vocals")
+    assert [unknown.answer(q) for q in ("vocals", "male vocals", "flute")] == [True, None, False]
     song = clip(clips, "song", "vocals|female vocals|guitar")
     assert [song.answer(q) for q in ("guitar", "male vocals")] == [True, False]
     assert song.answer("flute") is None

@@ -8,7 +8,8 @@ chosen on the part `validation`; the part `test` is only reported.
 
 Kinds of clips, and what their labels say:
 
-    solo   one player or singer: the labels are complete, so a label that is not there is a "no"
+    solo   one player or singer: the labels are complete, so a label that is not there is a "no";
+           only the sex of a singer may be unknown
     song   several at once: a label is a "yes"; the other sex is a "no" where one is labelled,
            and "no vocals" is a "no" for voices. All else is unknown and counts for no question.
     genre  the middle of a track of the genre test: one genre, and a "no" for the other genres
@@ -50,6 +51,8 @@ class Clip(NamedTuple):
         labels = set(self.labels.split("|")) - {""}
         if question in labels:
             return True
+        if question in VOICES[1:] and "vocals" in labels and not labels & set(VOICES[1:]):
+            return None  # nobody says who sings
         if self.kind == "solo":
             return None if question in GENRES else False
         if self.kind == "genre":
