@@ -136,6 +136,26 @@ def test_a_clip_that_is_there_is_not_made_again(training_clips, corpus, clips, m
     assert {file: file.stat().st_mtime_ns for file in clips.iterdir()} == before
 
 
+def test_scores_of_one_more_teacher_are_added_to_what_is_there(
+    training_clips, corpus, clips, monkeypatch, tmp_path
+):
+    for file in clips.glob("validation-*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    before = (tmp_path / "validation-0000.npy").stat().st_mtime_ns
+    teachers = (TEACHER, "dieleman2014.zoo")
+    monkeypatch.setattr(training_clips.teacher_scores, "TEACHERS", teachers)
+    monkeypatch.setattr("sys.argv", ["", str(corpus), str(tmp_path), "--only", "validation"])
+    training_clips.main()
+    assert (tmp_path / "validation-0000.npy").stat().st_mtime_ns == before
+    with (
+        np.load(tmp_path / "validation-0000.npz") as new,
+        np.load(clips / "validation-0000.npz") as old,
+    ):
+        np.testing.assert_array_equal(new[TEACHER], old[TEACHER])
+        assert new["dieleman2014.zoo"].shape == new[TEACHER].shape
+        assert new["parts"].tolist() == old["parts"].tolist()
+
+
 def test_missing_clips_are_an_error_that_names_the_command(training_clips, tmp_path):
     with pytest.raises(SystemExit, match=r"training_clips\.py"):
         training_clips.shards(tmp_path, "train")

@@ -10,8 +10,8 @@ import numpy as np
 
 import zoo
 
-# The mean of two to four networks that is best on recordings of real players: results/teachers.csv.
-TEACHERS = ("pons2017.mtt_won2020", "choi2016.mtt_won2020")
+# Chosen on recordings of real players: `recipes/real_test/teachers.py`.
+TEACHERS = ("pons2017.mtt_won2020", "choi2016.mtt_won2020", "pons2017.mtt")
 
 
 class Clip(NamedTuple):

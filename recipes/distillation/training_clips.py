@@ -22,7 +22,8 @@ each split are taken at random. (What holds on real music is not decided here, b
 `recipes/real_test`.)
 
 A teacher of 3 s segments scores each segment, one of longer segments the whole clip; the scores of
-each teacher are kept apart on disk, so that another mean of the teachers needs no new pass.
+each teacher are kept apart on disk, so that another mean of the teachers needs no new pass. The
+same command adds the scores of a teacher that shards do not have yet.
 
 CLIPS gets shards of 20 clips: an array of sounds and an archive of scores each. The command can be
 stopped, and continues when it is run again; with a larger number of hours it makes more.
@@ -302,10 +303,18 @@ def scored(teacher: zoo.AudioModel, sounds: np.ndarray) -> np.ndarray:
     return scores.reshape(len(sounds), len(starts), -1).astype("float16")
 
 
-def keep(folder: Path, name: str, sounds: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
-    """Write a shard. The sounds come first: a file of scores then always has its sounds."""
-    with replacing(folder / f"{name}.npy") as file:
-        np.save(file, sounds)
+def keep(folder: Path, name: str, sounds: np.ndarray | None, arrays: dict[str, np.ndarray]) -> None:
+    """Write a shard. The sounds come first: a file of scores then always has its sounds.
+
+    Args:
+        folder: the folder of the shards.
+        name: of the shard.
+        sounds: its sounds; None if they are there already.
+        arrays: scores of each teacher, and parts.
+    """
+    if sounds is not None:
+        with replacing(folder / f"{name}.npy") as file:
+            np.save(file, sounds)
     with replacing(folder / f"{name}.npz") as file:
         np.savez(file, **arrays)
 
@@ -352,11 +361,26 @@ def main() -> None:
     teachers = {name: zoo.load(name) for name in teacher_scores.TEACHERS}
     for split in given.only:
         names = {n: f"{split}-{n:04}" for n in numbers(given.corpus, split, given.hours)}
+        lacking = [name for name in names.values() if missing(given.clips / f"{name}.npz")]
+        for name in progress(lacking, f"{split}, scores of more teachers"):
+            with np.load(given.clips / f"{name}.npz") as kept:
+                arrays = dict(kept)
+            sounds = np.load(given.clips / f"{name}.npy")
+            arrays |= {t: scored(teachers[t], sounds) for t in teachers if t not in arrays}
+            keep(given.clips, name, None, arrays)
         absent = [n for n, name in names.items() if not (given.clips / f"{name}.npz").is_file()]
         batches = progress(made(given, split, absent), f"{split}, shards", total=len(absent))
         for number, sounds, parts in batches:
             scores = {name: scored(teacher, sounds) for name, teacher in teachers.items()}
             keep(given.clips, names[number], sounds, {**scores, "parts": np.array(parts)})
+
+
+def missing(path: Path) -> set[str]:
+    """Return the teachers whose scores a shard that is there does not have."""
+    if not path.is_file():
+        return set()
+    with np.load(path) as kept:
+        return set(teacher_scores.TEACHERS) - set(kept.files)
 
 
 if __name__ == "__main__":
