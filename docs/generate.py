@@ -13,7 +13,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from zoo.registry import cards, lookup, manifest
@@ -378,7 +378,8 @@ def anchor(heading: str) -> str:
 
 def models() -> str:
     """Return the checkpoints, with published and measured scores in separate columns."""
-    genres, students = result("genre_test"), result("distillation")
+    genres, students, real = result("genre_test"), result("distillation"), result("real_test")
+    on_real = {r["checkpoint"]: r for r in real if (r["part"], r["question"]) == ("test", "mean")}
     by_genre = {row["checkpoint"]: row for row in genres if row["genre"] == "mean of 4 genres"}
     follows = {row["model"]: row for row in students if row["split"] == "test"}
     rows = []
@@ -393,22 +394,27 @@ def models() -> str:
             for m in checkpoint.metrics
             if (m.name, m.kind) == ("ROC-AUC", "published")
         )
-        row = by_genre.get(name, {})
-        measured = ""
-        if row.get("ROC-AUC"):
-            value, low, high = (float(row[f"ROC-AUC{end}"]) for end in ("", " low", " high"))
-            measured = f"{value:.3f} ({low:.3f} to {high:.3f})"
+        measured = [with_interval(found.get(name, {})) for found in (on_real, by_genre)]
         teachers = ""
         if name in follows:
             of = follows[name]
             teachers = f"{float(of['ROC-AUC']):.3f} ({of['tags counted']} tags)"
         size, licence = f"{checkpoint.parameters:,}", checkpoint.licence.weights
-        rows.append((label, size, where, licence, published, measured, teachers))
+        rows.append((label, size, where, licence, published, *measured, teachers))
     head = (
         "checkpoint", "parameters", "weights", "licence", "ROC-AUC, published",
+        "real players, measured",
         "four genres of the genre test, measured", "against its teachers, measured",
     )  # fmt: skip
     return table(head, rows)
+
+
+def with_interval(row: Mapping[str, str]) -> str:
+    """Return the ROC-AUC of a row of results with its interval; "" if it has none."""
+    if not row.get("ROC-AUC"):
+        return ""
+    value, low, high = (float(row[f"ROC-AUC{end}"]) for end in ("", " low", " high"))
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def result(name: str) -> list[dict[str, str]]:
