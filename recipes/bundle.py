@@ -28,7 +28,7 @@ from zoo.weights import cache, fetch
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LISTING = CHECKOUT / manifest.FILE_NAME
-AUTHORS = ["The zoo's authors"]  # of our own weights
+AUTHORS, LICENCE = ["The zoo's authors"], "Apache-2.0"  # of our own weights
 
 
 def main() -> None:
@@ -59,19 +59,20 @@ def publish(model: zoo.AudioModel, name: str, entry: dict, default: bool = True)
         model: the network.
         name: name of its weights.
         entry: its entry in the manifest, without the fields that are the same for all our networks
-            or follow from the model.
+            or follow from the model. Authors and licence, if it goes on from weights of others.
         default: whether the architecture's bare name loads it.
     """
+    authors, licence = entry.get("authors", AUTHORS), entry.get("licence", LICENCE)
     whole = {
         "architecture": model.architecture,
         **({"default": True} if default else {}),
         "options": entry["options"],
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "labels": entry["labels"],
-        "sources": [save(model, name, AUTHORS[0])],
+        "sources": [save(model, name, ", ".join(authors), licence)],
         "input": entry["input"],
-        "licence": {"weights": "Apache-2.0", "data": entry["data"]},
-        "authors": AUTHORS,
+        "licence": {"weights": licence, "data": entry["data"]},
+        "authors": authors,
         "citation": entry["citation"],
         "provenance": entry["provenance"],
         "status": "verified",
@@ -80,14 +81,14 @@ def publish(model: zoo.AudioModel, name: str, entry: dict, default: bool = True)
     enter(name, whole)
 
 
-def save(model: zoo.AudioModel, name: str, authors: str) -> dict:
+def save(model: zoo.AudioModel, name: str, authors: str, licence: str = LICENCE) -> dict:
     """Write the weights of a network of our own to `weights/`; return their source's record."""
     file = CHECKOUT / "weights" / f"{name}.safetensors"
     arrays = {
         path: np.asarray(keras.ops.convert_to_numpy(variable), "float32")
         for path, variable in variables(model).items()
     }
-    about = f"{name}: weights by {authors}; licence Apache-2.0"
+    about = f"{name}: weights by {authors}; licence {licence}"
     with replacing(file) as new:
         new.write(safetensors.numpy.save(arrays, metadata={"about": about}))
     return described(file)

@@ -31,19 +31,35 @@ MEASURES = {
     "mean absolute error": "50 tags, from the teachers' scores",
 }
 DATA = (
-    "music of Debian's game packages and sounds made with Debian's soundfonts and voices, each "
-    "under the free licence that its package states (recipes/corpus/build.py lists them); none of "
-    "it is in the weights' file"
+    "recordings of players, singers and songs under CC0, CC-BY, CC-BY-SA, MIT or GPL licences or "
+    "in the public domain (recipes/corpus/ATTRIBUTION.md names their authors); music of Debian's "
+    "game packages and sounds made with Debian's soundfonts, each under the free licence that its "
+    "package states (recipes/corpus/build.py lists them); none of it is in the weights' file"
 )
 NORMS = (
     " It was trained with batch normalisation, which is folded into the weights: the network is "
     "the paper's, without any."
 )
+# Where the weights that a student goes on from had come from.
+EARLIER = (
+    "weights that were distilled earlier from pons2017.mtt and choi2016.vgg_mtt, on {} h of games, "
+    "rendered music and synthetic voices"
+)
+BEGAN = {
+    "dieleman2014.zoo": EARLIER.format(30),
+    "zhu2016.zoo": EARLIER.format(50),
+    "lee2017.zoo": EARLIER.format(50),
+    "choi2016.zoo_3s": EARLIER.format(15),
+    "pons2017.mtt": "pons2017.mtt, the weights of Jordi Pons and Xavier Serra (musicnn, ISC)",
+}
+BEGAN_OF_OTHERS = "pons2017.mtt"  # whose authors and licence stay
 INPUTS = {
     "dieleman2014": "mono; log-mel spectrogram computed in the model: FFT 256, hop 256, 128 bands; "
     "segments of 3 s",
     "zhu2016": "mono; waveform; segments of 3 s",
     "lee2017": "mono; waveform, segments of 59,049 samples, 2.68 s",
+    "pons2017": "mono; log-mel spectrogram computed in the model: FFT 512, hop 256, 96 bands; "
+    "segments of 3 s, 187 frames",
     "choi2016": "mono; log-mel spectrogram in decibels computed in the model: FFT 512, hop 256, 96 "
     "bands; segments of 29.12 s",
 }
@@ -78,7 +94,7 @@ def metrics(name: str, command: str) -> list[dict]:
     ]
 
 
-def provenance(name: str, state: Path, clips: Path) -> str:
+def provenance(name: str, student: distill.Student, state: Path, clips: Path) -> str:
     """Return a text on how a network was trained, and on what."""
     steps, hours, seconds, before = 0, 0.0, 0.0, ""
     for file in (state / f"{name}{distill.PIECES}.npz", state / f"{name}.npz"):
@@ -92,33 +108,36 @@ def provenance(name: str, state: Path, clips: Path) -> str:
         steps, hours = steps + int(best[distill.STEPS]), hours + float(best[distill.HOURS])
         seconds += float(rows[-1][distill.SECONDS])
     paths = training_clips.shards(clips, training_clips.TRAIN)
-    shards = [training_clips.read(path) for path in paths]
-    size = sum(len(shard.sounds) for shard in shards) * training_clips.SECONDS / 3600
-    parts = [part for shard in shards for part in shard.parts]
-    shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in dict.fromkeys(parts))
+    parts = [part for path in paths for part in training_clips.read(path).parts]
+    size = len(parts) * training_clips.SECONDS / 3600
+    shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
+    *others, last = teacher_scores.TEACHERS
     return (
         f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
-        f"{' and '.join(teacher_scores.TEACHERS)}, which were trained on MagnaTagATune; no labels. "
-        f"{size:.1f} h of training clips of 30 s ({shares}: music of free games as Debian 12 "
-        "packs them, and music and voices made by recipes/corpus), changed in speed, level and by "
-        f"mixing before the teachers scored them; {hours:.1f} h seen in {steps:,} steps{before}. "
-        f"Hardware: one CPU core of two, {seconds / 3600:.1f} h of training. Date: "
+        f"{', '.join(others)} and {last}, which were trained on MagnaTagATune; no labels. It goes "
+        f"on from {BEGAN[student.begins]}. "
+        f"{size:.1f} h of training clips of 30 s ({shares}: recordings of players, singers and "
+        "songs, music of free games as Debian 12 packs them, and music rendered by "
+        "recipes/corpus), changed in speed, room, microphone, level and by mixing before the "
+        "teachers scored them; "
+        f"{hours:.1f} h seen in {steps:,} steps{before}. "
+        f"Hardware: two shared CPU cores, {seconds / 3600:.1f} h of training. Date: "
         f"{datetime.date.today():%Y-%m-%d}. Not the paper's weights, and not comparable with "
-        "MagnaTagATune results: nothing was measured against listeners' tags. It repeats its "
+        "MagnaTagATune results: nothing was measured against listeners' tags there. It repeats its "
         "teachers' mistakes."
     )
 
 
 def publish(architecture: str, clips: Path, state: Path) -> None:
-    """Write the files and entries of an architecture: the default, and its 3 s network if any."""
+    """Write the files and entries of an architecture, and of its 3 s network if it has one.
+
+    What a bare name loads stays as it is; `recipes/real_test/publish.py` decides that.
+    """
     name, student = f"{architecture}.zoo", distill.STUDENTS[architecture]
-    for other, entry in bundle.listed().items():
-        if entry["architecture"] == architecture and entry.get("default") and other != name:
-            bundle.enter(other, {key: value for key, value in entry.items() if key != "default"})
     publish_one(name, architecture, student, clips, state)
     if student.short:
         first = distill.in_pieces(student)
-        publish_one(name + distill.PIECES, architecture, first, clips, state, default=False)
+        publish_one(name + distill.PIECES, architecture, first, clips, state)
 
 
 def publish_one(
@@ -127,7 +146,6 @@ def publish_one(
     student: distill.Student,
     clips: Path,
     state: Path,
-    default: bool = True,
 ) -> None:
     """Write the file and the entry of one network."""
     model = distill.finished(name, student, clips, state)
@@ -148,9 +166,15 @@ def publish_one(
         "data": DATA,
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
-        "provenance": provenance(name, state, clips) + (NORMS if student.norms else ""),
+        "provenance": provenance(name, student, state, clips) + (NORMS if student.norms else ""),
         "metrics": metrics(name, f"python recipes/distill.py {architecture} CLIPS STATE"),
     }
+    if student.begins == BEGAN_OF_OTHERS:
+        others = bundle.listed()[student.begins]
+        entry["authors"] = [*others["authors"], *bundle.AUTHORS]
+        entry["licence"] = others["licence"]["weights"]
+        entry["citation"] = others["citation"]
+    default = bundle.listed().get(name, {}).get("default", False)
     bundle.publish(model, name, entry, default)
 
 

@@ -56,14 +56,14 @@ RATE = 22050  # the highest of a student's
 SECONDS = 30.0
 CLIPS_PER_SHARD = 20
 SEGMENTS, HOP = 10, 47872 / 16000  # of a clip; seconds between the teachers' segments
-SHARES = {"games": 0.3, "rendered": 0.12, "voices": 0.1, "recordings": 0.48}
+SHARES = {"games": 0.27, "rendered": 0.2, "voices": 0.1, "recordings": 0.43}
 USES = {"voice": 0.5, "instrument": 0.3, "song": 0.2}  # of the recordings
 ACCOMPANIED = 0.5  # of the clips of a singer
 JOIN = 0.01  # s; fade at both ends of a file that is joined to others
 LONGEST = 300.0  # seconds; a longer track is not sampled more often
 FASTER, MIXED, LOUDER = 0.5, 0.25, 0.5  # probabilities of the changes
 MOST = 4  # clips of a track in validation and test
-MOST_CLIPS = {"validation": 120, "test": 300}
+MOST_CLIPS = {"validation": 120, "test": 120}
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
