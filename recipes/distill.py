@@ -102,7 +102,7 @@ class Student(NamedTuple):
 # Steps, scores and seconds: results/distillation_training.csv.
 STUDENTS = {
     "dieleman2014": Student(
-        {"input": "spectrogram"}, 600, dropout=0.1, norms=True, begins="dieleman2014.zoo"
+        {"input": "spectrogram"}, 400, dropout=0.1, norms=True, begins="dieleman2014.zoo"
     ),
     "zhu2016": Student(
         {
@@ -112,18 +112,18 @@ STUDENTS = {
             "conv_filters": [256] * 4,
             "segment": 3.0,
         },
-        160,
+        120,
         batch=16,
         dropout=0.1,
         begins="zhu2016.zoo",
     ),
     "choi2016": Student(
-        {"width": 0.25}, 60, batch=10, rate=1e-4, short=120, dropout=0.1, begins="choi2016.zoo_3s"
+        {"width": 0.25}, 40, batch=10, rate=1e-4, short=80, dropout=0.1, begins="choi2016.zoo_3s"
     ),
     # FCN-4 as wide as in the paper, 69 MB: not published, and trained only before
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
-    "lee2017": Student({"scale": 0.5}, 120, batch=16, dropout=0.1, begins="lee2017.zoo"),
-    "pons2017": Student({}, 60, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt"),
+    "lee2017": Student({"scale": 0.5}, 80, batch=16, dropout=0.1, begins="lee2017.zoo"),
+    "pons2017": Student({}, 20, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt"),
 }
 
 
