@@ -1,6 +1,7 @@
 """Convert weights from the formats in which they were published to ours.
 
-One file a format, each with ``read(path, member)``: foreign variable name -> array.
+One file a format, each with ``read(path, member)``: foreign variable name -> array. The readers of
+Keras's HDF5 files share `hdf5`.
 """
 
 import importlib
