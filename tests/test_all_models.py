@@ -42,6 +42,8 @@ CASES = [
     Case("choi2016", {"depth": 7}, 28_283_698, {"width": 0.1}, seconds=3),
     Case("choi2016", {"variant": "won2020"}, 447_732, {"width": 0.5}, seconds=3),
     Case("choi2016", {"variant": "vgg"}, 605_748, {"width": 0.25}, seconds=1.5),
+    Case("choi2016", {"variant": "narrow"}, 865_950, {"width": 0.5}, seconds=3),
+    Case("choi2016", {"variant": "crnn"}, 396_786, {"width": 0.25}, seconds=3),
     Case("dieleman2014", {}, 114_270, {"window_length": 512, "hop_length": 512}),
     *(
         Case("dieleman2014", {"window_length": w, "hop_length": h, "padding": "valid"}, n, None)

@@ -86,7 +86,7 @@ def test_first_block_goes_with_back_ends_of_any_length(backend):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "vggish"}, "'vggish'.*fcn, won2020, vgg"),
+        ({"variant": "vggish"}, "'vggish'.*fcn, won2020, vgg, narrow, crnn"),
         ({"depth": 8}, "depth is 8.*3, 4, 5, 6, 7"),
     ],
 )
@@ -193,7 +193,8 @@ def test_bare_name_means_a_checkpoint_under_a_permissive_licence():
     (default,) = (c for c in card.checkpoints.values() if c.default)
     assert default.licence.weights in ("Apache-2.0", "ISC", "MIT")
     ours = {"choi2016.zoo", "choi2016.zoo_3s"}
-    assert {*VGG, *WON, *ours} == set(card.checkpoints)
+    authors = {"choi2016.msd", "choi2016.crnn_msd"}  # tests/test_choi2016_released.py
+    assert {*VGG, *WON, *ours, *authors} == set(card.checkpoints)
 
 
 def test_every_checkpoint_fits_the_seconds_its_network_hears():

@@ -72,3 +72,54 @@ def write(path: Path, layers: Layers, whole_model: bool = False) -> Path:
                 dataset = own.create_dataset(f"{layer}_{name}", values.shape, values.dtype)
                 dataset[:] = values
     return path
+
+
+def music_tagger(recurrent: bool, filters: Iterable[int], labels: int) -> Layers:
+    """Random weights of Choi's released networks, layer by layer as Keras 1 listed them."""
+    rng = np.random.default_rng(int(recurrent))
+
+    def norm(count: int) -> dict[str, np.ndarray]:
+        return {
+            "gamma": rng.uniform(0.5, 1.5, count),
+            "beta": rng.normal(0, 0.2, count),
+            "running_mean": rng.normal(0, 0.2, count),
+            "running_std": rng.uniform(0.5, 2, count),
+        }
+
+    layers: Layers = {"input_1": {}, "bn_0_freq": norm(1440 if recurrent else 1366)}
+    channels = 1
+    for i, out in enumerate(filters, start=1):
+        scale = np.sqrt(2 / (9 * channels))
+        layers[f"conv{i}"] = {
+            "W": rng.normal(0, scale, (out, channels, 3, 3)),
+            "b": rng.normal(0, 0.1, out),
+        }
+        layers |= {f"bn{i}": norm(out), f"elu_{i}": {}, f"pool{i}": {}, f"dropout{i}": {}}
+        channels = out
+    for i in (1, 2) if recurrent else ():
+        layers[f"gru{i}"] = {
+            f"{weight}_{gate}": rng.normal(0, 0.4, shape)
+            for gate in "zrh"
+            for weight, shape in (("W", (channels, 32)), ("U", (32, 32)), ("b", 32))
+        }
+        channels = 32
+    layers["output"] = {
+        "W": rng.normal(0, 0.3, (channels, labels)),
+        "b": rng.normal(0, 0.3, labels),
+    }
+    return {
+        layer: {name: values.astype("float32") for name, values in weights.items()}
+        for layer, weights in layers.items()
+    }
+
+
+def write_tensorflow(path: Path, layers: Layers, number: str = "") -> Path:
+    """Write what `save_weights` wrote under TensorFlow, which may give each name a number."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = names(layers)
+        for layer, weights in layers.items():
+            own = file.create_group(layer)
+            own.attrs["weight_names"] = names(f"{layer}_{name}{number}:0" for name in weights)
+            for name, values in weights.items():
+                own[f"{layer}_{name}{number}:0"] = values
+    return path

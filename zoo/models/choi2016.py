@@ -547,7 +547,7 @@ CARD = {
     "stages": {
         "features": "log-mel spectrogram (frames, 96)",
         "block1": "first block (crnn)",
-        "frontend": "first block, of crnn the fourth: 3x3 filters, pooled (frames, bands, channels)",
+        "frontend": "first block (crnn: the fourth), pooled (frames, bands, channels)",
         "block2": "second block, pooled (frames, bands, channels)",
         "block3": "third block",
         "block4": "fourth block",
