@@ -26,7 +26,9 @@ narrow networks, short turns. Speed goes to results/gpu.csv if there is a graphi
 
 import argparse
 import csv
+import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -91,9 +93,7 @@ class ZooWorker:
         dtype = PRECISIONS[job["precision"]]
         self.model = zoo.build(job["network"], labels, dtype=dtype, **job["options"])
         self.model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-        self.parameters = sum(v.value.size for v in self.model.trainable_variables)
-        if BACKENDS[job["framework"]] == "torch":
-            self.parameters = sum(v.value.numel() for v in self.model.trainable_variables)
+        self.parameters = sum(math.prod(v.shape) for v in self.model.trainable_variables)
         self.samples = self.model.segmentation.segment
 
     def device(self) -> str:
@@ -109,27 +109,24 @@ class ZooWorker:
 
     def train(self, data, steps: int | None, over) -> list[float]:
         """Train on batches in turn until `over(steps so far)`; return the losses."""
-        import itertools
-
         import keras
 
-        losses: list[float] = []
+        totals = [0.0]  # Keras reports the mean of the epoch so far
 
         class Watch(keras.callbacks.Callback):
             def on_train_batch_end(callback, batch, logs=None):
-                losses.append(float(logs["loss"]))  # waits until the device is done
-                # Keras reports the mean over the epoch, from which the last loss follows.
-                if over(len(losses)):
+                done = len(totals)
+                totals.append(done * float(logs["loss"]))  # waits until the device is done
+                if over(done):
                     callback.model.stop_training = True
 
         self.model.fit(
-            itertools.cycle(data),
+            (batch for batch in itertools.cycle(data)),  # Keras takes generators only
             steps_per_epoch=steps or 1_000_000,
             verbose=0,
             callbacks=[Watch()],
         )
-        means = [mean * i for i, mean in enumerate(losses, start=1)]
-        return [b - a for a, b in itertools.pairwise([0.0, *means])]
+        return [after - before for before, after in itertools.pairwise(totals)]
 
 
 class TorchWorker:
@@ -277,12 +274,13 @@ def falls_alike(losses: list[float], expected: list[float]) -> bool:
     return fall(expected) > 0 and abs(fall(losses) / fall(expected) - 1) <= TOLERANCE
 
 
-def check_losses(contenders: list[Contender], steps: int) -> bool:
+def check_losses(contenders: list[Contender], steps: int, running: list[Contender]) -> bool:
     """Compare the losses of the zoo on the device with those on the CPU; print both.
 
     Args:
         contenders: of one network; those of JAX are compared.
         steps: to train.
+        running: processes to end when the time is over; that of the CPU is added.
 
     Returns:
         True if all fall as on the CPU.
@@ -293,6 +291,7 @@ def check_losses(contenders: list[Contender], steps: int) -> bool:
     reference = Contender(
         {**zoos[0].job, "precision": "float32"}, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES=""
     )
+    running.append(reference)
     reference.begin()
     expected = reference.ask(losses=steps)
     reference.stop()
@@ -440,7 +439,7 @@ def main() -> None:
                 counts = {c.job["framework"]: c.parameters for c in contenders}
                 raise SystemExit(f"the networks of {network} are not the same: {counts}")
             if network == "lee2017":
-                good = check_losses(contenders, given.loss_steps)
+                good = check_losses(contenders, given.loss_steps, running)
             rows = measure(contenders, given, end)
             report(rows)
             table += rows

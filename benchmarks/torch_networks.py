@@ -1,7 +1,7 @@
 """lee2017 and choi2016 in plain PyTorch, with the layers and initial values of the zoo's networks.
 
-For `benchmarks/gpu.py`, which compares their speed with the zoo's, and `tests/test_gpu_benchmark.py`,
-which compares their outputs. Parameters are in the order of the zoo's trainable variables.
+For `benchmarks/gpu.py`, which compares their speed with the zoo's. `tests/test_gpu_benchmark.py`
+compares their outputs. Parameters are in the order of the zoo's trainable variables.
 """
 
 import torch
@@ -66,6 +66,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(512))
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Return the spectrogram."""
         with torch.autocast(waveform.device.type, enabled=False):
             spectrum = torch.stft(
                 waveform, 512, 256, window=self.window, pad_mode="reflect", return_complex=True

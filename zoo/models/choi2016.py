@@ -36,7 +36,8 @@ Shapes are time x frequency. Variants:
     "crnn": the authors' next network, released there too: Choi, Fazekas, Sandler, Cho,
         "Convolutional recurrent neural networks for music classification" (arXiv 1609.04243), which
         we could not read. Four blocks are the front-end; two GRU layers of 32 units over the 15
-        frames that remain are the back-end.
+        frames that remain are the back-end. Its rates of dropout are those of the last code; they
+        were .5 in the code of the time.
 
 The "fcn" spectrogram is in decibels.
 
@@ -58,8 +59,8 @@ repository prints no scores of the "narrow" weights, and we have no recordings o
 Dataset, so that no score of either could be measured again.
 
 The paper has only one length. With a shorter `segment`, a pooling window that is larger than its
-input shrinks to it, so that the weights keep their shapes (our choice). A longer one gives several
-points, which all go to the output.
+input shrinks to it, so that the weights keep their shapes (our choice; not those of the batch norm
+of "narrow" and "crnn"). A longer one gives several points, which all go to the output.
 """
 
 from typing import Any, NamedTuple
