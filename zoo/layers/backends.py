@@ -145,8 +145,7 @@ def rnn(
     The defaults are the three bidirectional GRU layers of 60 units of Vogl et al. 2017, who label
     every frame. The last state (of either direction) represents the clip, as in Choi's CRNN (2 GRU
     layers of 32 units, one direction; `variant="crnn"` of choi2016, whose weights are published)
-    and in musicnn's training code (2 LSTM layers of 512, one
-    direction).
+    and in musicnn's training code (2 LSTM layers of 512, one direction).
 
     Args:
         x: (batch, frames, channels) or (batch, frames, bands, channels).
