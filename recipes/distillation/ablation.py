@@ -31,27 +31,27 @@ import teacher_scores
 import training_clips
 
 NAME = "dieleman2014"
-SHARDS = 100  # to train on, for each row
+SHARDS = 60  # to train on, for each row
 RECORDINGS = tuple(f"recordings/{use}" for use in training_clips.USES)
 PARTS = ("games", "rendered", "voices", *RECORDINGS)
-EVERYTHING = "all parts, both teachers"
+EVERYTHING = "all parts, all teachers"
 
 
 def trainings() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return the parts of the corpus and the teachers of each training."""
-    every, both = PARTS, teacher_scores.TEACHERS
+    every, teachers = PARTS, teacher_scores.TEACHERS
     without = {
         "without recordings": RECORDINGS,
         **{f"without {part}": (part,) for part in PARTS},
     }
     return {
-        EVERYTHING: (every, both),
+        EVERYTHING: (every, teachers),
         **{
-            name: (tuple(part for part in every if part not in left), both)
+            name: (tuple(part for part in every if part not in left), teachers)
             for name, left in without.items()
         },
-        "recordings alone": (RECORDINGS, both),
-        **{f"all parts, {teacher} alone": (every, (teacher,)) for teacher in both},
+        "recordings alone": (RECORDINGS, teachers),
+        **{f"all parts, {teacher} alone": (every, (teacher,)) for teacher in teachers},
     }
 
 
