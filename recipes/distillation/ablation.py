@@ -31,18 +31,17 @@ import teacher_scores
 import training_clips
 
 NAME = "dieleman2014"
-SHARDS = 60  # to train on, for each row
+SHARDS = 60  # to train on, for each row, if it has all parts
 RECORDINGS = tuple(f"recordings/{use}" for use in training_clips.USES)
-PARTS = ("games", "rendered", "voices", *RECORDINGS)
 EVERYTHING = "all parts, all teachers"
 
 
-def trainings() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+def trainings(every: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return the parts of the corpus and the teachers of each training."""
-    every, teachers = PARTS, teacher_scores.TEACHERS
+    teachers = teacher_scores.TEACHERS
     without = {
         "without recordings": RECORDINGS,
-        **{f"without {part}": (part,) for part in PARTS},
+        **{f"without {part}": (part,) for part in every},
     }
     return {
         EVERYTHING: (every, teachers),
@@ -55,6 +54,12 @@ def trainings() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     }
 
 
+def parts_of(clips: Path) -> list[str]:
+    """Return the part of the corpus of each training clip."""
+    paths = training_clips.shards(clips, training_clips.TRAIN)
+    return [part for path in paths for part in training_clips.read(path).parts]
+
+
 def trained(
     name: str, parts: tuple[str, ...], teachers: tuple[str, ...], given: argparse.Namespace
 ) -> zoo.AudioModel:
@@ -63,7 +68,10 @@ def trained(
     if not file.is_file():
         teacher_scores.TEACHERS = teachers
         training_clips.read_at.cache_clear()
-        student = distill.STUDENTS[NAME]._replace(shards=SHARDS, parts=parts)
+        clips = parts_of(given.clips)
+        share = sum(part in parts for part in clips) / len(clips)
+        shards = distill.ROUND * round(SHARDS / share / distill.ROUND)  # for the same steps
+        student = distill.STUDENTS[NAME]._replace(shards=shards, parts=parts)
         state = distill.trained(file.stem, student, given)
         distill.variables.assign_values(state.model.variables, state.best)
         state.model.save(file)
@@ -105,11 +113,12 @@ def main() -> None:
     given = parser.parse_args()
     given.architecture, given.dtype, given.shards = NAME, None, None
     given.state.mkdir(parents=True, exist_ok=True)
-    distill.EVERY = SHARDS
+    distill.EVERY = 10**6  # one validation, at the end
     clips = real_clips.read(real_clips.VALIDATION)
     found = {}
+    every = tuple(sorted(set(parts_of(given.clips))))
     models = {"before": zoo.load(distill.STUDENTS[NAME].begins)}
-    for name, (parts, teachers) in trainings().items():
+    for name, (parts, teachers) in trainings(every).items():
         models[name] = trained(name, parts, teachers, given)
     for name, model in models.items():
         values = real_scores.scores(model, name.replace("/", "-"), clips, given.real)
