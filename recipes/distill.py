@@ -23,9 +23,9 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 The students go on from weights that are there (`Student.begins`). **The published weights are those
 of our earlier trainings**, with the teachers pons2017.mtt and choi2016.vgg_mtt, on 15 to 50 h of
 games, rendered music and synthetic voices; `results/distillation.csv` and its companions are
-theirs. Trained further as `STUDENTS` says, on the 9 h that `distillation/training_clips.py` describes, the
-mean on the validation part of the real test hardly moved: dieleman2014 .876 to .882, zhu2016 .879
-to .873, choi2016 in pieces of 3 s .919 to .914 (`results/real_test.csv`, "trained further"). Voices
+theirs. Trained further as `STUDENTS` says, on the 9 h of `distillation/training_clips.py`, the mean
+on the validation part of the real test hardly moved: dieleman2014 .876 to .882, zhu2016 .879 to
+.873, choi2016 in pieces of 3 s .919 to .914 (`results/real_test.csv`, "trained further"). Voices
 gained what strings lost. So none was published. lee2017 and pons2017 were not trained.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
