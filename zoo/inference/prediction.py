@@ -3,13 +3,15 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 
 from zoo import audio
 from zoo.errors import AudioError
+
+if TYPE_CHECKING:
+    import keras
 
 # Segments that the network takes at once. Powers of two: a compiled backend gets few shapes.
 BATCH = 8
@@ -149,7 +151,7 @@ def ahead(items: Iterable, depth: int) -> Iterator:
 
 
 def predict_batches(
-    network: keras.Model, batches: Iterable[tuple], batch_size: int
+    network: "keras.Model", batches: Iterable[tuple], batch_size: int
 ) -> tuple[np.ndarray, ...]:
     """Predict every segment.
 

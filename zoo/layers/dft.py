@@ -2,12 +2,14 @@
 
 For spectrograms with long windows. There the plain product with a (samples, bins) matrix is most of
 a network's arithmetic, and float32 is too coarse for the logarithm of quiet bands.
+
+The matrices are computed with NumPy alone: ONNX Runtime needs them where no framework is installed.
+So Keras is imported by the methods that compute with tensors, and not above.
 """
 
 import math
 
 import numpy as np
-from keras import ops
 
 
 class SplitMatrix:
@@ -39,6 +41,8 @@ class SplitMatrix:
         Returns:
             Two tensors (..., outputs): a large part without rounding errors, and the rest.
         """
+        from keras import ops  # not above: see the top of this file
+
         high = ops.round(x * self.steps) * (1 / self.steps)
         rest = ops.matmul((x - high) + small, self.high) + ops.matmul(x + small, self.low)
         return ops.matmul(high, self.high), rest
@@ -56,7 +60,12 @@ class TwoStepDFT:
     Args:
         window: (n,), at most 1.
         n_bins: number of the lowest bins to compute; most of the others are omitted.
+
+    Attributes:
+        bank: filters in the order of the result, from `rows`; for the user of the object.
     """
+
+    bank: np.ndarray
 
     def __init__(self, window: np.ndarray, n_bins: int):
         n = len(window)
@@ -93,6 +102,8 @@ class TwoStepDFT:
 
     def magnitudes(self, frames):
         """Return the magnitudes: (..., n) -> (frames, bins in the order of `rows`)."""
+        from keras import ops  # not above: see the top of this file
+
         x = ops.transpose(ops.reshape(frames, (-1, self.a, self.b)), (2, 0, 1))
         x = ops.reshape(
             x, (-1, self.a)
@@ -108,5 +119,7 @@ class TwoStepDFT:
 
     def _by_k(self, x):
         """(j, frames, 2 k) -> (k, frames, 2 j)."""
+        from keras import ops  # not above: see the top of this file
+
         x = ops.reshape(x, (self.b, -1, 2, self.n_k))
         return ops.reshape(ops.transpose(x, (3, 1, 2, 0)), (self.n_k, -1, 2 * self.b))

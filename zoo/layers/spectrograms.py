@@ -1,14 +1,14 @@
 """Spectrograms as Keras layers: the first part of a model."""
 
 import math
+from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo.errors import ConfigError
-from zoo.layers.dft import TwoStepDFT
-from zoo.layers.mel import WINDOWS, mel_filterbank, snapped_mel_filterbank, windowed_dft
+from zoo.layers import matrices
+from zoo.layers.mel import WINDOWS
 
 EPSILON = 2.0**-52  # of float64: madmom adds it before its logarithm
 COMPRESSIONS = ("log10", "log", "decibel", "none")
@@ -73,7 +73,7 @@ class LogMelSpectrogram(keras.layers.Layer):
             )
         if window not in WINDOWS:
             raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
-        self.config = dict(
+        self.config: dict[str, Any] = dict(
             sample_rate=sample_rate,
             n_fft=n_fft,
             window=window,
@@ -90,13 +90,12 @@ class LogMelSpectrogram(keras.layers.Layer):
         )
         self.n_fft, self.hop_length, self.n_mels = n_fft, hop_length, n_mels
         self.power, self.compression, self.gain, self.centre = power, compression, gain, centre
-        # The waveform is folded into blocks of the greatest common divisor of hop and window, so
-        # that framing and DFT together are one dense convolution over few, wide blocks.
-        self.block = math.gcd(n_fft, hop_length)
-        dft = windowed_dft(n_fft, window).astype("float32")
-        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
-        bank = mel_filterbank(sample_rate, n_fft, n_mels, fmin, fmax, scale, area_norm)
-        self.filterbank = bank.astype("float32")
+        self.block = math.gcd(n_fft, hop_length)  # the waveform is folded, see `folded_dft`
+        self.dft, self.filterbank = matrices.log_mel(**self.config).values()
+
+    def constants(self) -> dict[str, tuple[object, str]]:
+        """Return where the constant matrices are: name -> (object, attribute)."""
+        return {name: (self, name) for name in ("dft", "filterbank")}
 
     def call(self, waveform):
         x = waveform  # (batch, samples)
@@ -169,13 +168,16 @@ class LogSpectrogram(keras.layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         if window not in WINDOWS:
             raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
-        self.config = dict(
+        self.config: dict[str, Any] = dict(
             n_fft=n_fft, hop_length=hop_length, window=window, symmetric=symmetric, floor=floor
         )
         self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
         self.block = math.gcd(n_fft, hop_length)  # as in LogMelSpectrogram
-        dft = windowed_dft(n_fft, window, symmetric).astype("float32")
-        self.dft = dft.reshape(n_fft // self.block, self.block, -1)
+        self.dft = matrices.log_spectrogram(**self.config)["dft"]
+
+    def constants(self) -> dict[str, tuple[object, str]]:
+        """Return where the constant matrix is: name -> (object, attribute)."""
+        return {"dft": (self, "dft")}
 
     def call(self, waveform):
         n_blocks = ops.shape(waveform)[1] // self.block
@@ -186,7 +188,8 @@ class LogSpectrogram(keras.layers.Layer):
             x, self.dft, strides=self.hop_length // self.block, data_format="channels_last"
         )
         real, imaginary = ops.split(ops.square(x), 2, axis=-1)
-        return ops.log1p(ops.sqrt(real + imaginary) / self.floor)
+        # Not log1p: ONNX has no such operation. The results differ by a rounding step of 1 at most.
+        return ops.log(ops.sqrt(real + imaginary) / self.floor + 1.0)
 
     def compute_output_shape(self, input_shape):
         batch, samples = input_shape
@@ -240,7 +243,7 @@ class MultiResolutionLogMel(keras.layers.Layer):
         super().__init__(**{**kwargs, "dtype": "float32"})
         if not frame_sizes or any(size % 2 for size in frame_sizes):
             raise ConfigError(f"frame_sizes is {frame_sizes!r}; give at least one, all even.")
-        self.config = dict(
+        self.config: dict[str, Any] = dict(
             sample_rate=sample_rate,
             frame_sizes=tuple(frame_sizes),
             hop_length=hop_length,
@@ -251,11 +254,14 @@ class MultiResolutionLogMel(keras.layers.Layer):
         )
         self.sixteen_bit = sixteen_bit
         self.hop_length, self.n_mels, self.longest = hop_length, n_mels, max(frame_sizes)
-        self.resolutions = []
-        for size in frame_sizes:
-            bank = snapped_mel_filterbank(sample_rate, size, n_mels, fmin, fmax) * (32768 / 32767)
-            dft = TwoStepDFT(np.hanning(size), n_bins=1 + np.flatnonzero(bank.any(axis=1))[-1])
-            self.resolutions.append((size, dft, dft.rows(bank)))
+        self.resolutions = list(matrices.resolutions(**self.config))
+
+    def constants(self) -> dict[str, tuple[object, str]]:
+        """Return where the constant matrices are: name -> (object, attribute)."""
+        places: dict[str, tuple[object, str]] = {}
+        for size, dft in self.resolutions:
+            places |= matrices.of_resolution(size, dft)
+        return places
 
     def call(self, waveform):
         n_frames = (ops.shape(waveform)[1] + self.hop_length - 1) // self.hop_length
@@ -264,10 +270,10 @@ class MultiResolutionLogMel(keras.layers.Layer):
             waveform += ops.stop_gradient(whole / 32768 - waveform)
         frames = self.framed(waveform, n_frames)
         channels = []
-        for size, dft, bank in self.resolutions:
+        for size, dft in self.resolutions:
             start = (self.longest - size) // 2  # all windows have the same centre
             x = dft.magnitudes(frames[..., start : start + size])
-            x = ops.matmul(x, bank)  # (batch * frames, n_mels)
+            x = ops.matmul(x, dft.bank)  # (batch * frames, n_mels)
             x = ops.reshape(x, (-1, n_frames, self.n_mels))
             channels.append(ops.log(x + EPSILON))
         return ops.stack(channels, axis=-1)
