@@ -64,7 +64,7 @@ output for a sound. Shapes are those of the default network, unless the table sa
 def index() -> str:
     """Return the index: the review's grid, the back-ends, every architecture and checkpoint."""
     from zoo.layers import backends
-    from zoo.weights import loading
+    from zoo.weights import keras_models
 
     names = lookup.list_models(trained=False)
     return document(
@@ -96,7 +96,7 @@ def index() -> str:
         COMPARE,
         "## What `zoo.build` takes",
         "Each architecture and back-end also has its own options; its page lists them.",
-        option_table([loading.build]),
+        option_table([keras_models.build]),
     )
 
 
@@ -439,10 +439,26 @@ def onset_scores() -> str:
     return table(("F, 25 ms", *names), lines) if rows else ""
 
 
-def readme() -> str:
-    """Return README with updated tables."""
-    content = README.read_text(encoding="utf-8")
-    for name, make in (("models", models), ("onsets", onset_scores)):
+def exports() -> str:
+    """Return error, size and speed of exported files; nothing if none was measured."""
+    head = ("model", "format", "error", "MB", "ms a segment")
+    rows = (
+        (
+            f"`{row['model']}`",
+            f"{row['format']} {row['quantize']}".strip(),
+            row["error"] or row["reason"],
+            row["megabytes"],
+            row["milliseconds"],
+        )
+        for row in result("export")
+    )
+    return table(head, rows) if result("export") else ""
+
+
+def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
+    """Return a document with updated tables."""
+    content = path.read_text(encoding="utf-8")
+    for name, make in tables.items():
         before, begin, rest = content.partition(BEGIN.format(name))
         _, end, after = rest.partition(END.format(name))
         content = f"{before}{begin}\n\n{make()}\n\n{end}{after}"
@@ -455,8 +471,12 @@ def readme() -> str:
 def pages() -> dict[Path, str]:
     """Return the content of every file of text that this command writes."""
     architectures = lookup.architectures()
-    return {README: readme(), DOCS / "index.md": index()} | {
-        DOCS / "models" / f"{name}.md": page(name) for name in architectures
+    exported = DOCS / "export.md"
+    return {
+        README: filled(README, {"models": models, "onsets": onset_scores}),
+        exported: filled(exported, {"exports": exports}),
+        DOCS / "index.md": index(),
+        **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},
     }
 
 

@@ -124,10 +124,11 @@ def test_output_is_checked_before_the_work(run, example, tmp_path):
     assert "no folder" in run("taggram", example, "-o", tmp_path / "no" / "t.png").output
 
 
-def test_embed_one_file(run, example, tmp_path, pons):
+def test_embed_one_file(run, example, tmp_path):
     assert run("embed", example, "-o", tmp_path / "e.npz").exit_code == 0
     again = zoo.Embedding.load(tmp_path / "e.npz")
-    np.testing.assert_array_equal(again.values, pons.embed(example).values)
+    model = zoo.load("pons2017", runtime="onnx")
+    np.testing.assert_array_equal(again.values, model.embed(example).values)
 
 
 def test_embed_several_files_into_a_folder(run, example, tmp_path):

@@ -131,9 +131,8 @@ def test_a_backend_that_is_not_there_is_one_line(tmp_path, backend):
     path = sound(tmp_path / "a.wav")
     search = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": search}
-    done = subprocess.run(
-        [*ZOO, "tag", str(path)], capture_output=True, text=True, env=environment, check=False
-    )
+    command = [*ZOO, "tag", "--runtime", "keras", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: Keras cannot be imported with KERAS_BACKEND={backend}: ")

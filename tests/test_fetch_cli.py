@@ -72,7 +72,8 @@ def known(server, monkeypatch) -> manifest.Manifest:
     content = {"schema": 1, "checkpoints": checkpoints}
     parsed = manifest.parse(msgspec.json.encode(content), "test")
     monkeypatch.setattr(manifest, "load", lambda: parsed)
-    monkeypatch.setattr(zoo.registry.lookup, "architectures", lambda: {"fake2020": TAGGER})
+    monkeypatch.setattr(zoo.registry.lookup, "_files", lambda: {"fake2020": Path("fake2020.py")})
+    monkeypatch.setattr(zoo.registry.lookup, "architecture", lambda name: TAGGER)
     return parsed
 
 

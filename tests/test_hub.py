@@ -20,7 +20,7 @@ from huggingface_hub import constants
 
 import zoo
 from zoo import ConfigError, WeightsError, cli
-from zoo.weights import fetch, hub, hub_client, model_card, origin
+from zoo.weights import fetch, hub, hub_client, hub_files, model_card, origin
 
 # huggingface_hub 2.4 hands a file to httpx2 in a way that it no longer likes.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -196,7 +196,7 @@ def test_a_new_head_or_another_precision_can_be_requested(server, model):
 
 
 def test_the_configuration_has_every_argument_of_a_model(model):
-    assert model.get_config().keys() == {*hub.Network.__struct_fields__, "card"}
+    assert model.get_config().keys() == {*hub_files.Network.__struct_fields__, "card"}
 
 
 # --- revisions ---

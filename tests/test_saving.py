@@ -14,7 +14,7 @@ import pytest
 
 import zoo
 from zoo.registry import lookup
-from zoo.weights import hub
+from zoo.weights import hub, hub_files
 
 SMALL = {
     "segment": 1.0,
@@ -174,7 +174,7 @@ def test_layer_settings_of_no_layer_are_refused(small):
 def test_the_hub_takes_frozen_layers_and_refuses_other_settings_by_name(small):
     small.get_layer("logits").trainable = False
     config = json.loads(hub.contents(small, "user/repo")[hub.CONFIG])
-    assert config["model"].keys() == set(hub.Network.__struct_fields__)
+    assert config["model"].keys() == set(hub_files.Network.__struct_fields__)
     small.get_layer("penultimate").rate = 0.1
     with pytest.raises(zoo.ConfigError, match="the layers penultimate of zhu2016 have other"):
         hub.contents(small, "user/repo")

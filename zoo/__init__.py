@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from zoo.evaluation.reports import Comparison, Evaluation
     from zoo.inference.audio_model import AudioModel
     from zoo.inference.results import Embedding, Onsets, Taggram, Tags
+    from zoo.inference.runtime_model import RuntimeModel
     from zoo.layers import augmentation
     from zoo.registry.lookup import info, list_models
     from zoo.training import cdbn
     from zoo.training.augment import augment
     from zoo.training.finetune import finetune
     from zoo.training.train import train
+    from zoo.weights.export import export
     from zoo.weights.hub import push
-    from zoo.weights.loading import build, load
+    from zoo.weights.keras_models import build
+    from zoo.weights.loading import load
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
@@ -50,12 +53,15 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "zoo.evaluation.reports": "Comparison Evaluation",
         "zoo.inference.audio_model": "AudioModel",
         "zoo.inference.results": "Embedding Onsets Taggram Tags",
+        "zoo.inference.runtime_model": "RuntimeModel",
         "zoo.registry.lookup": "info list_models",
         "zoo.training.augment": "augment",
         "zoo.training.finetune": "finetune",
         "zoo.training.train": "train",
+        "zoo.weights.export": "export",
         "zoo.weights.hub": "push",
-        "zoo.weights.loading": "build load",
+        "zoo.weights.keras_models": "build",
+        "zoo.weights.loading": "load",
     },
     modules={
         "audio": "zoo.audio",

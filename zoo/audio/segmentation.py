@@ -75,6 +75,14 @@ class Segmentation:
                 "third of the segment."
             )
 
+    def of_length(self, samples: int) -> "Segmentation":
+        """Return one with segments of another length, one after the other, and the same padding.
+
+        Args:
+            samples: length of a segment.
+        """
+        return Segmentation(samples, samples - 2 * self.pad, self.pad)
+
 
 class Segment(NamedTuple):
     """One piece of a clip."""

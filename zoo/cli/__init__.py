@@ -37,5 +37,6 @@ for command in (
     evaluation.compare_command,
     weights.fetch_command,
     weights.push_command,
+    weights.export_command,
 ):
     main.add_command(command)

@@ -19,12 +19,20 @@ MODEL = click.option(
     "--model",
     default="pons2017",
     show_default=True,
-    help="The model: a name of `zoo list`, a file, or a folder of `zoo train`.",
+    help="The model: a name of `zoo list`, a file (.keras or .onnx), or a folder of `zoo train`.",
 )
 HOP = click.option(
     "--hop",
     type=float,
     help="Seconds from the start of one segment to the next. Default: that of the model.",
+)
+RUNTIME = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "onnx", "openvino", "keras"]),
+    default="auto",
+    show_default=True,
+    help="What computes the network. 'auto' uses ONNX Runtime, which starts at once, where it can "
+    "run the model; Keras for your own .keras files and folders of `zoo train`.",
 )
 FILES = click.argument("files", nargs=-1, required=True)
 

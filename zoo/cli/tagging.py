@@ -13,6 +13,7 @@ from zoo.cli.common import (
     FILES,
     HOP,
     MODEL,
+    RUNTIME,
     Command,
     check_output,
     import_framework,
@@ -24,13 +25,14 @@ from zoo.utils.files import write_csv
 from zoo.utils.progress import bar
 
 if TYPE_CHECKING:
-    from zoo.inference.audio_model import AudioModel
+    from zoo.inference.predictor import Predictor
     from zoo.inference.results import Tags
 
 
 @click.command("tag", cls=Command)
 @FILES
 @MODEL
+@RUNTIME
 @click.option("--top", default=10, show_default=True, help="Number of tags to show; 0 shows all.")
 @HOP
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
@@ -38,12 +40,18 @@ if TYPE_CHECKING:
     "--csv", "as_csv", is_flag=True, help="Print a table with a row per file and a column per tag."
 )
 def tag_command(
-    files: tuple[str, ...], model: str, top: int, hop: float | None, as_json: bool, as_csv: bool
+    files: tuple[str, ...],
+    model: str,
+    runtime: str,
+    top: int,
+    hop: float | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
-    session = Session(files, model)
+    session = Session(files, model, runtime)
     if as_csv:
         click.echo(write_csv([["file", *session.model.labels]]), nl=False)
     for path, gram in session.stream(None, hop):
@@ -81,6 +89,7 @@ def readable(tags: "Tags", title: str) -> str:
 @click.command("taggram", cls=Command)
 @click.argument("file")
 @MODEL
+@RUNTIME
 @HOP
 @click.option(
     "-o",
@@ -90,10 +99,12 @@ def readable(tags: "Tags", title: str) -> str:
     help="The file to write: a figure (.png, .pdf, .svg) or a table (.csv).",
 )
 @click.option("--top", default=15, show_default=True, help="Number of tags in a figure.")
-def taggram_command(file: str, model: str, hop: float | None, output: Path, top: int) -> None:
+def taggram_command(
+    file: str, model: str, runtime: str, hop: float | None, output: Path, top: int
+) -> None:
     """Predict the tags of every segment of FILE, as a figure or a table over time."""
     check_output(output, (".png", ".pdf", ".svg", ".csv"))
-    session = Session((file,), model, most=1)
+    session = Session((file,), model, runtime, most=1)
     for path, gram in session.stream(None, hop):
         if output.suffix.lower() == ".csv":
             gram.to_csv(output)
@@ -106,6 +117,7 @@ def taggram_command(file: str, model: str, hop: float | None, output: Path, top:
 @click.command("embed", cls=Command)
 @FILES
 @MODEL
+@RUNTIME
 @HOP
 @click.option(
     "--stage",
@@ -122,13 +134,13 @@ def taggram_command(file: str, model: str, hop: float | None, output: Path, top:
     "the same subfolders.",
 )
 def embed_command(
-    files: tuple[str, ...], model: str, hop: float | None, stage: str, output: Path
+    files: tuple[str, ...], model: str, runtime: str, hop: float | None, stage: str, output: Path
 ) -> None:
     """Write the output of a stage of the network for FILES, such as embeddings."""
     single = output.suffix.lower() == ".npz"
     if single:
         check_output(output, (".npz",))
-    session = Session(files, model)
+    session = Session(files, model, runtime)
     if single and len(session.paths) > 1:
         raise click.UsageError(
             f"-o {output}: {len(session.paths)} files need a folder, such as "
@@ -179,8 +191,10 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
     "--model",
     default="schluter2014",
     show_default=True,
-    help="The model: a name of `zoo list --task onsets`, a file, or a folder of `zoo train`.",
+    help="The model: a name of `zoo list --task onsets`, a file (.keras or .onnx), or a folder of "
+    "`zoo train`.",
 )
+@RUNTIME
 @click.option(
     "--threshold",
     type=float,
@@ -200,6 +214,7 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
 def onsets_command(
     files: tuple[str, ...],
     model: str,
+    runtime: str,
     threshold: float | None,
     as_json: bool,
     outputs: tuple[Path, ...],
@@ -207,7 +222,7 @@ def onsets_command(
     """Find the onsets in FILES, the times in seconds at which notes start."""
     for output in outputs:
         check_output(output, (".csv", ".txt", ".png", ".pdf", ".svg", ".wav"))
-    session = Session(files, model, most=1 if outputs else None)
+    session = Session(files, model, runtime, most=1 if outputs else None)
     for output in outputs:
         if output.exists() and output.samefile(session.paths[0]):
             raise click.UsageError(f"-o {output} is the input file; give another name.")
@@ -249,6 +264,7 @@ class Session:
     Args:
         files: files, folders and patterns.
         model: name or file.
+        runtime: as in `zoo.load`.
         most: maximum number of files; None for any number.
 
     Raises:
@@ -256,10 +272,11 @@ class Session:
         ZooError: as `zoo.load`.
     """
 
-    model: "AudioModel"
+    model: "Predictor"
 
-    def __init__(self, files: Sequence[str], model: str, most: int | None = None):
+    def __init__(self, files: Sequence[str], model: str, runtime: str, most: int | None = None):
         from zoo import audio
+        from zoo.weights import runtimes
 
         self.paths = audio.find(files)
         if most is not None and len(self.paths) > most:
@@ -267,8 +284,11 @@ class Session:
                 f"{' '.join(files)}: {len(self.paths)} audio files; expected {most}, since the "
                 "output is one file. Give one, or run the command for each."
             )
-        import_framework()
-        self.model = zoo.load(model)
+        if runtime == "auto":
+            runtime = "onnx" if runtimes.has_graph(model) else "keras"
+        if runtime == "keras":
+            import_framework()
+        self.model = zoo.load(model, runtime=runtime)
         self.failed = 0
         if sys.stderr.isatty():
             from zoo.weights import fetch

@@ -1,4 +1,4 @@
-"""`zoo fetch` and `zoo push`: download and upload weights."""
+"""`zoo fetch`, `zoo push` and `zoo export`: download, upload and export weights."""
 
 import tempfile
 from collections.abc import Sequence
@@ -117,3 +117,61 @@ def push_command(
     """
     import_framework()
     click.echo(zoo.push(zoo.load(model), url, private, message, licence))
+
+
+@click.command("export", cls=Command)
+@click.argument("model")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to write: .onnx (ONNX), .tflite (LiteRT), .xml (OpenVINO), or a name without "
+    "suffix for the folder of a SavedModel.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "litert", "openvino", "savedmodel"]),
+    help="The format. Default: by the suffix of the output.",
+)
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    help="A further output, a stage of `zoo info NAME`. Can be given several times.",
+)
+@click.option(
+    "--quantize",
+    type=click.Choice(["float16", "int8"]),
+    help="Store the weights in fewer bits, for ONNX and LiteRT. Default: float32.",
+)
+@click.option(
+    "--check",
+    "sound",
+    type=click.Path(path_type=Path),
+    help="A recording on which the file is compared with Keras, besides built-in sounds.",
+)
+def export_command(
+    model: str,
+    output: Path,
+    kind: str | None,
+    stages: tuple[str, ...],
+    quantize: str | None,
+    sound: Path | None,
+) -> None:
+    """Export MODEL to a file for other runtimes.
+
+    MODEL is a name of `zoo list`, a saved file or a folder of `zoo train`. The file is compared
+    with Keras before it gets its name; `zoo tag -m FILE.onnx song.flac` uses it.
+    """
+    import_framework()
+    written = zoo.export(
+        zoo.load(model, runtime="keras"),
+        output,
+        format=kind,
+        stages=stages,
+        quantize=quantize,
+        sound=sound,
+    )
+    click.echo(written)

@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from zoo.audio import Segmentation
-from zoo.errors import ConfigError, UnknownName
+from zoo.errors import ConfigError
 from zoo.inference.assembly import (
     call,
     changes,
@@ -96,8 +96,7 @@ class AudioModel(Predictor, keras.Model):
         sample_rate, fixed = geometry.pop("sample_rate"), geometry.pop("fixed", False)
         cut = Segmentation(**geometry)
         if segment is not None:
-            samples = round(segment * sample_rate)
-            cut = Segmentation(samples, samples - 2 * cut.pad, cut.pad)
+            cut = cut.of_length(round(segment * sample_rate))
         if backend is not None:
             fixed = backend in backends.FIXED_LENGTH
         waveform = keras.Input((cut.segment if fixed else None,), dtype="float32", name="waveform")
@@ -255,10 +254,7 @@ class AudioModel(Predictor, keras.Model):
         Raises:
             UnknownName: with the names that there are.
         """
-        if name not in self._keep.stages:
-            raise UnknownName(
-                f"{self.name} has no stage named {name!r}; it has {', '.join(self.stages)}."
-            )
+        self.check_stage(name)
         models = self._keep.stage_models
         if name not in models:
             models[name] = keras.Model(self.input, self._keep.stages[name], name=name)

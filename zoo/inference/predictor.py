@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo import audio
 from zoo.audio import Segmentation, Source
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, UnknownName
 from zoo.inference import prediction
 from zoo.inference.onsets import COMBINE, SMOOTH, THRESHOLD, detect
 from zoo.inference.results import Embedding, Onsets, Taggram, Tags
@@ -81,6 +81,13 @@ class Predictor:
         Raises:
             UnknownName: with the names that there are.
         """
+
+    def check_stage(self, stage: str) -> None:
+        """Raise UnknownName unless the network has such a stage; the message names those it has."""
+        if stage not in self.stages:
+            raise UnknownName(
+                f"{self.name} has no stage named {stage!r}; it has {', '.join(self.stages)}."
+            )
 
     # --- what it does ---
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from zoo.errors import ConfigError, UnknownName
-from zoo.registry import manifest, saved
+from zoo.registry import exported, manifest, saved
 from zoo.registry.cards import FRONT_ENDS, Architecture, Card
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -55,13 +55,28 @@ def card_of(config: dict[str, Any], name: str) -> Card:
 
 def is_file_name(name: str | os.PathLike[str]) -> bool:
     """Say whether a name means a saved file or a folder of one, and not a model of the zoo."""
-    return saved.is_file_name(name, name in architectures() or name in manifest.load().checkpoints)
+    return saved.is_file_name(name, name in _files() or name in manifest.load().checkpoints)
 
 
 @functools.cache
+def _files() -> dict[str, Path]:
+    """Return the model files by the name of their architecture."""
+    return {path.stem: path for path in sorted(MODELS.glob("[a-z]*.py"))}
+
+
 def architectures() -> dict[str, Architecture]:
     """Return every architecture by name, read from the `CARD` of each model file."""
-    return {path.stem: _read(path) for path in sorted(MODELS.glob("[a-z]*.py"))}
+    return {name: architecture(name) for name in _files()}
+
+
+@functools.cache
+def architecture(name: str) -> Architecture:
+    """Return one architecture, read from its model file.
+
+    Args:
+        name: of a model file that exists.
+    """
+    return _read(_files()[name])
 
 
 def _read(path: Path) -> Architecture:
@@ -166,8 +181,8 @@ def info(name: str | os.PathLike[str]) -> Card:
     """Return the card of an architecture with all its checkpoints, of one checkpoint, or of a file.
 
     Args:
-        name: "pons2017", "pons2017.mtt", a file that `model.save` wrote ("mine.keras"), or a folder
-            that `zoo.train` or `zoo.finetune` wrote.
+        name: "pons2017", "pons2017.mtt", a file that `model.save` wrote ("mine.keras") or
+            `zoo.export` ("mine.onnx"), or a folder that `zoo.train` or `zoo.finetune` wrote.
 
     Returns:
         The card; printing it shows all its fields.
@@ -178,6 +193,10 @@ def info(name: str | os.PathLike[str]) -> Card:
         ConfigError: the file is not a model of the zoo.
     """
     if is_file_name(name):
+        path = Path(name)
+        if path.suffix.lower() == exported.SUFFIX:
+            about = exported.describe(path)
+            return card_of({**about.config, "labels": about.labels}, saved.as_name(path.stem))
         path, called = saved.find(name)
         return card_of(saved.read_config(path), called)
     name = str(name)
@@ -186,14 +205,13 @@ def info(name: str | os.PathLike[str]) -> Card:
         chosen = {name: checkpoints[name]}
         return Card(
             name=name,
-            architecture=architectures()[checkpoints[name].architecture],
+            architecture=architecture(checkpoints[name].architecture),
             checkpoints=chosen,
         )
-    architecture = architectures().get(name)
-    if architecture is None:
+    if name not in _files():
         raise unknown(name)
     own = {key: c for key, c in checkpoints.items() if c.architecture == name}
-    return Card(name=name, architecture=architecture, checkpoints=own)
+    return Card(name=name, architecture=architecture(name), checkpoints=own)
 
 
 def resolve(name: str) -> str:
@@ -210,7 +228,7 @@ def resolve(name: str) -> str:
     """
     if name in manifest.load().checkpoints:
         return name
-    if name not in architectures():
+    if name not in _files():
         raise unknown(name)
     default = default_checkpoint(name)
     if default is None:
@@ -224,7 +242,7 @@ def resolve(name: str) -> str:
 
 def unknown(name: str) -> UnknownName:
     """Return the error for a name that does not exist, with the nearest existing names."""
-    names = [*architectures(), *manifest.load().checkpoints]
+    names = [*_files(), *manifest.load().checkpoints]
     if name in names:
         architecture = manifest.load().checkpoints[name].architecture
         return UnknownName(

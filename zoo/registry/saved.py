@@ -12,7 +12,7 @@ from zoo.errors import ConfigError
 
 MODEL, SETTINGS = "model.keras", "settings.json"  # in the folder of a training
 HDF5 = (".h5", ".hdf5")  # Keras's older format
-SUFFIXES = (".keras", *HDF5)
+SUFFIXES = (".keras", *HDF5, ".onnx")
 
 
 def is_file_name(name: str | os.PathLike[str], known: bool) -> bool:

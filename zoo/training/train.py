@@ -24,7 +24,7 @@ from zoo.training.recipe import Recipe
 from zoo.training.result import Trained, finished
 from zoo.training.run_folder import Run
 from zoo.utils.files import PathLike
-from zoo.weights import loading
+from zoo.weights import keras_models, loading
 
 __all__ = ["Recipe", "Trained", "train"]
 
@@ -108,7 +108,9 @@ def train(
             arguments = {"activation": activation, "dtype": dtype, **(options or {})}
             onsets = lookup.info(model).architecture.task == "onsets"
             with preparation.seeded(seed):
-                model = loading.build(model, ["onset"] if onsets else train.labels, **arguments)
+                model = keras_models.build(
+                    model, ["onset"] if onsets else train.labels, **arguments
+                )
         elif options or dtype is not None:
             raise ConfigError("options and dtype can be given only if the model is a name.")
         train, validation = preparation.checked(model, train, validation)

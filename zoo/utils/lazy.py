@@ -2,8 +2,33 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from zoo.errors import ConfigError
+
+FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
+
+
+@contextmanager
+def framework_errors() -> Iterator[None]:
+    """Say in one line that a framework is missing, where an import in the block finds none.
+
+    Raises:
+        ConfigError: Keras, or the framework that it runs on, is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in FRAMEWORKS:
+            raise
+        raise ConfigError(
+            f"this needs Keras and its framework, but {missing} is not installed: pip install "
+            "tensorflow (or set KERAS_BACKEND to jax or torch, if that is installed). Without a "
+            "framework zoo.load(name, runtime='onnx') predicts, and so does the command line."
+        ) from error
 
 
 def attach(
@@ -23,12 +48,13 @@ def attach(
     public = sorted([*home, *modules])
 
     def fetch(name: str) -> Any:
-        if name in modules:
-            value = importlib.import_module(modules[name])
-        elif name in home:
-            value = getattr(importlib.import_module(home[name]), name)
-        else:
+        if name not in home and name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with framework_errors():
+            if name in modules:
+                value = importlib.import_module(modules[name])
+            else:
+                value = getattr(importlib.import_module(home[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

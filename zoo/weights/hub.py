@@ -9,7 +9,7 @@ of architectures in this package: no code of a repository is run.
 import hashlib
 import json
 import logging
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import safetensors
@@ -18,56 +18,13 @@ import safetensors.numpy
 from zoo.errors import ConfigError, WeightsError, ZooError
 from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign, values_of, variables
-from zoo.registry import lookup
-from zoo.registry.cards import Card
-from zoo.registry.manifest import Checkpoint
 from zoo.utils.version import __version__
-from zoo.weights import cache, hub_client, model_card, network, origin
-from zoo.weights.hub_client import CONFIG, WEIGHTS, Address, Snapshot
+from zoo.weights import hub_client, hub_files, model_card, network, origin
+from zoo.weights.hub_client import CONFIG, WEIGHTS, Address
 
 LABELS, README = "labels.json", "README.md"
 
 logger = logging.getLogger(__name__)
-
-Plain = None | bool | int | float | str
-Value = Plain | list[Plain | list[Plain]]
-
-
-class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The arguments of `AudioModel` in a repository: plain values, no objects."""
-
-    architecture: str
-    labels: list[str]
-    segment: float | None = None
-    activation: str = "sigmoid"
-    backend: str | None = None
-    options: dict[str, Value] = {}
-    dtype: str | None = None
-    name: str | None = None
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of config.json.
-
-    Attributes:
-        library: marks our repositories.
-        format: version of the format; it increases with each incompatible change.
-        version: of the package that wrote the file.
-        sha256: of the file of weights.
-        model: arguments of the untrained network.
-        checkpoints: the record of the checkpoint that the weights come from. It is read separately
-            and is optional: another version may describe checkpoints differently.
-        trained: note on later training by `zoo.train` or `zoo.finetune`.
-    """
-
-    library: Literal["music-zoo"]
-    format: Literal[1]
-    version: str
-    sha256: str
-    model: Network
-    checkpoints: dict[str, Any] = {}
-    trained: str = ""
-
 
 # --- load ---
 
@@ -86,20 +43,8 @@ def load(url: str, dtype: Any = None) -> AudioModel:
         ConfigError: not such an address.
         WeightsError: it could not be loaded, or is not a model of the zoo; the message states why.
     """
-    snapshot = hub_client.fetch(url)
-    config = read_config(snapshot)
-    if cache.sha256(snapshot.weights) != config.sha256:
-        raise WeightsError(
-            f"{WEIGHTS} of {snapshot.url} is not the file that {CONFIG} was written for: the "
-            f"sha256 differs. If the download is damaged, delete {snapshot.weights.resolve()} and "
-            "load again."
-        )
-    try:
-        tensors = safetensors.numpy.load_file(snapshot.weights)
-    except (safetensors.SafetensorError, KeyError) as error:  # KeyError: a dtype that NumPy lacks
-        raise WeightsError(f"{WEIGHTS} of {snapshot.url} cannot be read: {error}") from error
-    arguments = msgspec.structs.asdict(config.model)
-    arguments["card"] = card(config, snapshot).to_dict()
+    snapshot, config, tensors = hub_files.fetch(url)
+    arguments = hub_files.arguments(config, snapshot)
     if dtype is not None:
         arguments["dtype"] = dtype
     try:
@@ -112,49 +57,6 @@ def load(url: str, dtype: Any = None) -> AudioModel:
     assign(model, tensors, snapshot.url)
     logger.info("%s is %s", url, snapshot.url)
     return model
-
-
-def read_config(snapshot: Snapshot) -> Config:
-    """Read and check config.json.
-
-    Args:
-        snapshot: the downloaded files.
-
-    Returns:
-        Its content.
-
-    Raises:
-        WeightsError: it is not from the zoo, or from an unknown version.
-    """
-    try:
-        config = msgspec.json.decode(snapshot.config.read_bytes(), type=Config)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{snapshot.url} is not a model of the zoo, or is newer than version {__version__}: "
-            f"{CONFIG}: {error}"
-        ) from error
-    if config.model.architecture not in lookup.architectures():
-        raise WeightsError(
-            f"{snapshot.url} has the architecture {config.model.architecture!r}, which music-zoo "
-            f"{__version__} does not have; the model was saved with {config.version}."
-        )
-    return config
-
-
-def card(config: Config, snapshot: Snapshot) -> Card:
-    """Return the card of the loaded model: the origin of its weights, and the commit."""
-    try:
-        checkpoints = msgspec.convert(config.checkpoints, dict[str, Checkpoint])
-    except msgspec.ValidationError as error:
-        logger.warning("%s describes its weights in another form: %s", snapshot.url, error)
-        checkpoints = {}
-    return Card(
-        name=config.model.name or snapshot.repo,
-        architecture=lookup.architectures()[config.model.architecture],
-        checkpoints=checkpoints,
-        origin=snapshot.url,
-        trained=config.trained,
-    )
 
 
 # --- push ---
@@ -248,7 +150,7 @@ def contents(model: AudioModel, repo: str, licence: str | None = None) -> dict[s
         "trained": described.get("trained", ""),
     }
     try:
-        msgspec.convert(config, Config)
+        msgspec.convert(config, hub_files.Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{model.name} could not be read back from {CONFIG}: {error}") from error
     came_from = origin.origin(model)

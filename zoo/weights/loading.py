@@ -1,149 +1,140 @@
-"""Making models: trained ones by name, file or address, and untrained ones."""
+"""Loading models by name, file or address, in Keras or in another runtime. Loads no framework."""
 
-import contextlib
-import json
 import logging
 import os
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
-
-import h5py
-import keras
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from zoo.errors import ConfigError
-from zoo.inference.assembly import checked_labels
-from zoo.inference.audio_model import AudioModel
-from zoo.inference.variables import assign
-from zoo.registry import lookup, saved
+from zoo.registry import exported, lookup
 from zoo.registry.lookup import is_file_name
-from zoo.weights import fetch, hub
+from zoo.utils.lazy import framework_errors
+from zoo.weights import fetch, runtimes
+
+if TYPE_CHECKING:
+    from zoo.inference.audio_model import AudioModel
+    from zoo.inference.runtime_model import RuntimeModel
 
 logger = logging.getLogger(__name__)
 
-MAX_GROWTH = 10  # of a saved model when it is loaded
+__all__ = ["is_file_name", "load"]
 
 
+@overload
 def load(
     name: str | os.PathLike[str],
     labels: Iterable[str] | None = None,
     *,
     dtype: Any = None,
     activation: str | None = None,
-) -> AudioModel:
+    runtime: Literal["keras"] | None = None,
+) -> "AudioModel": ...
+@overload
+def load(
+    name: str | os.PathLike[str],
+    labels: None = None,
+    *,
+    dtype: str | None = None,
+    activation: None = None,
+    runtime: Literal["onnx", "openvino"],
+) -> "RuntimeModel": ...
+@overload
+def load(
+    name: str | os.PathLike[str],
+    labels: Iterable[str] | None = None,
+    *,
+    dtype: Any = None,
+    activation: str | None = None,
+    runtime: str,
+) -> "AudioModel | RuntimeModel": ...
+def load(
+    name: str | os.PathLike[str],
+    labels: Iterable[str] | None = None,
+    *,
+    dtype: Any = None,
+    activation: str | None = None,
+    runtime: str | None = None,
+) -> "AudioModel | RuntimeModel":
     """Load a trained model.
 
     Args:
         name: an architecture ("pons2017", its default weights), a checkpoint ("pons2017.msd"), a
             file that `model.save` wrote ("mine.keras", "mine.h5"), a folder that `zoo.train` or
             `zoo.finetune` wrote, or a repository on the Hugging Face Hub ("hf://user/repo",
-            "hf://user/repo@revision").
+            "hf://user/repo@revision"). A file of `zoo.export` ("mine.onnx") needs no framework.
         labels: your own tags, in the order of the output: everything but the head keeps its
             weights, the head is fresh.
-        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it.
+        dtype: a Keras dtype policy; "mixed_bfloat16" is faster on processors that have it. With
+            runtime="openvino": "float32" or "bfloat16".
         activation: with `labels`: "sigmoid" for tags (the default), "softmax" for classes.
+        runtime: "keras"; "onnx" for ONNX Runtime or "openvino" for OpenVINO, which load no
+            framework, start at once and predict, but do not train; "auto" for ONNX Runtime where
+            the model can run there, else Keras. None for Keras, and for ONNX Runtime if the name is
+            an .onnx file.
 
     Returns:
-        The model, ready to use.
+        The model, ready to use: an `AudioModel`, which is a `keras.Model`; of another runtime a
+        `RuntimeModel`, with the same methods `tag`, `taggram`, `embed`, `onsets` and `stream`.
 
     Raises:
         UnknownName: with the nearest names.
         WeightsError: the weights could not be loaded; the message lists what was tried.
         FileNotFoundError: no such saved file.
+        ConfigError: a runtime that is not installed or cannot run the model; or arguments that do
+            not fit together.
 
     >>> import zoo
     >>> model = zoo.load("pons2017")
     >>> len(model.labels)
     50
     """
+    if not isinstance(name, str | os.PathLike):
+        raise ConfigError(f"load takes a name or a path; given was a {type(name).__name__}.")
     if activation is not None and labels is None:
         raise ConfigError("activation is for a fresh head: give labels too.")
-    labels = None if labels is None else checked_labels(labels)
-    if str(name).startswith("hf://"):
-        model = hub.load(str(name), dtype)
-    elif is_file_name(name):
-        model = load_file(Path(name), dtype)
+    if runtime is None:
+        runtime = "onnx" if Path(name).suffix.lower() == exported.SUFFIX else "keras"
+    if runtime == "auto":
+        plain = labels is None and dtype is None
+        runtime = "onnx" if plain and runtimes.has_graph(str(name)) else "keras"
+    if runtime == "keras":
+        model: Any = in_keras(name, labels, dtype, activation)
+    elif labels is not None:
+        raise ConfigError(
+            f"labels gives the model a fresh head, which must be trained; {runtime} cannot train. "
+            "Leave out runtime."
+        )
     else:
-        model = load_checkpoint(lookup.resolve(str(name)), dtype)
+        model = runtimes.load(name, runtime, dtype)
+    if not str(name).startswith("hf://") and not is_file_name(name):
+        announce(lookup.resolve(str(name)))
+    return model
+
+
+def in_keras(
+    name: str | os.PathLike[str],
+    labels: Iterable[str] | None,
+    dtype: Any,
+    activation: str | None,
+) -> "AudioModel":
+    """Load a model into Keras; the arguments are those of `load`.
+
+    Raises:
+        ConfigError: Keras or its backend is not installed.
+    """
+    with framework_errors():
+        # Not above: a model in another runtime needs no framework.
+        from zoo.inference.assembly import checked_labels
+        from zoo.weights import keras_models
+    labels = None if labels is None else checked_labels(labels)
+    model = keras_models.load(name, dtype)
     return model if labels is None else model.with_labels(labels, activation or "sigmoid")
 
 
-def load_file(path: Path, dtype: Any = None) -> AudioModel:
-    """Load a file of `model.save`, or the folder of a training; the file names the model."""
-    path, name = saved.find(path)
-    check_size(path)
-    saved.read_config(path)  # refuses a file that is no model of the zoo
-    # The format of .h5 files knows classes by their bare names.
-    model = keras.saving.load_model(path, custom_objects={"AudioModel": AudioModel})
-    model.name = name
-    model.trained_on = trained_on(path)
-    if dtype is None:
-        return model
-    copy = AudioModel(**{**model.get_config(), "dtype": dtype})
-    copy.set_weights(model.get_weights())
-    copy.trained_on = model.trained_on
-    return copy
-
-
-def check_size(path: Path) -> None:
-    """Refuse a saved model that would take far more memory than the file has bytes.
-
-    Keras does not compress; a small file of gigabytes of zeros is an attack or a mistake.
-
-    Raises:
-        ConfigError: it is larger when it is unpacked than `MAX_GROWTH` allows, or no such file.
-    """
-    try:
-        with contextlib.ExitStack() as opened:
-            archived, numbers = 0, []
-            file: IO[bytes] = opened.enter_context(path.open("rb"))
-            if path.suffix not in saved.HDF5:
-                archive = opened.enter_context(zipfile.ZipFile(file))
-                archived = sum(entry.file_size for entry in archive.infolist())
-                file = opened.enter_context(archive.open("model.weights.h5"))
-            if archived <= MAX_GROWTH * path.stat().st_size:
-                weights = opened.enter_context(h5py.File(file, "r"))
-                weights.visititems(lambda _, item: numbers.append(getattr(item, "nbytes", 0)))
-    except Exception as error:  # zipfile and h5py raise many kinds
-        raise ConfigError(
-            f"{path} is not a saved Keras model, or is damaged or cut off ({error})."
-        ) from error
-    if max(archived, sum(numbers)) > MAX_GROWTH * path.stat().st_size:
-        raise ConfigError(
-            f"{path} has {path.stat().st_size:,} bytes, but its content would take "
-            f"{max(archived, sum(numbers)):,}, more than {MAX_GROWTH} times as much; refused."
-        )
-
-
-def trained_on(path: Path) -> frozenset[str]:
-    """Return the record of the files that a model was trained on, from its training folder."""
-    settings = path.with_name("settings.json")
-    if path.name != "model.keras" or not settings.is_file():
-        return frozenset()
-    try:
-        return frozenset(json.loads(settings.read_bytes()).get("trained_on", ()))
-    except (AttributeError, TypeError, ValueError):
-        return frozenset()  # the model does not depend on it
-
-
-def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
-    """Load a checkpoint of the manifest by its full name."""
-    card = lookup.info(name)
-    checkpoint = card.checkpoints[name]
-    options = dict(checkpoint.options)
-    model = AudioModel(
-        checkpoint.architecture,
-        checkpoint.labels,
-        segment=options.pop("segment", None),
-        backend=options.pop("backend", None),
-        options=options,
-        card=card.to_dict(),
-        dtype=dtype,
-        name=name,
-    )
-    assign(model, fetch.tensors(name), name)
-    # Authors and licence are logged; a restricted licence is a warning.
+def announce(name: str) -> None:
+    """Log authors and licence of a checkpoint; a restricted licence is a warning."""
+    checkpoint = lookup.info(name).checkpoints[name]
     restricted = "NC" in checkpoint.licence.weights
     logger.log(
         logging.WARNING if restricted else logging.INFO,
@@ -151,47 +142,3 @@ def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
         fetch.about(name, checkpoint),
         ": not for commercial use" if restricted else "",
     )
-    return model
-
-
-def build(
-    name: str,
-    labels: Iterable[str],
-    *,
-    segment: float | None = None,
-    activation: str = "sigmoid",
-    backend: str | None = None,
-    dtype: Any = None,
-    **options: Any,
-) -> AudioModel:
-    """Build an untrained model.
-
-    Args:
-        name: an architecture of `zoo.list_models(trained=False)`.
-        labels: output names, in order.
-        segment: seconds of audio that the network takes at once; None for the paper's.
-        activation: "sigmoid" for tags, "softmax" for classes.
-        backend: "temporal_pooling", "attention", "rnn", "fully_convolutional" or "mlp", see
-            `zoo.layers.backends`; None for the paper's. The last two take one length
-            only: `segment`, or else the architecture's own.
-        dtype: a Keras dtype policy.
-        **options: of the architecture, such as `variant="waveform"` for pons2017, and of the
-            back-end, such as `cell="lstm"` for "rnn".
-
-    Returns:
-        The model, with random weights.
-
-    Raises:
-        UnknownName: with the nearest names.
-        ConfigError: an option that neither the architecture nor the back-end has; lists those
-            that they have. Or labels that are not distinct strings in an order.
-
-    >>> import zoo
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
-    >>> model.output_shape
-    (None, 2)
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
-    >>> model.stage("attention").output_shape
-    (None, None, 561)
-    """
-    return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)

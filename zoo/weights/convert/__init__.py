@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import WeightsError
+from zoo.utils.lazy import framework_errors
 
 
 def convert(
@@ -29,10 +30,12 @@ def convert(
 
     Raises:
         WeightsError: if the file does not fit its format or the architecture.
+        ConfigError: Keras, or what it runs on, is not installed; both are needed to convert.
     """
-    foreign = importlib.import_module(f"zoo.weights.convert.{reader}").read(file, member)
     # Imported here and not above: a model file imports Keras, and most loads convert nothing.
-    mapping = getattr(importlib.import_module(f"zoo.models.{architecture}"), adopt)
+    with framework_errors():
+        foreign = importlib.import_module(f"zoo.weights.convert.{reader}").read(file, member)
+        mapping = getattr(importlib.import_module(f"zoo.models.{architecture}"), adopt)
     try:
         ours = mapping(foreign)
     except KeyError as missing:

@@ -1,0 +1,130 @@
+"""A model that runs without Keras: the same methods as `AudioModel`, in another runtime."""
+
+from collections.abc import Callable
+from typing import Any
+
+from zoo.audio import Segmentation
+from zoo.errors import ConfigError
+from zoo.inference.predictor import Predictor
+from zoo.inference.sessions import Forward
+from zoo.registry import lookup
+from zoo.registry.cards import Card
+from zoo.registry.exported import Geometry
+from zoo.utils import text
+
+RUNTIMES = ("onnx", "openvino")
+
+
+class RuntimeModel(Predictor):
+    """A network that ONNX Runtime or OpenVINO computes: it predicts and cannot be trained.
+
+    Made by `zoo.load(name, runtime="onnx")` and `zoo.load("mine.onnx")`. Its methods `tag`,
+    `taggram`, `embed`, `onsets` and `stream` are those of `AudioModel`, with the same results.
+
+    Args:
+        name: of the model.
+        config: arguments of `AudioModel` for the same network.
+        geometry: its input and its stages.
+        open_stage: returns the forward pass to a stage; called once for each stage that is used.
+        runtime: one of `RUNTIMES`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: dict[str, Any],
+        geometry: Geometry,
+        open_stage: Callable[[str], Forward],
+        runtime: str,
+    ):
+        self.name, self.runtime = name, runtime
+        self._config, self._geometry = config, geometry
+        self._open_stage = open_stage
+        self._opened: dict[str, Forward] = {}
+        self._labels = tuple(config["labels"])
+
+    def __repr__(self) -> str:
+        seconds = self.segmentation.segment / self.sample_rate
+        return (
+            f"RuntimeModel({self.name!r}: {self.architecture} in {self.runtime}, "
+            f"{text.plural(len(self.labels), 'label')}, segments of {seconds:.2f} s at "
+            f"{self.sample_rate} Hz)"
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return self._labels
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of the input, in Hz."""
+        return self._geometry.sample_rate
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """How a clip is cut, in samples."""
+        return Segmentation(self._geometry.segment, self._geometry.hop, self._geometry.pad)
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture, such as "pons2017"."""
+        return self._config["architecture"]
+
+    @property
+    def activation(self) -> str:
+        """The activation of the output: "sigmoid" or "softmax"."""
+        return self._config.get("activation", "sigmoid")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages, from the waveform to the output."""
+        return self._geometry.stages
+
+    @property
+    def card(self) -> Card:
+        """Paper, stages, labels, and the checkpoint that the weights come from, if any."""
+        return lookup.card_of(self._config, self.name)
+
+    @property
+    def frame_wise(self) -> bool:
+        """Whether the output is one row a frame, (batch, frames, labels), and not one a clip."""
+        return self._geometry.frame_wise
+
+    @property
+    def frames(self) -> dict[str, int] | None:
+        """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
+        return self._geometry.frames
+
+    def forward(self, stage: str) -> Forward:
+        """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
+
+        Args:
+            stage: one of `stages`.
+
+        Returns:
+            The function.
+
+        Raises:
+            UnknownName: with the names that there are.
+            ConfigError: the runtime is not installed, or refuses the network.
+        """
+        self.check_stage(stage)
+        if stage not in self._opened:
+            self._opened[stage] = self._open_stage(stage)
+        return self._opened[stage]
+
+    def fit(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse to train, and say how to.
+
+        Args:
+            *args: of `keras.Model.fit`.
+            **kwargs: of `keras.Model.fit`.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"{self.name} runs in {self.runtime}, which does not train. Load the model with "
+            "runtime='keras' to train it."
+        )
