@@ -1,6 +1,7 @@
 """Speed of tagging a long track, compared with the original musicnn package in one run.
 
     python benchmarks/tagging.py TRACK --reference REF/bin/python [--rounds 7] [--csv OUT.csv]
+    python benchmarks/tagging.py TRACK --model lee2017 [--rounds 7] [--csv OUT.csv]
 
 TRACK is a long real recording. REF is an environment for the original, since it runs only with old
 versions:
@@ -9,10 +10,12 @@ versions:
     REF/bin/pip install tensorflow-cpu==2.15.1 librosa==0.10.2 soundfile
     REF/bin/pip install --no-deps musicnn==0.1.0
 
-Each contender runs in a process of its own and is warmed up by one run. Then they take turns, from
-the file on disk to the ten best tags. Absolute times depend on the machine and its load; compare
-the ratios within a round. The last lines compare with the limit of the machine: the network's
-multiplications at the speed of its best matrix product.
+The contenders are musicnn (only with `--reference`), Keras, ONNX Runtime and OpenVINO, Keras and
+OpenVINO also in bfloat16 where the network allows it. Each runs in a process of its own and is
+warmed up by one run. Then they take turns, from the file on disk to the ten best tags. Absolute
+times depend on the machine and its load; compare the ratios within a round. With `--reference` the
+last lines compare with the limit of the machine: the network's multiplications at the speed of its
+best matrix product.
 """
 
 import argparse
@@ -28,7 +31,8 @@ GFLOP_PER_PATCH = 2 * 1.3975  # 3 s: all convolutions of musicnn, twice the mult
 OURS = """
 import sys
 import zoo
-model = zoo.load("pons2017", dtype=sys.argv[2])
+name, runtime, dtype = sys.argv[2:]
+model = zoo.load(name, runtime=runtime, dtype=dtype)
 def work():
     return model.tag(sys.argv[1])
 def found(tags):
@@ -45,6 +49,15 @@ def work():
     return [tags[i] for i in np.argsort(-taggram.mean(axis=0))[:10]]
 found = list
 """
+
+
+WAYS = {  # name -> runtime, dtype
+    "zoo float32": ("keras", "float32"),
+    "zoo bfloat16": ("keras", "mixed_bfloat16"),
+    "zoo onnx": ("onnx", "float32"),
+    "zoo openvino": ("openvino", "float32"),
+    "zoo openvino bfloat16": ("openvino", "bfloat16"),
+}
 
 
 def matrix_peak(python: str) -> float:
@@ -77,10 +90,29 @@ print(error.max(), error.mean(), np.abs(grams[1].mean() - grams[0].mean()).max()
     return largest, mean, clip
 
 
+def print_limits(
+    track: str, duration: float, rows: list[dict[str, float]], peaks: list[float]
+) -> None:
+    """Compare with the speed of a matrix product, and bfloat16 with float32."""
+    work = duration / 2.992 * GFLOP_PER_PATCH
+    limits = [work / peak for peak in peaks]
+    share = [limit / row["zoo float32"] for limit, row in zip(limits, rows, strict=True)]
+    possible = [row["musicnn 0.1.0"] / limit for row, limit in zip(rows, limits, strict=True)]
+    print(
+        f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at a matrix product's speed,"
+    )
+    print(f"{spread(possible)} times as fast as musicnn: the limit of float32. Our float32 reaches")
+    print(f"{spread(share)} of that limit, decoding included.")
+    largest, mean, clip = bfloat16_error(track)
+    print(f"bfloat16 differs from float32 by {largest:.4f} at most and {mean:.5f} on average over")
+    print(f"segments and tags, and by {clip:.4f} at most in the scores of the whole track.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("track", help="A long real recording.")
-    parser.add_argument("--reference", required=True, help="Python of the original's environment.")
+    parser.add_argument("--reference", help="Python of the original's environment.")
+    parser.add_argument("--model", default="pons2017", help="The network. Default: pons2017.")
     parser.add_argument("--rounds", type=int, default=7, help="Number of rounds. Default: 7.")
     parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
     arguments = parser.parse_args()
@@ -88,15 +120,20 @@ def main() -> None:
     import soundfile
 
     duration = soundfile.info(arguments.track).duration
-    contenders = {
-        "musicnn 0.1.0": Contender(arguments.reference, THEIRS, arguments.track),
-        "zoo float32": Contender(sys.executable, OURS, arguments.track, "float32"),
-        "zoo bfloat16": Contender(sys.executable, OURS, arguments.track, "mixed_bfloat16"),
-    }
+    if arguments.reference and arguments.model != "pons2017":
+        parser.error("musicnn is pons2017: leave out --reference for other models")
+    contenders = {}
+    if arguments.reference:
+        contenders["musicnn 0.1.0"] = Contender(arguments.reference, THEIRS, arguments.track)
+    for name, (runtime, dtype) in WAYS.items():
+        if not (dtype.endswith("bfloat16") and arguments.model.startswith("schluter2014")):
+            contenders[name] = Contender(
+                sys.executable, OURS, arguments.track, arguments.model, runtime, dtype
+            )
     tags = {name: c.run()[1] for name, c in contenders.items()}
     print(f"{arguments.track}: {duration:.0f} s")
     for name, best in tags.items():
-        print(f"  {name:<14} {', '.join(best)}")
+        print(f"  {name:<22} {', '.join(best)}")
 
     rows, peaks = [], []
     for i in range(arguments.rounds):
@@ -108,24 +145,15 @@ def main() -> None:
     for c in contenders.values():
         c.stop()
 
-    reference = [row["musicnn 0.1.0"] for row in rows]
-    print(f"\n{'':<14} seconds, median and range      times as fast as musicnn")
+    base = next(iter(contenders))
+    reference = [row[base] for row in rows]
+    print(f"\n{'':<22} seconds, median and range      times as fast as {base}")
     for name in contenders:
         own = [row[name] for row in rows]
         ratios = [r / s for r, s in zip(reference, own, strict=True)]
-        print(f"{name:<14} {spread(own):<30}  {spread(ratios)}")
-    work = duration / 2.992 * GFLOP_PER_PATCH
-    limits = [work / peak for peak in peaks]
-    share = [limit / row["zoo float32"] for limit, row in zip(limits, rows, strict=True)]
-    possible = [r / limit for r, limit in zip(reference, limits, strict=True)]
-    print(
-        f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at a matrix product's speed,"
-    )
-    print(f"{spread(possible)} times as fast as musicnn: the limit of float32. Our float32 reaches")
-    print(f"{spread(share)} of that limit, decoding included.")
-    largest, mean, clip = bfloat16_error(arguments.track)
-    print(f"bfloat16 differs from float32 by {largest:.4f} at most and {mean:.5f} on average over")
-    print(f"segments and tags, and by {clip:.4f} at most in the scores of the whole track.")
+        print(f"{name:<22} {spread(own):<30}  {spread(ratios)}")
+    if arguments.reference:
+        print_limits(arguments.track, duration, rows, peaks)
 
     if arguments.csv:
         with open(arguments.csv, "w", newline="") as file:
