@@ -131,9 +131,24 @@ def test_network_of_the_first_step_is_plain_and_later_ones_add_to_it(train):
     assert list(kinds.values()) == [(0, "tanh"), (2, "tanh"), (2, "tanh"), (2, "relu")]
 
 
+def test_the_last_network_goes_on_from_a_weight_file(train):
+    weights = train.ROOT / "weights" / "schluter2014.zoo.safetensors"
+    model, part = train.network(train.NAME)
+    for variable, value in zip(model.weights, train.started(Path(), weights), strict=True):
+        variable.assign(value)
+    published = train.zoo.load("schluter2014.zoo")
+    sound = note(0.5, 0)[None]
+    features = model.stage("features").predict(sound, verbose=0)
+    ends = np.pad(features, [(0, 0), (train.CONTEXT, train.CONTEXT), (0, 0), (0, 0)], mode="edge")
+    np.testing.assert_allclose(
+        part.predict(ends, verbose=0), published.predict(sound, verbose=0), atol=1e-5
+    )
+
+
 def test_soundfonts_and_kits_of_the_test_are_not_in_training(material):
     fonts = {part: material.FONTS.get(part, material.TRAINING) for part in material.ALBUMS}
     assert not set(fonts["soundfont"]) & {*fonts["train"], *fonts["validation"]}
+    assert not set(fonts["strokes_test"]) & {*fonts["train"], *fonts["strokes_validation"]}
     assert not set(fonts["validation"]) & set(fonts["train"])
     kits = material.kits.KITS
     assert not set(kits["test"]) & {*kits["train"], *kits["validation"]}

@@ -26,13 +26,15 @@ it continues where it was. An album takes some 15 seconds of one core.
 import argparse
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
+import repeats
 import soundfile
 import sounds
+import strokes
 from rich.progress import track as progress
 
 import zoo
@@ -46,14 +48,22 @@ import making
 TRAINING = ("fluid", "musescore", "fluid", "musescore", "opl3")
 # part -> (kind of clips, albums)
 ALBUMS = {
-    "train": (("scores", 18), ("styles", 16), ("kits", 8)),
+    "train": (("scores", 18), ("styles", 16), ("kits", 8), ("strokes", 24), ("repeats", 6)),
     "validation": (("scores", 2), ("styles", 1), ("kits", 2)),
     "soundfont": (("scores", 4),),
     "styles": (("styles", 4),),
     "kits": (("kits", 4),),
+    "strokes_validation": (("strokes", 4), ("repeats", 1)),
+    "strokes_test": (("strokes", 4), ("repeats", 1)),
 }
-FONTS = {"validation": ("csound",), "soundfont": ("timgm",)}
-SPLIT = {"train": "train", "validation": "validation"}  # of style files and kits; else "test"
+FONTS = {
+    "validation": ("csound",),
+    "strokes_validation": ("csound",),
+    "soundfont": ("timgm",),
+    "strokes_test": ("timgm",),
+}
+# Of style files and kits; else "test".
+SPLIT = {"train": "train", "validation": "validation", "strokes_validation": "validation"}
 TEST = ("soundfont", "styles", "kits")
 
 
@@ -67,24 +77,51 @@ def albums() -> list[tuple[str, str, int]]:
     ]
 
 
-def album(part: str, kind: str, number: int, folder: Path, corpus: Path) -> Iterator[sounds.Clip]:
+def album(
+    part: str, kind: str, number: int, folder: Path, corpus: Path, recordings: Path
+) -> Iterator[sounds.Clip]:
     """Make the clips of an album; its name is the seed of all its randomness."""
     rng = np.random.default_rng(zlib.crc32(f"{part} {kind} {number}".encode()))
     fonts = FONTS.get(part, TRAINING if part == "train" else TRAINING[:2])
     font = making.font(fonts[number % len(fonts)], folder)
     split = SPLIT.get(part, "test")
+    behind = sounds.backgrounds(corpus / "games", rng) if part == "train" else None
+    made: Iterable[sounds.Clip]
+    if kind == "strokes":
+        found = strokes.kits_of(split, folder / "packages", recordings)
+        made = (strokes.clip(rng, split, found, i) for i in range(sounds.CLIPS))
+    elif kind == "repeats":
+        made = (
+            marked(sounds.finished(sound, times, False, rng))
+            for sound, times in repeats.clips(rng, font)
+        )
+    else:
+        made = (sounds.finished(*each, rng) for each in music(kind, split, rng, font, folder))
+    for clip in made:
+        if behind is not None and rng.random() < sounds.WITH_BACKGROUND:
+            clip = sounds.laid_over(clip, next(behind), rng.uniform(-24, -6))
+        yield clip
+
+
+def marked(clip: sounds.Clip) -> sounds.Clip:
+    """Name the instrument of each onset, for the stroke test."""
+    count = len(clip.onsets)
+    return clip._replace(
+        every=clip.onsets, instruments=np.full(count, "pitched"), levels=np.zeros(count)
+    )
+
+
+def music(
+    kind: str, split: str, rng, font: Path, folder: Path
+) -> Iterator[tuple[np.ndarray, list[float], bool]]:
+    """Make the sounds of an album of scores, styles or kits."""
     if kind == "scores":
         made = sounds.of_scores(rng, font)
     elif kind == "styles":
         made = sounds.of_styles(rng, font, split)
     else:
         made = sounds.of_kits(rng, font, kits.KITS[split], folder / "packages")
-    behind = sounds.backgrounds(corpus / "games", rng) if part == "train" else None
-    for sound, times, loud in made:
-        clip = sounds.finished(sound, times, loud, rng)
-        if behind is not None and rng.random() < sounds.WITH_BACKGROUND:
-            clip = sounds.laid_over(clip, next(behind), rng.uniform(-24, -6))
-        yield clip
+    return made
 
 
 def keep(name: str, clips: list[sounds.Clip], frontend: keras.Model, folder: Path) -> None:
@@ -96,6 +133,9 @@ def keep(name: str, clips: list[sounds.Clip], frontend: keras.Model, folder: Pat
             f"features{i}": features.astype("float16"),
             f"onsets{i}": clip.onsets,
             f"ignored{i}": clip.ignored,
+            f"every{i}": clip.every,
+            f"instruments{i}": clip.instruments,
+            f"levels{i}": clip.levels,
         }
         if not name.startswith("train"):
             (folder / "sounds").mkdir(exist_ok=True)
@@ -106,7 +146,7 @@ def keep(name: str, clips: list[sounds.Clip], frontend: keras.Model, folder: Pat
 
 def fetch(folder: Path) -> None:
     """Get soundfonts and drum kits."""
-    wanted = making.packages("rendered")
+    wanted = making.packages("rendered") | {strokes.PACKAGE: list(strokes.AVL.values())}
     if missing := debian.fetch_matching(folder / "packages", wanted):
         raise SystemExit(f"could not be fetched: {missing}. To fix this, try `apt-get update`.")
 
@@ -117,13 +157,19 @@ def main() -> None:
     parser.add_argument(
         "--corpus", type=Path, required=True, help="The folder that corpus/build.py filled."
     )
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        required=True,
+        help="The folder of recorded strokes with drums.csv and test_drums.csv; see strokes.py.",
+    )
     given = parser.parse_args()
     fetch(given.folder)
     frontend = zoo.build("schluter2014", ["onset"]).stage("features")
     for part, kind, number in progress(albums(), "albums"):
         name = f"{part}-{kind}-{number:02}"
         if not (given.folder / f"{name}.npz").is_file():
-            clips = list(album(part, kind, number, given.folder, given.corpus))
+            clips = list(album(part, kind, number, given.folder, given.corpus, given.recordings))
             keep(name, clips, frontend, given.folder)
 
 

@@ -50,6 +50,10 @@ class Clip(NamedTuple):
     sound: np.ndarray  # (samples,) float32 at `RATE`
     onsets: np.ndarray  # (onsets,) seconds
     ignored: np.ndarray  # (times,) seconds at which a background may have an onset
+    # of drums by `strokes.py` only:
+    every: np.ndarray = np.zeros(0)  # (strokes,) seconds, before those close together were merged
+    instruments: np.ndarray = np.zeros(0, str)  # (onsets,), "several" if struck together
+    levels: np.ndarray = np.zeros(0)  # (onsets,) dB beside the clip's loudest stroke
 
 
 # --- attacks ---
@@ -210,7 +214,7 @@ def laid_over(clip: Clip, background: np.ndarray, decibels: float) -> Clip:
         y=background, sr=RATE, hop_length=441, units="time", delta=0.05, wait=2
     )
     mix = clip.sound + gain * background
-    return Clip((mix / max(1.0, np.abs(mix).max())).astype("float32"), clip.onsets, found)
+    return clip._replace(sound=(mix / max(1.0, np.abs(mix).max())).astype("float32"), ignored=found)
 
 
 def backgrounds(folder: Path, rng) -> Iterator[np.ndarray]:

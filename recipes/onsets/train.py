@@ -30,11 +30,12 @@ again, it continues where it was. Then run `score.py`; `publish.py` writes the w
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+import safetensors.numpy
 import sounds
 from matplotlib.figure import Figure
 from rich.progress import track as progress
@@ -43,21 +44,28 @@ import zoo
 from zoo.evaluation.onsets import counted
 from zoo.evaluation.records import ClipOnsets
 from zoo.inference import onsets
-from zoo.inference.variables import values_of
+from zoo.inference.variables import assign, values_of
 from zoo.models.schluter2014 import CONTEXT
 from zoo.utils import figures
 from zoo.utils.files import replacing, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "schluter2014.zoo"
-STEPS = ("CNN", "+ dropout", "+ fuzzy targets", "+ ReLU", NAME)
+LONGER = "longer, on more"
+STEPS = ("CNN", "+ dropout", "+ fuzzy targets", "+ ReLU", LONGER, NAME)
 FIRST = {"scores": 14, "styles": 9, "kits": 7}  # albums on which the four steps are trained
-UPDATES = {**dict.fromkeys(STEPS, 4000), NAME: 24000}
+MUSIC = dict.fromkeys(FIRST, 100)  # the fifth network's: all albums of these
+UPDATES = {**dict.fromkeys(STEPS, 4000), LONGER: 24000, NAME: 12000}
+RATE = {**dict.fromkeys(STEPS, 1e-3), NAME: 4e-4}
+PLAYED = ("strokes", "repeats")  # kinds of albums that only the last network learns from
+SHARE = 0.5  # of its pieces that are of these kinds
 EVERY = 2000  # updates between two validations
 PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
 FUZZY = 0.25  # weight of the frames beside an onset (paper)
+CLOSE = (3, 4)  # frames from an onset to the next, between which no frame is a positive
 SHIFTS = np.arange(-6, 6.1, 0.25)
 THRESHOLDS = np.concatenate([np.arange(0.02, 0.2, 0.02), np.arange(0.2, 0.96, 0.04)])
+VALIDATION = ("validation", "strokes_validation")
 TRAINED = ("standardise", "conv1", "pool1", "conv2", "frontend", "bands_joined", "dense_dropout",
            "dense_layer", "penultimate", "logits", "probabilities")  # fmt: skip
 
@@ -74,15 +82,20 @@ def read(
         folder: the folder that material.py filled.
         part: such as "train".
         most: number of albums of each kind; None for all.
+
+    Returns:
+        For each clip its arrays: features, onsets, ignored; of drums, also "every" stroke.
     """
     clips = []
     for file in sorted(folder.glob(f"{part}-*.npz")):
         _, kind, number = file.stem.split("-")
-        if most is not None and int(number) >= most[kind]:
+        if most is not None and int(number) >= most.get(kind, 0):
             continue
         with np.load(file) as archive:
             for i in range(sounds.CLIPS):
                 clips.append({name: archive[f"{name}{i}"] for name in ("onsets", "ignored")})
+                if kind in PLAYED:
+                    clips[-1]["every"] = archive[f"every{i}"]
                 features = archive[f"features{i}"]
                 ends = [(CONTEXT, CONTEXT), (0, 0), (0, 0)]
                 clips[-1]["features"] = np.pad(features, ends, mode="edge")
@@ -98,20 +111,30 @@ def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.nd
     for time in clip["ignored"]:
         middle = round(100 * time)
         weights[max(middle - sounds.BESIDE, 0) : middle + sounds.BESIDE + 1] = 0
-    places = np.round(100 * clip["onsets"]).astype(int)
+    places = np.unique(np.round(100 * clip.get("every", clip["onsets"])).astype(int))
     places = places[places < count]
     if fuzzy:
         for beside in (places - 1, places + 1):
             beside = beside[(beside >= 0) & (beside < count)]
             wanted[beside], weights[beside] = 1, FUZZY
+        for place, gap in zip(places, np.diff(places), strict=False):
+            if gap in CLOSE:
+                wanted[place + 1 : place + gap] = 0
     wanted[places], weights[places] = 1, 1
     return wanted, weights
 
 
 def sampled(clips: list, labels: list, count: int, rng) -> tuple[np.ndarray, ...]:
-    """Sample pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames)."""
+    """Sample pieces: log-mels (count, frames + 14, 80, 3), targets and weights (count, frames).
+
+    If there are clips of `PLAYED`, `SHARE` of the pieces are of them.
+    """
     x, y, w = [], [], []
-    for i in rng.integers(len(clips), size=count):
+    played = np.array(["every" in clip for clip in clips])
+    chance = np.ones(len(clips))
+    if played.any() and not played.all():
+        chance = np.where(played, SHARE / played.sum(), (1 - SHARE) / (~played).sum())
+    for i in rng.choice(len(clips), size=count, p=chance / chance.sum()):
         wanted, weights = labels[i]
         start = int(rng.integers(len(wanted) - FRAMES))
         x.append(clips[i]["features"][start : start + FRAMES + 2 * CONTEXT])
@@ -137,9 +160,9 @@ def network(step: str) -> tuple[zoo.AudioModel, keras.Model]:
     return model, keras.Model(inputs, x)
 
 
-def falling(done: float) -> float:
+def falling(done: float, first: float = 1e-3) -> float:
     """Return the learning rate after a share of the training."""
-    return 1e-3 * (0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2)
+    return first * (0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2)
 
 
 def predict(part: keras.Model, clips: list) -> list[np.ndarray]:
@@ -168,14 +191,39 @@ def best_threshold(clips: list, activations: list[np.ndarray]) -> tuple[float, f
     return max((f_measure(clips, activations, t), float(t)) for t in THRESHOLDS)
 
 
+def balanced(parts: Sequence[list], activations: Sequence[list], threshold: float) -> float:
+    """Return the mean F of several parts."""
+    pairs = zip(parts, activations, strict=True)
+    return float(np.mean([f_measure(*pair, threshold) for pair in pairs]))
+
+
 # --- training ---
 
 
-def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
-    """Train one network, or resume its training; return a row for each validation."""
+def train(
+    step: str,
+    clips: list,
+    validation: Sequence[list],
+    folder: Path,
+    start: list[np.ndarray] | None = None,
+) -> list[list]:
+    """Train one network, or resume its training; return a row for each validation.
+
+    Args:
+        step: one of `STEPS`.
+        clips: for training.
+        validation: the clips of each part of the validation.
+        folder: for the state.
+        start: values of the network's variables to go on from; None to begin anew.
+    """
     state = folder / f"state-{STEPS.index(step)}.npz"
     model, part = network(step)
-    model.get_layer("standardise").adapt(np.concatenate([c["features"] for c in clips[::4]])[None])
+    if start is None:
+        some = np.concatenate([c["features"] for c in clips[::4]])
+        model.get_layer("standardise").adapt(some[None])
+    else:
+        for variable, value in zip(model.weights, start, strict=True):
+            variable.assign(value)
     part.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     part.optimizer.build(part.trainable_variables)
     variables = [*part.variables, *part.optimizer.variables]
@@ -194,11 +242,12 @@ def train(step: str, clips: list, validation: list, folder: Path) -> list[list]:
         losses = []
         for half in range(2):
             done = (number + half / 2) * EVERY / UPDATES[step]
-            part.optimizer.learning_rate = falling(done)
+            part.optimizer.learning_rate = falling(done, RATE[step])
             x, y, w = sampled(clips, labels, PIECES * EVERY // 2, rng)
             fitted = part.fit(x, y, sample_weight=w, batch_size=PIECES, shuffle=False, verbose=0)
             losses.append(fitted.history["loss"][0])
-        f, threshold = best_threshold(validation, predict(part, validation))
+        activations = [predict(part, each) for each in validation]
+        f, threshold = max((balanced(validation, activations, t), float(t)) for t in THRESHOLDS)
         rows.append([step, (number + 1) * EVERY, np.mean(losses), f, threshold])
         rows[-1][2:] = [f"{value:.4f}" for value in rows[-1][2:]]
         print(*rows[-1])
@@ -220,6 +269,16 @@ def network_of(step: str, folder: Path) -> tuple[zoo.AudioModel, keras.Model]:
     return model, part
 
 
+def started(folder: Path, weights: Path | None) -> list[np.ndarray]:
+    """Return the values from which the last network goes on: the fifth's, or those of a file."""
+    if weights is None:
+        return values_of(network_of(LONGER, folder)[0].weights)
+    tensors = safetensors.numpy.load_file(weights)
+    model, _ = network(NAME)
+    assign(model, tensors, weights.name)
+    return values_of(model.weights)
+
+
 def shifted(activation: np.ndarray, shift: float) -> np.ndarray:
     """Return an activation as it would be with `shift` added to the last bias."""
     return 1 / (1 + (1 / np.clip(activation, 1e-7, 1) - 1) * np.exp(-shift))
@@ -228,23 +287,27 @@ def shifted(activation: np.ndarray, shift: float) -> np.ndarray:
 def finished(folder: Path) -> zoo.AudioModel:
     """Return the last network, its bias shifted so that the default threshold is the best one.
 
-    The best threshold is that on the validation part; the shift is kept in FOLDER/shift.json.
+    The best threshold is that with the highest mean F on both parts of the validation; the shift
+    is kept in FOLDER/shift.json.
     """
     model, part = network_of(NAME, folder)
     bias = model.get_layer("logits").bias
     own = float(bias.numpy()[0])
     file = folder / "shift.json"
     if not file.is_file():
-        validation = read(folder, "validation")
-        activations = predict(part, validation)
-        found = [
+        validation = [read(folder, name) for name in VALIDATION]
+        activations = [predict(part, each) for each in validation]
+        f, shift = max(
             (
-                f_measure(validation, [shifted(a, s) for a in activations], onsets.THRESHOLD),
-                float(s),
+                balanced(
+                    validation,
+                    [[shifted(a, shift) for a in each] for each in activations],
+                    onsets.THRESHOLD,
+                ),
+                float(shift),
             )
-            for s in SHIFTS
-        ]
-        f, shift = max(found)
+            for shift in SHIFTS
+        )
         if shift in (SHIFTS[0], SHIFTS[-1]):
             raise SystemExit(f"the best shift, {shift:+.2f}, is at the edge of those tried")
         file.write_text(json.dumps({"shift": shift, "F on validation": round(f, 4)}))
@@ -257,7 +320,7 @@ def draw(rows: list[list], path: Path) -> None:
     """Draw F on the validation against updates."""
     figure = Figure((8, 3.8), layout="constrained")
     axes = figure.subplots()
-    colours = ("0.7", "0.5", "0.3", figures.ACCENT, figures.COLOUR)
+    colours = ("0.7", "0.5", "0.3", figures.ACCENT, "0.1", figures.COLOUR)
     for step, colour in zip(STEPS, colours, strict=True):
         mine = [(int(row[1]), float(row[3])) for row in rows if row[0] == step]
         axes.plot(*zip(*mine, strict=True), color=colour, label=step)
@@ -271,10 +334,23 @@ def draw(rows: list[list], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="The folder that material.py filled.")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="A weight file of schluter2014 that the last network goes on from, in place of the "
+        "fifth; the first five are then not trained.",
+    )
     given = parser.parse_args()
-    clips, validation = read(given.folder, "train", FIRST), read(given.folder, "validation")
-    rows = [row for step in STEPS[:4] for row in train(step, clips, validation, given.folder)]
-    rows += train(NAME, read(given.folder, "train"), validation, given.folder)
+    music, played = (read(given.folder, name) for name in VALIDATION)
+    rows: list[list] = []
+    if given.start is None:
+        clips = read(given.folder, "train", FIRST)
+        for step in STEPS[:4]:
+            rows += train(step, clips, [music], given.folder)
+        rows += train(LONGER, read(given.folder, "train", MUSIC), [music], given.folder)
+    clips = read(given.folder, "train")
+    rows += train(NAME, clips, [music, played], given.folder, started(given.folder, given.start))
     header = ["network", "updates", "loss", "F on validation", "best threshold"]
     write_csv([header, *rows], ROOT / "results" / "onsets_training.csv")
     draw(rows, ROOT / "results" / "onsets_training.png")
