@@ -115,6 +115,16 @@ def test_fuzzy_targets_are_the_neighbours_with_a_quarter_of_the_weight(train):
     assert fuzzy[1][3:8].tolist() == [1, 0.25, 1, 0.25, 1]
 
 
+def test_log_mels_are_those_of_the_network(recipe):
+    sound = note(0.2, 0.1) + np.random.default_rng(0).normal(0, 1e-3, RATE).astype("float32")
+    sound = sound[: RATE - 100]
+    layer = recipe("train").zoo.build("schluter2014", ["onset"]).stage("features")
+    theirs = layer.predict(sound[None], verbose=0)[0]
+    ours = recipe("features").log_mels(sound)
+    assert ours.dtype == theirs.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
 def test_rate_falls_to_a_hundredth(train):
     assert [train.falling(d) for d in (0, 0.5, 1)] == pytest.approx([1e-3, 5.05e-4, 1e-5])
 

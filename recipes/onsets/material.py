@@ -3,7 +3,7 @@
     apt-get install mma fluidsynth ffmpeg
     pip install mido
     python recipes/corpus/build.py CORPUS --only games
-    python recipes/onsets/material.py FOLDER --corpus CORPUS
+    python recipes/onsets/material.py FOLDER --corpus CORPUS --recordings RECORDINGS
 
 Nobody has to annotate onsets, since all clips are made here (`sounds.py` defines an onset): our own
 scores and the accompaniments of mma's style files through soundfonts, and real one-shots of
@@ -18,7 +18,11 @@ them, 6 to 24 dB softer; frames near a possible onset of that music do not count
 | styles | 0.27 | fluid, musescore | those for the test | none |
 | kits | 0.27 | fluid, musescore | none | 3 never used in training |
 
-The last three are the test. FOLDER gets an archive for each album (log-mels as float16, onsets),
+The last three are the test. Apart from these there are drums as drummers play them and fast
+repeated notes (`strokes.py`, also on RECORDINGS; `repeats.py`): 2 h for training, and 0.33 h each
+for strokes_validation and strokes_test.
+
+FOLDER gets an archive for each album (log-mels as float16, onsets),
 and each clip as FLAC, except those of the training part. When it was stopped and is started again,
 it continues where it was. An album takes some 15 seconds of one core.
 """
@@ -29,15 +33,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import repeats
 import soundfile
 import sounds
 import strokes
+from features import log_mels
 from rich.progress import track as progress
 
-import zoo
 from zoo.utils.files import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -124,13 +127,12 @@ def music(
     return made
 
 
-def keep(name: str, clips: list[sounds.Clip], frontend: keras.Model, folder: Path) -> None:
+def keep(name: str, clips: list[sounds.Clip], folder: Path) -> None:
     """Write an album: log-mels, onsets, and the times to ignore."""
     arrays = {}
     for i, clip in enumerate(clips):
-        features = frontend.predict(clip.sound[None], verbose=0)[0]  # (frames, 80, 3)
         arrays |= {
-            f"features{i}": features.astype("float16"),
+            f"features{i}": log_mels(clip.sound).astype("float16"),  # (frames, 80, 3)
             f"onsets{i}": clip.onsets,
             f"ignored{i}": clip.ignored,
             f"every{i}": clip.every,
@@ -165,12 +167,11 @@ def main() -> None:
     )
     given = parser.parse_args()
     fetch(given.folder)
-    frontend = zoo.build("schluter2014", ["onset"]).stage("features")
     for part, kind, number in progress(albums(), "albums"):
         name = f"{part}-{kind}-{number:02}"
         if not (given.folder / f"{name}.npz").is_file():
             clips = list(album(part, kind, number, given.folder, given.corpus, given.recordings))
-            keep(name, clips, frontend, given.folder)
+            keep(name, clips, given.folder)
 
 
 if __name__ == "__main__":

@@ -59,14 +59,17 @@ def provenance(folder: Path) -> str:
     best = max(rows, key=lambda row: float(row[3]))
     return (
         "Trained by this project (recipes/onsets): the paper's network with ReLU, dropout and "
-        f"fuzzy targets, {int(best[1]):,} updates of 256 frames, on {hours:.1f} h with "
-        f"{count:,} onsets that are known exactly, since all is made: own scores and mma's "
-        "accompaniments through three soundfonts, real one-shots of drum kits, two clips in five "
-        "over real music of free games whose own onsets do not count. Threshold and state chosen "
-        "on a validation part of another soundfont, other styles and other kits. Hardware: 2 CPU "
-        "cores. Date: "
-        f"{datetime.date.today():%Y-%m-%d}. Not the authors' weights, which were never released, "
-        "and made from synthesised music: on recordings it is measured on one short clip only."
+        f"fuzzy targets. {train.UPDATES[train.LONGER]:,} updates of 256 frames on music, then "
+        f"{int(best[1]):,} of the layers behind the convolutions, half of each on drums. In all "
+        f"{hours:.1f} h with {count:,} onsets that are known exactly, since all is made: own "
+        "scores and mma's accompaniments through three soundfonts; recorded strokes on drums, put "
+        "together to flams, drags, rolls, ghosted notes, ringing cymbals and toms (sfzinstruments' "
+        "Frankensnare and Gogodze Phu vol. I by Karoryfer, CC0; MuldjordKit by Lars Muldjord, "
+        "CC-BY 4.0; AVL Black Pearl by Glen MacArthur, CC-BY-SA 3.0; hydrogen-drumkits); fast "
+        "repeated notes; two clips in five over real music of free games whose own onsets do not "
+        "count. Threshold and state chosen on a validation part of another soundfont, other styles "
+        "and other kits. Hardware: 2 CPU cores. Date: "
+        f"{datetime.date.today():%Y-%m-%d}. Not the authors' weights, which were never released."
     )
 
 
@@ -86,9 +89,10 @@ def main() -> None:
             "description": "mono, any length; three log-mel spectrograms computed in the "
             "model: windows of 23, 46 and 93 ms, hop 10 ms, 80 bands; an output for each frame",
         },
-        "data": "sounds made with Debian's soundfonts, mma's style files and hydrogen's drum kits, "
-        "over music of Debian's game packages, each under the free licence that its package "
-        "states; none of it is in the weights' file",
+        "data": "sounds made with Debian's soundfonts, mma's style files, hydrogen's drum kits and "
+        "recorded strokes of sfzinstruments' kits (CC0, CC-BY), over music of Debian's game "
+        "packages, each under the free licence that its package states; none of it is in the "
+        "weights' file",
         "citation": "Jan Schlüter, Sebastian Böck. Improved musical onset detection with "
         "convolutional neural networks. ICASSP 2014 (the architecture; the weights are this "
         "project's).",

@@ -5,8 +5,8 @@
 FOLDER is the folder that material.py and train.py filled. The two parts (`strokes.py`,
 `repeats.py`): "strokes_validation", two kits and a soundfont that were used for choosing, and
 "strokes_test", another kit, drummer and room and another soundfont, which no training and no choice
-has used. Detectors: schluter2014.zoo as trained in FOLDER, that of the weight file (`--before FILE`
-for an older one), schluter2014.madmom at madmom's threshold and at the one of the best F on
+has used. Detectors: schluter2014.zoo as trained in FOLDER, an older weight file of it (`--before
+FILE`), schluter2014.madmom at madmom's threshold and at the one of the best F on
 strokes_validation.
 
 It writes results/onset_strokes.csv. "all" has precision, recall and F of all clips together within
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import safetensors.numpy
 import score
 import strokes
 import train
@@ -30,6 +31,7 @@ from rich.progress import track as progress
 
 import zoo
 from zoo.inference import onsets
+from zoo.inference.variables import assign
 from zoo.utils.files import write_csv
 
 PARTS = ("strokes_validation", "strokes_test")
@@ -155,18 +157,23 @@ def main() -> None:
         "--before", type=Path, help="An older weight file of schluter2014 to compare with."
     )
     parser.add_argument(
+        "--untrained", action="store_true", help="FOLDER has no network yet: leave ours out."
+    )
+    parser.add_argument(
         "--parts", nargs="+", choices=PARTS, default=PARTS, help="Default: both parts."
     )
     given = parser.parse_args()
     parts = {part: clips(given.folder, part) for part in given.parts}
-    detectors = {train.NAME: train.finished(given.folder)}
+    detectors = {} if given.untrained else {train.NAME: train.finished(given.folder)}
     if given.before:
-        detectors[f"{train.NAME} before"] = zoo.load(given.before)
+        model, _ = train.network(train.NAME)
+        assign(model, safetensors.numpy.load_file(given.before), given.before.name)
+        detectors[f"{train.NAME} before"] = model
     detectors["schluter2014.madmom"] = zoo.load("schluter2014.madmom")
     found = []
     for name, model in detectors.items():
         tune = name == "schluter2014.madmom" and PARTS[0] in parts
-        found += of_detector(name, lambda p, m=model: m.onsets(p).activation, parts, tune)
+        found += of_detector(name, score.activation_of(model), parts, tune)
     found.sort(key=lambda row: list(parts).index(row[0]))
     for row in found:
         print("  ".join(row))
