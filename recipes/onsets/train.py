@@ -129,7 +129,8 @@ def targets(clip: dict[str, np.ndarray], fuzzy: bool) -> tuple[np.ndarray, np.nd
     for time in clip["ignored"]:
         middle = round(100 * time)
         weights[max(middle - sounds.BESIDE, 0) : middle + sounds.BESIDE + 1] = 0
-    places = np.unique(np.round(100 * clip.get("every", clip["onsets"])).astype(int))
+    strokes = clip["every"] if len(clip.get("every", ())) else clip["onsets"]
+    places = np.unique(np.round(100 * strokes).astype(int))
     places = places[places < count]
     if fuzzy:
         for beside in (places - 1, places + 1):
