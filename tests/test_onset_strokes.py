@@ -172,3 +172,43 @@ def test_recall_by_gap_instrument_and_level(recipe):
     assert of["0.025", "ride"][2] == "0.5000"
     assert of["0.025", "10 to 20 dB softer"][2] == "0.5000"
     assert of["0.025", "up to 10 dB softer"][0] == "2"  # a pitched note has no such level
+
+
+@pytest.fixture
+def folder(train, tmp_path):
+    """A folder of archives with clips of 2 s, as material.py fills it, but of noise and clicks."""
+    rng = np.random.default_rng(0)
+    for name in ("train-strokes-00", "train-kits-00", "validation-kits-00",
+                 "strokes_validation-strokes-00"):  # fmt: skip
+        arrays = {}
+        for i in range(train.sounds.CLIPS):
+            features = rng.normal(-8, 1, (200, 80, 3)).astype("float16")
+            features[[50, 100, 150]] += 6
+            arrays |= {
+                f"features{i}": features,
+                f"onsets{i}": np.array([0.5, 1.0, 1.5]),
+                f"ignored{i}": np.zeros(0),
+                f"every{i}": np.array([0.5, 1.0, 1.02, 1.5]),
+            }
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    return tmp_path
+
+
+def test_the_last_network_keeps_its_convolutions_and_resumes(train, folder, monkeypatch):
+    monkeypatch.setattr(train, "UPDATES", {train.NAME: 8})
+    monkeypatch.setattr(train, "EVERY", {train.NAME: 4})
+    monkeypatch.setattr(train, "THRESHOLDS", np.array([0.1, 0.3]))
+    clips = train.read(folder, "train")
+    parts = [train.read(folder, name) for name in train.VALIDATION]
+    start = train.started(folder, train.ROOT / "weights" / f"{train.NAME}.safetensors")
+    rows = train.train(train.NAME, clips, parts, folder, start)
+    assert [int(row[1]) for row in rows] == [4, 8]
+    assert train.train(train.NAME, clips, parts, folder, start) == [
+        [str(cell) for cell in row] for row in rows
+    ]  # there was nothing left to do
+    model, _ = train.network_of(train.NAME, folder)
+    same = [np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True)]
+    names = [variable.path.split("/")[0] for variable in model.weights]
+    changed = {name for name, equal in zip(names, same, strict=True) if not equal}
+    assert {"conv1", "conv2", "standardise"} & changed == set()
+    assert len(changed) == 2  # the two dense layers

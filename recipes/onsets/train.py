@@ -11,8 +11,8 @@ Ours are:
 
 - Length. The paper trains 100 or 300 epochs of 102 minutes, 240,000 and 720,000 updates. Ours are
   4,000 for each step, on the first 2 h of the music, 24,000 for the fifth network, on all of it,
-  and 6,000 for the last.
-- Adam, its rate falling from .001 (the last network: .0004) along half a cosine. With dropout, the
+  and 4,000 for the last.
+- Adam, its rate falling from .001 (the last network: .0005) along half a cosine. With dropout, the
   paper's gradient descent with a rate of 1.0 needs the paper's length: after 600 updates F was .41
   on a part of the validation, with Adam .89.
 - A batch is 8 pieces of 32 neighbouring frames, not 256 single ones: the convolutions are shared by
@@ -29,7 +29,7 @@ peaks, with and without fuzzy targets; at 30 ms, fuzzy targets and smoothing ove
 one peak, and `combine` (30 ms) would merge two; at 20 ms there is one in any case. So whatever lies
 40 ms apart or more depends on the network alone.
 
-After each 2,000 updates (500 of the last network) the network is scored on the validation part
+After each 2,000 updates (1,000 of the last network) the network is scored on the validation part
 (other soundfont, style files and kits), the last one on that of the strokes too: F within 25 ms, of
 two parts the mean, at the threshold that is best there. The state of the last network with the
 highest F is kept. Its last bias is shifted so that this threshold is the one of
@@ -73,11 +73,11 @@ LONGER = "longer, on more"
 STEPS = ("CNN", "+ dropout", "+ fuzzy targets", "+ ReLU", LONGER, NAME)
 FIRST = {"scores": 14, "styles": 9, "kits": 7}  # albums on which the four steps are trained
 MUSIC = dict.fromkeys(FIRST, 100)  # the fifth network's: all albums of these
-UPDATES = {**dict.fromkeys(STEPS, 4000), LONGER: 24000, NAME: 6000}
-RATE = {**dict.fromkeys(STEPS, 1e-3), NAME: 4e-4}
+UPDATES = {**dict.fromkeys(STEPS, 4000), LONGER: 24000, NAME: 4000}
+RATE = {**dict.fromkeys(STEPS, 1e-3), NAME: 5e-4}
 PLAYED = ("strokes", "repeats")  # kinds of albums that only the last network learns from
 SHARE = 0.5  # of its pieces that are of these kinds
-EVERY = {**dict.fromkeys(STEPS, 2000), NAME: 500}  # updates between two validations
+EVERY = {**dict.fromkeys(STEPS, 2000), NAME: 1000}  # updates between two validations
 PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
 FUZZY = 0.25  # weight of the frames beside an onset (paper)
 CLOSE = (3, 4)  # frames from an onset to the next, between which no frame is a positive
