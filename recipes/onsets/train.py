@@ -406,7 +406,10 @@ def main() -> None:
     table = ROOT / "results" / "onsets_training.csv"
     if given.start is not None:  # the rows of the first five stay
         with table.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row[0] in STEPS[:-1]] + rows
+            before = list(csv.reader(file))[1:]
+        if all(row[0] != LONGER for row in before):  # it was the last one then
+            before = [[LONGER if row[0] == NAME else row[0], *row[1:]] for row in before]
+        rows = [row for row in before if row[0] != NAME] + rows
     header = ["network", "updates", "loss", "F on validation", "best threshold"]
     write_csv([header, *rows], table)
     draw(rows, ROOT / "results" / "onsets_training.png")
