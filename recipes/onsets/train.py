@@ -32,9 +32,9 @@ one peak, and `combine` (30 ms) would merge two; at 20 ms there is one in any ca
 What the network of 24,000 updates does, on 36 clips of strokes_validation beside madmom, both at
 the default threshold: of strokes 30 to 60 ms after another it finds .56 (madmom .50), 15 to 30 ms
 .08 (.14). Of those pairs whose second stroke is at least 6 dB louder, as in a flam, it finds the
-first in .52 (.37) and the second, the main stroke, in .82 (.88): it answers to the grace note. Other
-settings of peak picking change little: `combine` 20 ms .58, a smoothing of 30 ms .60 for 2 points of
-precision. So they stay.
+first in .52 (.37) and the second, the main stroke, in .82 (.88): it answers to the grace note.
+Other settings of peak picking change little: `combine` 20 ms gives .58, a smoothing of 30 ms .60
+for 2 points of precision. So they stay.
 
 After each 2,000 updates (1,000 of the last network) the network is scored on the validation part
 (other soundfont, style files and kits), the last one on that of the strokes too: F within 25 ms, of
