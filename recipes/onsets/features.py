@@ -33,8 +33,8 @@ def log_mels(sound: np.ndarray) -> np.ndarray:
     count = -(-len(sound) // HOP)
     channels = []
     for size in SIZES:
-        padded = np.pad(sound.astype("float32"), (size // 2, size))
+        padded = np.pad(sound.astype("float64"), (size // 2, size))
         frames = sliding_window_view(padded, size)[: count * HOP : HOP][:count]
-        spectrum = np.abs(rfft(frames * np.hanning(size).astype("float32"), axis=1))
+        spectrum = np.abs(rfft(frames * np.hanning(size), axis=1)).astype("float32")
         channels.append(np.log(spectrum[:, : size // 2] @ bank(size) + EPSILON))
     return np.stack(channels, axis=-1)
