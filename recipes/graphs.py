@@ -19,7 +19,7 @@ from zoo.inference.audio_model import AudioModel
 from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
-TOLERANCE = 1e-5  # of `tracing.scale`
+TOLERANCE = 1e-5  # of `tracing.difference`
 
 
 def main() -> None:
@@ -75,8 +75,7 @@ def proven(model: AudioModel, graph: graphs.Graph) -> dict[str, float]:
         part, used = graphs.with_output(graph, computed, stage)
         run = sessions.onnx(part, stage, used)
         for sound, theirs in zip(sounds, keras, strict=True):
-            scale = tracing.scale(model, stage, theirs[stage])
-            difference = float(np.abs(run(sound) - theirs[stage]).max()) / scale
+            difference = tracing.difference(model, stage, run(sound), theirs[stage])
             worst[stage] = max(worst[stage], difference)
     return worst
 

@@ -15,7 +15,7 @@ from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
 BUNDLED = [name for name, c in manifest.load().checkpoints.items() if c.bundled]
-TOLERANCE = 1e-5  # of `tracing.scale`: the largest value of a stage, or 1
+TOLERANCE = 1e-5  # of `tracing.difference`: relative to the largest value of a stage, or to 1
 FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
 HEAVY = (*FRAMEWORKS, "sklearn", "matplotlib", "h5py", "scipy")
 
@@ -44,12 +44,25 @@ def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, checkpoint, 
         for stage, theirs in tracing.stages_of(model, batch, model.stages).items():
             ours = other.forward(stage)(batch)
             assert ours.shape == theirs.shape
-            scale = tracing.scale(model, stage, theirs)
-            assert np.abs(ours - theirs).max() <= TOLERANCE * scale, (sound, stage)
+            assert tracing.difference(model, stage, ours, theirs) <= TOLERANCE, (sound, stage)
 
 
-@pytest.mark.parametrize("name", manifest.load().checkpoints)
-def test_every_checkpoint_has_a_graph(name):
+# Keras 1's recurrent layers become a loop that ONNX Runtime refuses; the network of one value per
+# frame, standardised by each clip, differed by 4e-5 where `recipes/graphs.py` allows 1e-5.
+WITHOUT = ("choi2016.crnn_msd", "choi2016.msd")
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_checkpoint_without_a_graph_says_what_to_do(name, run, example):
+    with pytest.raises(zoo.ConfigError, match="no graph for choi2016"):
+        zoo.load(name, runtime="onnx")
+    done = run("tag", "-m", name, example)
+    assert done.exit_code == 1
+    assert "--runtime keras" in done.stderr
+
+
+@pytest.mark.parametrize("name", [n for n in manifest.load().checkpoints if n not in WITHOUT])
+def test_every_other_checkpoint_has_a_graph(name):
     config = runtimes.configuration(name)
     graph = graphs.find(config)
     assert graph.key["architecture"] == config["architecture"]

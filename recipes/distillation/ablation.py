@@ -9,7 +9,8 @@ teacher instead of the mean. Each result is scored on the **validation** part of
 `results/material.csv`: for each training the mean ROC-AUC over questions with its 95 % interval
 over players, the voices and the guitar, and the difference to the training on everything, with the
 interval of that difference on the same resamples. One training each: differences below their
-intervals, or of a few thousandths, say nothing.
+intervals, or of a few thousandths, say nothing. Our table was made with `--only "without
+recordings" "without games"`.
 """
 
 import argparse
@@ -110,6 +111,12 @@ def main() -> None:
     parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
     parser.add_argument("state", type=Path, help="The folder in which to keep the states.")
     parser.add_argument("real", type=Path, help="The folder that real_test/build.py filled.")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="TRAINING",
+        help="Do only these trainings, such as 'without games', and the one on everything.",
+    )
     given = parser.parse_args()
     given.architecture, given.dtype, given.shards = NAME, None, None
     given.state.mkdir(parents=True, exist_ok=True)
@@ -119,6 +126,8 @@ def main() -> None:
     every = tuple(sorted(set(parts_of(given.clips))))
     models = {"before": zoo.load(distill.STUDENTS[NAME].begins)}
     for name, (parts, teachers) in trainings(every).items():
+        if given.only and name not in (EVERYTHING, *given.only):
+            continue
         models[name] = trained(name, parts, teachers, given)
     for name, model in models.items():
         values = real_scores.scores(model, name.replace("/", "-"), clips, given.real)

@@ -398,8 +398,10 @@ def compare(
         theirs = run(batch)
         compared = ("probabilities",) if quantize else stages
         for stage, ours in tracing.stages_of(model, batch, compared).items():
-            scale = 1.0 if quantize else tracing.scale(model, stage, ours)
-            found[stage, name] = float(np.abs(theirs[stage] - ours).max()) / scale
+            if quantize:
+                found[stage, name] = float(np.abs(theirs[stage] - ours).max())
+            else:
+                found[stage, name] = tracing.difference(model, stage, theirs[stage], ours)
     # A difference that is not a number counts as the largest.
     (stage, name), worst = max(found.items(), key=lambda item: np.nan_to_num(item[1], nan=np.inf))
     return worst, stage, name

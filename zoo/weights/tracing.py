@@ -128,19 +128,26 @@ def stages_of(model: AudioModel, batch: np.ndarray, stages: Iterable[str]) -> di
     return {s: np.asarray(keras.ops.convert_to_numpy(x), "float32") for s, x in found.items()}
 
 
-def scale(model: AudioModel, stage: str, values: np.ndarray) -> float:
-    """Return what differences of a stage are divided by before they are compared.
+def difference(model: AudioModel, stage: str, found: np.ndarray, keras_: np.ndarray) -> float:
+    """Return how far values of a stage are from those of Keras.
 
     Args:
         model: the model.
         stage: name of the stage.
-        values: of the stage in Keras.
+        found: values of the stage in another runtime.
+        keras_: values of the stage in Keras, of the same shape.
 
     Returns:
-        The largest value, or 1; ten times as much for single bins of a spectrum.
+        The largest difference divided by the largest value, or by 1 if that is less; a tenth of it
+        for single bins of a spectrum. Decibels are compared as the powers that they stand for:
+        those of bins that are nearly 0 are rounding, multiplied by the logarithm.
     """
+    layer = next((layer for layer in model.layers if layer.name == stage), None)
+    if getattr(layer, "compression", "") == "decibel":
+        found, keras_ = (10 ** (np.asarray(x, "float64") / 10) for x in (found, keras_))
+        return float(np.abs(found - keras_).max() / keras_.max())
     slack = 10 if stage in SINGLE_BINS.get(model.architecture, ()) else 1
-    return slack * max(1.0, float(np.abs(values).max()))
+    return float(np.abs(found - keras_).max()) / (slack * max(1.0, float(np.abs(keras_).max())))
 
 
 def constants(model: AudioModel) -> dict[str, tuple[tuple[Any, str], Constant]]:
