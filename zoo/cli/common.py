@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from zoo.errors import BandWarning, ConfigError, ShortWarning, ZooError
+from zoo.utils.lazy import framework_errors
 
 MODEL = click.option(
     "-m",
@@ -74,7 +75,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see click."""
         try:
-            return super().invoke(ctx)
+            with framework_errors():
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of the output has stopped: click ends without a message
         except (ZooError, OSError) as error:
