@@ -5,7 +5,7 @@
 
 Reads `results/real_test.csv`. The bare name of an architecture then loads its bundled checkpoint
 with the highest mean on the part `test`. One exception: where the paper's own authors' network is
-bundled, it keeps the bare name (`AUTHORS`); cards name the better one beside it.
+bundled, it keeps the bare name (`AUTHORS`).
 """
 
 import argparse
