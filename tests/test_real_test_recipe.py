@@ -90,11 +90,11 @@ def test_areas_are_those_of_the_clips_that_answer(recipe):
     assert set(clips.answers(some)) == {"flute", "guitar"}
     flute = np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0])
     found = scores.areas({"flute": flute, "guitar": 1 - flute}, some)
-    score, count, groups, positive = found["flute"]
-    assert score.value == pytest.approx(15 / 20)
-    assert (count, groups, positive) == (9, 9, 4)
-    assert score.low < score.value < score.high
-    assert found[scores.MEAN][0].value == pytest.approx(15 / 20)
+    flutes = found["flute"]
+    assert flutes.value == pytest.approx(15 / 20)
+    assert (flutes.clips, flutes.groups, flutes.positive) == (9, 9, 4)
+    assert flutes.score.low < flutes.value < flutes.score.high
+    assert found[scores.MEAN].value == pytest.approx(15 / 20)
     assert scores.MEAN not in scores.areas({"flute": flute}, some)
 
 

@@ -55,12 +55,6 @@ def trainings(every: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], tuple[
     }
 
 
-def parts_of(clips: Path) -> list[str]:
-    """Return the part of the corpus of each training clip."""
-    paths = training_clips.shards(clips, training_clips.TRAIN)
-    return [part for path in paths for part in training_clips.read(path).parts]
-
-
 def trained(
     name: str, parts: tuple[str, ...], teachers: tuple[str, ...], given: argparse.Namespace
 ) -> zoo.AudioModel:
@@ -69,7 +63,7 @@ def trained(
     if not file.is_file():
         teacher_scores.TEACHERS = teachers
         training_clips.read_at.cache_clear()
-        clips = parts_of(given.clips)
+        clips = training_clips.parts(given.clips, training_clips.TRAIN)
         share = sum(part in parts for part in clips) / len(clips)
         shards = distill.ROUND * round(SHARDS / share / distill.ROUND)  # for the same steps
         student = distill.STUDENTS[NAME]._replace(shards=shards, parts=parts)
@@ -81,27 +75,13 @@ def trained(
 
 def rows(found: dict[str, np.ndarray], clips: list[real_clips.Clip]) -> list[list[str]]:
     """Return the lines of the table."""
-    asked = real_clips.answers(clips)
-    counts = metrics.resample(
-        metrics.units([clip.group for clip in clips]), real_scores.ROUNDS, seed=0
-    )
-    means = {}
-    for name, answered in found.items():
-        values, rounds = [], []
-        for question, (index, truth) in asked.items():
-            columns = truth[:, None].astype("float32"), answered[question][index][:, None]
-            values.append(
-                metrics.auc_rounds(*columns, np.ones((len(index), 1), "float32"))[0][0, 0]
-            )
-            rounds.append(metrics.auc_rounds(*columns, counts[index])[0][:, 0])
-        whole = metrics.macro_rounds(np.stack(rounds, axis=1), np.array(values))
-        means[name] = np.mean(values), whole, dict(zip(asked, values, strict=True))
+    results = {name: real_scores.areas(answered, clips) for name, answered in found.items()}
+    everything = results[EVERYTHING][real_scores.MEAN]
     lines = []
-    value, resampled, _ = means[EVERYTHING]
-    for name, (mean, whole, each) in means.items():
-        interval = metrics.with_interval(mean, whole)
-        less = metrics.with_interval(mean - value, whole - resampled)
-        numbers = [*interval, *less, *(each[q] for q in asked)]
+    for name, areas in results.items():
+        mean = areas.pop(real_scores.MEAN)
+        less = metrics.with_interval(mean.value - everything.value, mean.rounds - everything.rounds)
+        numbers = [*mean.score, *less, *(area.value for area in areas.values())]
         lines.append([name, *(f"{number:.4f}" for number in numbers)])
     return lines
 
@@ -123,7 +103,7 @@ def main() -> None:
     distill.EVERY = 10**6  # one validation, at the end
     clips = real_clips.read(real_clips.VALIDATION)
     found = {}
-    every = tuple(sorted(set(parts_of(given.clips))))
+    every = tuple(sorted(set(training_clips.parts(given.clips, training_clips.TRAIN))))
     models = {"before": zoo.load(distill.STUDENTS[NAME].begins)}
     for name, (parts, teachers) in trainings(every).items():
         if given.only and name not in (EVERYTHING, *given.only):

@@ -107,8 +107,7 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
             before = f", the first {hours:.1f} h of them in pieces of 3 s"
         steps, hours = steps + int(best[distill.STEPS]), hours + float(best[distill.HOURS])
         seconds += float(rows[-1][distill.SECONDS])
-    paths = training_clips.shards(clips, training_clips.TRAIN)
-    parts = [part for path in paths for part in training_clips.read(path).parts]
+    parts = training_clips.parts(clips, training_clips.TRAIN)
     size = len(parts) * training_clips.SECONDS / 3600
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS

@@ -124,6 +124,15 @@ def read(path: Path) -> Shard:
     return Shard(np.load(path.with_suffix(".npy"), mmap_mode="r"), scores, parts)
 
 
+def parts(folder: Path, split: str) -> list[str]:
+    """Return the part of the corpus of each clip of a split."""
+    found: list[str] = []
+    for path in shards(folder, split):
+        with np.load(path) as kept:
+            found += kept["parts"].tolist()
+    return found
+
+
 @cache
 def read_at(path: Path, rate: int) -> Shard:
     """Return a shard at a network's sample rate. It stays in memory, 20 to 27 MB."""

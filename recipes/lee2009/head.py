@@ -82,6 +82,25 @@ def inputs_and_targets(
     return np.concatenate(x).astype("float32"), np.concatenate(y)
 
 
+def fitted(model: zoo.AudioModel, given: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int]:
+    """Fit the head, and write its scores; return kernel, bias and segments of the training."""
+    splits = (training_clips.TRAIN, training_clips.VALIDATION, training_clips.TEST)
+    found = {
+        split: inputs_and_targets(
+            model, given, split, SHARDS if split == training_clips.TRAIN else None
+        )
+        for split in splits
+    }
+    train, validation, _ = found.values()
+    kernel, bias = last_layer.fit(train, validation)
+    results = {
+        split: (last_layer.scores(found[split][0], kernel, bias), found[split][1])
+        for split in splits[1:]
+    }
+    distill.report(NAME, model, results)
+    return kernel, bias, len(train[0])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -89,21 +108,9 @@ def main() -> None:
     )
     parser.add_argument("state", type=Path, help="The folder that filters.py filled.")
     given = parser.parse_args()
-    model = filters.trained(given.state)
-    found = {
-        split: inputs_and_targets(
-            model, given, split, SHARDS if split == training_clips.TRAIN else None
-        )
-        for split in (training_clips.TRAIN, training_clips.VALIDATION, training_clips.TEST)
-    }
-    kernel, bias = last_layer.fit(found[training_clips.TRAIN], found[training_clips.VALIDATION])
+    kernel, bias, segments = fitted(filters.trained(given.state), given)
     with replacing(given.state / "head.npz") as file:
-        np.savez(file, kernel=kernel, bias=bias, segments=len(found[training_clips.TRAIN][0]))
-    results = {}
-    for split in (training_clips.VALIDATION, training_clips.TEST):
-        x, targets = found[split]
-        results[split] = last_layer.scores(x, kernel, bias), targets
-    distill.report(NAME, model, results)
+        np.savez(file, kernel=kernel, bias=bias, segments=segments)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,6 @@ import zoo
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import bundle
-import distill
-import last_layer
 import publishing
 import teacher_scores
 import training_clips
@@ -31,30 +29,12 @@ import training_clips
 HEAD = re.compile(r"distilled from the mean of the scores of .*? only the head was trained")
 
 
-def fit(clips: Path, state: Path, file: Path) -> None:
-    """Fit the head, and write the network and its scores."""
-    model = zoo.load(head.NAME)
-    given = argparse.Namespace(clips=clips, state=state)
-    splits = (training_clips.TRAIN, training_clips.VALIDATION, training_clips.TEST)
-    most = {training_clips.TRAIN: head.SHARDS}
-    found = {s: head.inputs_and_targets(model, given, s, most.get(s)) for s in splits}
-    kernel, bias = last_layer.fit(found[training_clips.TRAIN], found[training_clips.VALIDATION])
-    model.get_layer("logits").set_weights([kernel, bias])
-    model.save(file, overwrite=True)
-    results = {
-        split: (last_layer.scores(found[split][0], kernel, bias), found[split][1])
-        for split in splits[1:]
-    }
-    distill.report(head.NAME, model, results)
-
-
 def publish(clips: Path, file: Path) -> None:
     """Write the weights' file and its entry."""
     model, entry = zoo.load(file), bundle.listed()[head.NAME]
-    segments = training_clips.SEGMENTS * sum(
-        len(training_clips.read(path).parts)
-        for path in training_clips.shards(clips, training_clips.TRAIN)[: head.SHARDS]
-    )
+    parts = training_clips.parts(clips, training_clips.TRAIN)
+    most = head.SHARDS * training_clips.CLIPS_PER_SHARD
+    segments = training_clips.SEGMENTS * len(parts[:most])
     text = (
         f"distilled from the mean of the scores of {', '.join(teacher_scores.TEACHERS)} on "
         f"{segments:,} segments of 3 s ({segments * 3 / 3600:.1f} h) of recordings, games, "
@@ -83,7 +63,10 @@ def main() -> None:
     if given.publish:
         publish(given.clips, file)
     else:
-        fit(given.clips, given.state, file)
+        model = zoo.load(head.NAME)
+        kernel, bias, _ = head.fitted(model, given)
+        model.get_layer("logits").set_weights([kernel, bias])
+        model.save(file, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -410,8 +410,8 @@ def perform(rng, strokes: Sequence[Stroke], kit: Kit) -> tuple[np.ndarray, list[
         old = bands(mix[head] + hats[head])
         new = bands(mix[head] + hats[head] + own)
         top = max(loudest, bands(own).max())
-        heard = (new > old * 10 ** (RAISED / 10)) & (bands(own) > top * 10 ** (-FLOOR / 10))
-        if not heard.any() or first < 0:
+        audible = (new > old * 10 ** (RAISED / 10)) & (bands(own) > top * 10 ** (-FLOOR / 10))
+        if not audible.any() or first < 0:
             continue
         loudest = top
         if "hat" in stroke.instrument:

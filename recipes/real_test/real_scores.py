@@ -1,16 +1,18 @@
 """Scores of networks on the clips of the real test, which are kept, and the ROC-AUC of them."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from real_clips import Clip, answers
-from rich.progress import track
 
 import zoo
 from zoo.evaluation import metrics, synonyms
-from zoo.inference import variables
-from zoo.utils.files import replacing
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "genre_test"))
+from predictions import kept_scores
 
 MEAN = "mean"
 ROUNDS = 1000  # of the bootstrap
@@ -28,18 +30,8 @@ def scores(model: zoo.AudioModel, name: str, clips: Sequence[Clip], folder: Path
     Raises:
         AudioError: a clip cannot be read.
     """
-    kept = folder / "scores" / f"{name}-{variables.checksum(model)[:12]}"
-    kept.mkdir(parents=True, exist_ok=True)
-    files = [kept / f"{clip.clip}.npy" for clip in clips]
-    todo = [i for i, file in enumerate(files) if not file.is_file()]
-    paths = [folder / clips[i].part / f"{clips[i].clip}.flac" for i in todo]
-    grams = model.stream(paths) if paths else ()
-    for i, gram in zip(todo, track(grams, name, total=len(paths)), strict=True):
-        if isinstance(gram, Exception):
-            raise gram
-        with replacing(files[i]) as file:
-            np.save(file, gram.mean())
-    return np.stack([np.load(file) for file in files])
+    sounds = {clip.clip: folder / clip.part / f"{clip.clip}.flac" for clip in clips}
+    return kept_scores(model, name, sounds, folder)
 
 
 def of_questions(
@@ -55,10 +47,23 @@ def of_questions(
     return dict(zip(known, merged.T, strict=True))
 
 
-def areas(
-    found: Mapping[str, np.ndarray], clips: list[Clip]
-) -> dict[str, tuple[metrics.Score, int, int, int]]:
-    """Return ROC-AUC, clips, groups and clips with "yes" for each question, and for their mean.
+class Area(NamedTuple):
+    """The ROC-AUC of a question, or the mean over questions, and what it was computed from."""
+
+    value: float
+    rounds: np.ndarray  # of the bootstrap
+    clips: int
+    groups: int
+    positive: int  # clips with the answer "yes"; 0 for the mean
+
+    @property
+    def score(self) -> metrics.Score:
+        """The value with its interval."""
+        return metrics.with_interval(self.value, self.rounds)
+
+
+def areas(found: Mapping[str, np.ndarray], clips: list[Clip]) -> dict[str, Area]:
+    """Return the ROC-AUC of each question, and of their mean if all are answered.
 
     Args:
         found: from `of_questions`.
@@ -66,8 +71,8 @@ def areas(
     """
     groups = [clip.group for clip in clips]
     counts = metrics.resample(metrics.units(groups), ROUNDS, seed=0)
-    values, rounds, rows = [], [], {}
     asked = answers(clips)
+    rows: dict[str, Area] = {}
     for question, (index, truth) in asked.items():
         if question not in found:
             continue
@@ -76,11 +81,9 @@ def areas(
         value = metrics.auc_rounds(*columns, once)[0][0, 0]
         resampled = metrics.auc_rounds(*columns, counts[index])[0][:, 0]
         size = len(index), len({groups[i] for i in index}), int(truth.sum())
-        rows[question] = (metrics.with_interval(value, resampled), *size)
-        values.append(value)
-        rounds.append(resampled)
-    if len(values) == len(asked):
-        whole = metrics.macro_rounds(np.stack(rounds, axis=1), np.array(values))
-        mean = metrics.with_interval(np.mean(values), whole)
-        rows[MEAN] = (mean, len(clips), len(set(groups)), 0)
+        rows[question] = Area(value, resampled, *size)
+    if len(rows) == len(asked):
+        values = np.array([row.value for row in rows.values()])
+        rounds = metrics.macro_rounds(np.stack([row.rounds for row in rows.values()], 1), values)
+        rows[MEAN] = Area(np.mean(values), rounds, len(clips), len(set(groups)), 0)
     return rows

@@ -52,9 +52,9 @@ def candidates() -> list[str]:
 def lines(name: str, part: str, found: Mapping, clips: list[Clip]) -> list[list[str]]:
     """Return the rows of the table for a network and a part."""
     table = []
-    for question, (score, count, groups, positive) in areas(found, clips).items():
-        numbers = ["" if math.isnan(number) else f"{number:.4f}" for number in score]
-        size = [str(count), str(groups), "" if question == MEAN else str(positive)]
+    for question, area in areas(found, clips).items():
+        numbers = ["" if math.isnan(number) else f"{number:.4f}" for number in area.score]
+        size = [str(area.clips), str(area.groups), "" if question == MEAN else str(area.positive)]
         table.append([name, part, question, *size, *numbers])
     return table
 

@@ -57,8 +57,8 @@ def main() -> None:
             for some in itertools.combinations(values, size):
                 mean = np.mean([values[name] for name in some], axis=0)
                 table = areas(of_questions(mean, labels, QUESTIONS), clips)
-                numbers = [f"{number:.4f}" for number in table[MEAN][0]]
-                each = [f"{table[q][0].value:.4f}" if q in table else "" for q in questions]
+                numbers = [f"{number:.4f}" for number in table[MEAN].score]
+                each = [f"{table[q].value:.4f}" if q in table else "" for q in questions]
                 found.append([part, " + ".join(some), *numbers, *each])
         rows += sorted(found, key=lambda row: -float(row[2]))
     header = ["part", "networks", "mean ROC-AUC", "low", "high", *questions]
