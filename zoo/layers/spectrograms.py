@@ -268,15 +268,34 @@ class MultiResolutionLogMel(keras.layers.Layer):
         if self.sixteen_bit:
             whole = ops.sign(waveform) * ops.floor(ops.abs(waveform) * 32768)
             waveform += ops.stop_gradient(whole / 32768 - waveform)
-        frames = self.framed(waveform, n_frames)
+        gain = ops.stop_gradient(self.gain(waveform))
+        frames = self.framed(waveform * gain, n_frames)
         channels = []
         for size, dft in self.resolutions:
             start = (self.longest - size) // 2  # all windows have the same centre
             x = dft.magnitudes(frames[..., start : start + size])
             x = ops.matmul(x, dft.bank)  # (batch * frames, n_mels)
-            x = ops.reshape(x, (-1, n_frames, self.n_mels))
+            x = ops.reshape(x, (-1, n_frames, self.n_mels)) / gain[..., None]
             channels.append(ops.log(x + EPSILON))
         return ops.stack(channels, axis=-1)
+
+    def gain(self, waveform):
+        """Return the power of 4, up to 96 dB, that brings the peak of a quiet clip above 1/4.
+
+        `SplitMatrix` sums without rounding what is a multiple of 1/512. Samples of a quiet clip
+        are not. A power of two changes no digit of theirs.
+
+        Args:
+            waveform: (batch, samples).
+
+        Returns:
+            (batch, 1).
+        """
+        peak = ops.max(ops.abs(waveform), axis=1, keepdims=True)
+        gain = ops.ones_like(peak)
+        for _ in range(8):
+            gain = ops.where(peak * gain < 0.25, 4.0 * gain, gain)
+        return gain
 
     def framed(self, waveform, n_frames):
         """Cut frames, by slices of blocks of one hop.
