@@ -121,5 +121,7 @@ class TwoStepDFT:
         """(j, frames, 2 k) -> (k, frames, 2 j)."""
         from keras import ops  # not above: see the top of this file
 
-        x = ops.reshape(x, (self.b, -1, 2, self.n_k))
-        return ops.reshape(ops.transpose(x, (3, 1, 2, 0)), (self.n_k, -1, 2 * self.b))
+        # In two steps, which is 5 times as fast in ONNX Runtime as one that moves both axes.
+        x = ops.transpose(ops.reshape(x, (self.b, -1)))  # (frames 2 k, j)
+        x = ops.transpose(ops.reshape(x, (-1, self.n_k, self.b)), (1, 0, 2))  # (k, 2 frames, j)
+        return ops.reshape(x, (self.n_k, -1, 2 * self.b))
