@@ -19,8 +19,6 @@ from zoo.inference.audio_model import AudioModel
 from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
-TOLERANCE = 1e-5  # of `tracing.difference`
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -36,10 +34,10 @@ def main() -> None:
             continue
         graph = tracing.trace(model)
         worst = proven(model, graph)
-        stage = max(worst, key=worst.__getitem__)
+        stage = max(worst, key=lambda stage: worst[stage] / tracing.tolerance(model, stage))
         print(f"{name}: {file}, largest difference {worst[stage]:.1e} in {stage}", flush=True)
-        if worst[stage] > TOLERANCE:
-            sys.exit(f"{name}: more than {TOLERANCE:g}; nothing was written")
+        if worst[stage] > tracing.tolerance(model, stage):
+            sys.exit(f"{name}: more than {tracing.tolerance(model, stage):g}; nothing was written")
         graphs.write(graph)
         made[file] = name
     if not parser.parse_args().names:

@@ -19,6 +19,7 @@ import zoo
 from zoo.layers import backends
 from zoo.registry import exported, manifest
 from zoo.weights import export as exporting
+from zoo.weights import tracing
 
 pytest.importorskip("tf2onnx")
 
@@ -135,7 +136,7 @@ def test_a_format_is_checked_before_the_work(small, tmp_path):
 
 
 def test_a_difference_from_keras_is_refused(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(exporting.TOLERANCE, None, 1e-12)
+    monkeypatch.setattr(tracing, "TOLERANCE", 1e-12)
     with pytest.raises(zoo.ConfigError, match=r"differs from Keras by .* in the stage prob"):
         zoo.export(small, tmp_path / "mine.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -15,11 +15,6 @@ from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
 BUNDLED = [name for name, c in manifest.load().checkpoints.items() if c.bundled]
-TOLERANCE = 1e-5  # of `tracing.difference`: relative to the largest value of a stage, or to 1
-# Decibels, and the single bins of lee2009, multiply the rounding of values that are nearly 0, and
-# the first layers still show it. Keras on PyTorch differs from Keras on TensorFlow as much. The
-# last stages keep to TOLERANCE.
-DECIBELS, SINGLE_BINS = 1e-3, 1e-4
 FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
 HEAVY = (*FRAMEWORKS, "sklearn", "matplotlib", "h5py", "scipy")
 
@@ -43,31 +38,23 @@ def sounds(model, example):
 def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, checkpoint, example):
     model, other = checkpoint(name), zoo.load(name, runtime="onnx")
     assert other.stages == model.stages
-    early = SINGLE_BINS if model.architecture == "lee2009" else TOLERANCE
-    if any(getattr(layer, "compression", "") == "decibel" for layer in model.layers):
-        early = DECIBELS
     for sound, samples in sounds(model, example).items():
         batch = samples[None].astype("float32")
         for stage, theirs in tracing.stages_of(model, batch, model.stages).items():
             ours = other.forward(stage)(batch)
             assert ours.shape == theirs.shape
-            limit = TOLERANCE if stage in ("logits", "probabilities") else early
+            limit = tracing.tolerance(model, stage)
             assert tracing.difference(model, stage, ours, theirs) <= limit, (sound, stage)
 
 
-# Keras 1's recurrent layers become a loop that ONNX Runtime refuses; the network of one value per
-# frame, standardised by each clip, differed by 4e-5 where `recipes/graphs.py` allows 1e-5.
-WITHOUT = ("choi2016.crnn_msd", "choi2016.msd")
-
-
-@pytest.mark.parametrize("name", WITHOUT)
-def test_a_network_whose_checkpoint_has_no_graph_says_what_to_do(name):
+def test_a_network_without_a_graph_says_what_to_do():
+    config = runtimes.configuration("choi2016.zoo")
     with pytest.raises(zoo.ConfigError, match=r"no graph for choi2016.*--runtime keras"):
-        graphs.find(runtimes.configuration(name))
+        graphs.find({**config, "options": {**config["options"], "width": 0.3}})
 
 
-@pytest.mark.parametrize("name", [n for n in manifest.load().checkpoints if n not in WITHOUT])
-def test_every_other_checkpoint_has_a_graph(name):
+@pytest.mark.parametrize("name", manifest.load().checkpoints)
+def test_every_checkpoint_has_a_graph(name):
     config = runtimes.configuration(name)
     graph = graphs.find(config)
     assert graph.key["architecture"] == config["architecture"]

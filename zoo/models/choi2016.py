@@ -189,6 +189,8 @@ class SquaredDecibels(layers.Layer):
     computes it for the authors' example code. Always float32.
     """
 
+    compression = "decibel"  # as in `LogMelSpectrogram`
+
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
@@ -347,7 +349,8 @@ def gru(units: int, name: str, return_sequences: bool) -> keras.layers.RNN:
     cell = layers.GRUCell(
         units, recurrent_activation=hard_sigmoid, reset_after=False, name=f"{name}_cell"
     )
-    return layers.RNN(cell, return_sequences=return_sequences, name=name)
+    # Unrolled, since its 15 steps are always 15: plain operations can be exported anywhere.
+    return layers.RNN(cell, return_sequences=return_sequences, unroll=True, name=name)
 
 
 def block(x: keras.KerasTensor, number: int, net: Net, width: float) -> keras.KerasTensor:
