@@ -32,8 +32,8 @@ SUFFIXES = {".onnx": "onnx", ".tflite": "litert", ".xml": "openvino", "": "saved
 QUANTIZED = ("int8", "float16")
 FORMATS = tuple(SUFFIXES.values())
 
-# Largest difference to Keras in the probabilities of a quantized model; `tracing.tolerance` has that
-# of the others.
+# Largest difference to Keras in the probabilities of a quantized model; for the others see
+# `tracing.tolerance`.
 TOLERANCE = {"float16": 0.01, "int8": 0.05}
 
 # (batch, samples) -> stage -> array
