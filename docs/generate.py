@@ -1,9 +1,9 @@
-"""Write `docs/index.md`, a page and a picture for each architecture, and README's tables.
+"""Write `docs/index.md`, a page and a picture for each architecture, and the tables of other pages.
 
     python docs/generate.py
 
 Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
-of the CSV files in results/ that README's tables use. `tests/test_docs.py` checks that it was run.
+of the CSV files in results/ that the tables use. `tests/test_docs.py` checks that it was run.
 It takes half a minute on a CPU, most of it for the spectrograms behind the filters; `python
 docs/generate.py text` leaves the figures as they are.
 """
@@ -22,7 +22,7 @@ from zoo.registry.manifest import Bundled, Checkpoint, PyPI, Source
 from zoo.utils import text
 
 DOCS = Path(__file__).resolve().parent
-README = DOCS.parent / "README.md"
+RESULTS = DOCS.parent / "results"
 BEGIN, END = "<!-- {}: written by docs/generate.py -->", "<!-- end of {} -->"
 MADE = "<!-- Written by docs/generate.py from the models' cards: change those, and run it. -->"
 
@@ -373,7 +373,7 @@ def anchor(heading: str) -> str:
     return heading.lower().replace(".", "")
 
 
-# --- the tables in README ---
+# --- the tables of other pages ---
 
 
 def models() -> str:
@@ -419,7 +419,7 @@ def with_interval(row: Mapping[str, str]) -> str:
 
 def result(name: str) -> list[dict[str, str]]:
     """Return the rows of a table in `results/`, none if it is not there."""
-    path = README.parent / "results" / f"{name}.csv"
+    path = RESULTS / f"{name}.csv"
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -473,7 +473,8 @@ def pages() -> dict[Path, str]:
     architectures = lookup.architectures()
     exported = DOCS / "export.md"
     return {
-        README: filled(README, {"models": models, "onsets": onset_scores}),
+        DOCS / "weights.md": filled(DOCS / "weights.md", {"models": models}),
+        DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
         exported: filled(exported, {"exports": exports}),
         DOCS / "index.md": index(),
         **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},

@@ -134,10 +134,14 @@ def test_long_file_names_are_shortened_in_the_middle():
     assert title.endswith("end.mp3 · pons2017.mtt")
 
 
-def test_colour_bar_is_named_and_ends_at_the_next_tenth():
+def test_colour_bar_is_named_and_the_same_for_every_song():
     _, bar = make_gram(10).plot().axes
     assert bar.get_ylabel() == "score"
-    assert bar.get_ylim() == (0, 0.6)
+    assert bar.get_ylim() == (0, 1)
+    _, bar = make_gram(10).plot(vmax=0.5).axes
+    assert bar.get_ylim() == (0, 0.5)
+    with pytest.raises(zoo.ConfigError, match="vmax is 0; it must be more than 0"):
+        make_gram(10).plot(vmax=0)
 
 
 def test_names_with_dollars_or_rare_letters_can_be_drawn(tmp_path):

@@ -26,11 +26,12 @@ def taggram(
     path: PathLike | None = None,
     source: str = "",
     model: str = "",
+    vmax: float = 1.0,
 ) -> Figure:
     """Draw a taggram: time from left to right, the first label on top. See `Taggram.plot`.
 
     Each row of the taggram is drawn over the time that it alone covers (`edges`). The colour scale
-    starts at 0 and ends at the next tenth above the highest score shown.
+    goes from 0 to `vmax`.
     """
     check(path)
     bounds, values = merged(edges(times, seconds), values, seconds)
@@ -38,19 +39,18 @@ def taggram(
     width = float(np.clip(7 + 1.2 * np.log2(max(duration, 1) / 30), 7, 14))
     figure = Picture(figsize=(width, 1.3 + ROW * len(labels)), layout="constrained")
     axes = figure.add_subplot()
-    highest = float(np.max(values, initial=0.1, where=np.isfinite(values)))
     mesh = axes.pcolormesh(
         bounds,
         np.arange(len(labels) + 1),
         values.T,
-        cmap="magma",
+        cmap="magma_r",
         vmin=0,
-        vmax=np.ceil(10 * highest - 1e-6) / 10,
+        vmax=vmax,
         rasterized=True,
     )
     axes.invert_yaxis()
     name_rows(axes, labels, at=0.5)
-    axes.hlines(np.arange(1, len(labels)), *bounds[[0, -1]], color="white", lw=0.6, alpha=0.35)
+    axes.hlines(np.arange(1, len(labels)), *bounds[[0, -1]], color="black", lw=0.6, alpha=0.2)
     axes.spines[:].set_visible(False)
     time_axis(axes, bounds[0], bounds[-1], ticks=int(width))
     figure.colorbar(mesh, ax=axes, label="score", pad=0.01, aspect=25).outline.set_visible(False)

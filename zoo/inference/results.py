@@ -189,7 +189,11 @@ class Taggram(_Result):
         return write_csv([("time", "seconds", *self.labels), *rows], path)
 
     def plot(
-        self, path: PathLike | None = None, top: int = 15, labels: Sequence[str] | None = None
+        self,
+        path: PathLike | None = None,
+        top: int = 15,
+        labels: Sequence[str] | None = None,
+        vmax: float = 1.0,
     ) -> "Figure":
         """Draw the scores over time, a row a label, the best on top.
 
@@ -197,21 +201,27 @@ class Taggram(_Result):
             path: save here too; .png, .pdf or .svg.
             top: how many labels, by their mean over the clip.
             labels: these instead, in this order.
+            vmax: score at the dark end of the colour scale, which starts at 0. It is the same for
+                every song, so that two pictures compare; take less where all scores are low.
 
         Returns:
             The figure.
 
         Raises:
-            ConfigError: unknown suffix, `top` below 1, or no label at all.
+            ConfigError: unknown suffix, `top` below 1, `vmax` not above 0, or no label at all.
             UnknownName: a label that the model does not have.
             FileNotFoundError: the folder of `path` does not exist.
         """
         from zoo.inference import plots
 
+        if not vmax > 0:
+            raise ConfigError(f"vmax is {vmax}; it must be more than 0.")
         columns = self._columns(top, labels)
         names = [self.labels[i] for i in columns]
         values = self.values[:, columns]
-        return plots.taggram(values, self.times, self.seconds, names, path, self.source, self.model)
+        return plots.taggram(
+            values, self.times, self.seconds, names, path, self.source, self.model, vmax
+        )
 
     def _columns(self, top: int, labels: Sequence[str] | None) -> list[int]:
         if labels is None:
