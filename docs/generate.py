@@ -455,6 +455,15 @@ def exports() -> str:
     return table(head, rows) if result("export") else ""
 
 
+def export_grid() -> str:
+    """Return how many cells of the grid are exported, and why the others are not."""
+    rows = result("export_grid")
+    refused = [row for row in rows if row["reason"]]
+    done = len(rows) - len(refused)
+    lines = [f"- {r['frontend']} with {r['backend']}: {r['reason']}" for r in refused]
+    return "\n".join([f"{done} of {len(rows)} cells are exported and read back.", "", *lines])
+
+
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
     """Return a document with updated tables."""
     content = path.read_text(encoding="utf-8")
@@ -475,7 +484,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "weights.md": filled(DOCS / "weights.md", {"models": models}),
         DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
-        exported: filled(exported, {"exports": exports}),
+        exported: filled(exported, {"exports": exports, "grid": export_grid}),
         DOCS / "index.md": index(),
         **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},
     }
