@@ -3,11 +3,11 @@
     python recipes/real_test/build.py FOLDER --recordings RECORDINGS --genre GENRE
     python recipes/real_test/precision.py FOLDER
 
-writes `results/precision.csv`: for each default tagger in ONNX Runtime's float32, in float16 and int8
-weights (`zoo.export(quantize=...)`) and in OpenVINO's bfloat16 the mean ROC-AUC over the questions of
-the test part, and the largest and mean difference of a clip's score from float32. A precision that
-`zoo.export` refuses has the reason in its row. bfloat16 is left out on processors without it, where
-OpenVINO computes in float32.
+writes `results/precision.csv`: for each default tagger in ONNX Runtime's float32, in float16 and
+int8 weights (`zoo.export(quantize=...)`) and in OpenVINO's bfloat16 the mean ROC-AUC over the
+questions of the test part, and the largest and mean difference of a clip's score from float32. A
+precision that `zoo.export` refuses has the reason in its row. bfloat16 is left out on processors
+without it, where OpenVINO computes in float32.
 """
 
 import argparse
