@@ -464,6 +464,23 @@ def export_grid() -> str:
     return "\n".join([f"{done} of {len(rows)} cells are exported and read back.", "", *lines])
 
 
+def precisions() -> str:
+    """Return scores in fewer bits beside those of float32; nothing if none was measured."""
+    rows = result("precision")
+    head = ("model", "weights", "ROC-AUC on real players", "largest difference", "mean difference")
+    lines = (
+        (
+            f"`{r['checkpoint']}`",
+            r["precision"],
+            r["ROC-AUC"] or r["reason"],
+            r["largest"],
+            r["mean"],
+        )
+        for r in rows
+    )
+    return table(head, lines) if rows else ""
+
+
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
     """Return a document with updated tables."""
     content = path.read_text(encoding="utf-8")
@@ -484,7 +501,9 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "weights.md": filled(DOCS / "weights.md", {"models": models}),
         DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
-        exported: filled(exported, {"exports": exports, "grid": export_grid}),
+        exported: filled(
+            exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
+        ),
         DOCS / "index.md": index(),
         **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},
     }

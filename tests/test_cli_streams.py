@@ -30,10 +30,9 @@ def sound(path: Path, seconds: float = 0.5, rate: int = 16000) -> Path:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
-    """A network that takes one second at a time."""
-    path = tmp_path_factory.mktemp("models") / "small.keras"
-    zoo.build("dieleman2014", ["rock", "曲"], segment=1.0, activation="softmax").save(path)
-    return path
+    """A network that takes one second at a time; it starts without a framework."""
+    model = zoo.build("dieleman2014", ["rock", "曲"], segment=1.0, activation="softmax")
+    return zoo.export(model, tmp_path_factory.mktemp("models") / "small.onnx")
 
 
 # --- standard output ---
@@ -217,7 +216,7 @@ def test_train_takes_no_checkpoint(tmp_path, run, small):
     assert "'choi2016.zoo' is a checkpoint, where an architecture is expected" in result.stderr
     assert "'choi2016'. zoo.load and zoo.finetune take checkpoints" in result.stderr
     result = run("train", small, *given)
-    assert "small.keras is a file or folder of a trained model" in result.stderr
+    assert "small.onnx is a file or folder of a trained model" in result.stderr
     with pytest.raises(zoo.UnknownName, match="is a checkpoint, where an architecture"):
         zoo.build("choi2016.zoo", ["a", "b"])
 
