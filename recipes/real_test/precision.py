@@ -11,7 +11,7 @@ without it, where OpenVINO computes in float32.
 """
 
 import argparse
-import csv
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,11 @@ import zoo
 from zoo.registry import lookup
 from zoo.weights.export import QUANTIZED
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
+import following
+
 RESULTS = Path(__file__).resolve().parents[2] / "results"
+HEADER = ("checkpoint", "precision", "clips", "ROC-AUC", "largest", "mean", "reason")
 BFLOAT16 = ("avx512_bf16", "amx_bf16")  # flags of Linux
 
 
@@ -58,35 +62,39 @@ def scores(model: zoo.RuntimeModel, clips: list[Clip], folder: Path) -> np.ndarr
     return np.stack(found)
 
 
+def rows(name: str, clips: list[Clip], folder: Path) -> Iterator[list[str]]:
+    """Yield the row of each precision of a checkpoint."""
+    reference = None
+    with tempfile.TemporaryDirectory() as exported:
+        for precision, model in precisions(name, Path(exported)):
+            row = [name, precision, str(len(clips))]
+            if isinstance(model, str):
+                yield [*row, "", "", "", model]
+                continue
+            values = scores(model, clips, folder)
+            reference = values if reference is None else reference  # float32 is the first
+            apart = np.abs(values - reference)
+            area = areas(of_questions(values, model.labels, QUESTIONS), clips)[MEAN]
+            yield [*row, f"{area.value:.4f}", f"{apart.max():.5f}", f"{apart.mean():.5f}", ""]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="The folder that build.py filled.")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="Score only these checkpoints. Default: all."
+    )
     parser.add_argument("--csv", type=Path, default=RESULTS / "precision.csv", help="The table.")
     given = parser.parse_args()
-    clips: list[Clip] = read(TEST)
-    rows = []
-    for architecture in lookup.architectures():
-        name = lookup.default_checkpoint(architecture)
-        if name is None or architecture == "schluter2014":
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            for precision, model in precisions(name, Path(folder)):
-                row = {"checkpoint": name, "precision": precision, "clips": str(len(clips))}
-                if isinstance(model, str):
-                    rows.append({**row, "ROC-AUC": "", "largest": "", "mean": "", "reason": model})
-                    continue
-                values = scores(model, clips, given.folder)
-                area = areas(of_questions(values, model.labels, QUESTIONS), clips)[MEAN]
-                if precision == "float32":
-                    reference = values
-                apart = np.abs(values - reference)
-                numbers = {"largest": f"{apart.max():.5f}", "mean": f"{apart.mean():.5f}"}
-                rows.append({**row, "ROC-AUC": f"{area.value:.4f}", **numbers, "reason": ""})
-                print(*rows[-1].values(), flush=True)
-    with given.csv.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    clips = read(TEST)
+    defaults = (lookup.default_checkpoint(name) for name in lookup.architectures())
+    names = [name for name in defaults if name and not name.startswith("schluter2014")]
+    for name in given.only or names:
+        found = []
+        for row in rows(name, clips, given.folder):
+            found.append(row)
+            print(*row, flush=True)
+        following.merge(given.csv, HEADER, found, keys=1)
 
 
 if __name__ == "__main__":
