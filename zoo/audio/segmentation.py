@@ -20,9 +20,10 @@ import numpy as np
 import soxr
 
 from zoo.audio import arrays
-from zoo.audio.decode import Frames, announced, decode, duration
+from zoo.audio.decode import announced, decode, duration
 from zoo.audio.excerpt import Excerpt
 from zoo.audio.paths import AUDIO_SUFFIXES, find
+from zoo.audio.progress import Frames
 from zoo.errors import AudioError, AudioWarning, BandWarning, ConfigError, ShortWarning
 
 __all__ = [
