@@ -97,9 +97,14 @@ def _beyond(
             progress.notes.append("more sound follows, which could not be decoded")
     elif progress.announced is None and (first, stop) != (0, None):
         progress.part(progress.rate, duration(progress.path))  # raises if it lacks the part
-    announced, present = found.layout.announced, found.layout.present
-    if announced is not None and present and progress.announced is not None:
-        progress.announced *= max(announced / present, 1)
+    _compare(progress, found.layout)
+
+
+def _compare(progress: Progress, layout: Layout) -> None:
+    """Correct the announced length of a file that is cut off, which the decoders shorten."""
+    if layout.announced and layout.present and progress.rate:
+        whole = progress.at / progress.rate * max(layout.announced / layout.present, 1)
+        progress.announced = max(progress.announced or 0.0, whole)
 
 
 def _by_ffmpeg(progress: Progress, found: "_Found") -> Iterator[tuple[np.ndarray, float]]:
@@ -113,12 +118,17 @@ def _by_ffmpeg(progress: Progress, found: "_Found") -> Iterator[tuple[np.ndarray
             "pip install av"
         )
     try:
-        yield from ffmpeg.blocks(path, progress, refused="mp3" if found.error else "")
+        yield from ffmpeg.blocks(
+            path, progress, refused="" if found.mpeg or not found.error else "mp3"
+        )
     except AudioError as error:
         if found.error and not progress.rate:
             reasons = str(error).removeprefix(f"{path}: ")
             raise AudioError(f"{found.error} Nor does FFmpeg read it: {reasons}") from error
         raise
+    _, stop = progress.wanted
+    if stop is None or progress.at < stop:
+        _compare(progress, found.layout)
 
 
 def announced(path: str | os.PathLike[str]) -> float | None:
@@ -176,6 +186,7 @@ class _Found(NamedTuple):
     size: int  # bytes
     layout: Layout = Layout()
     error: str = ""  # why libsndfile does not read it
+    mpeg: bool = False  # whether MPEG frames were found
     read: Callable[[], int] | None = None  # how many of the file's bytes libsndfile has read
 
     def left(self) -> int:
@@ -221,6 +232,7 @@ def _opened(path: Path) -> Iterator[tuple[sndfile.Sound | None, _Found]]:
                 ),
             )
             return
+        found = found._replace(mpeg=True)
         length = tags + announced
         if abs(length - size) <= 0.005 * size:
             length = None
