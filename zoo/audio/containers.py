@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 _CHUNKS = 1000  # more before the sound are not followed
 _OPEN_ENDED = 0x7FFFFF00  # bytes: written by programs that do not know the length yet
 _PAGE = 2**17  # bytes, more than an Ogg page can have
+_LATE = 10  # seconds: an Ogg whose first page ends later was recorded from a running stream
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _W64 = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # what the names of W64's chunks end in
 
@@ -22,6 +23,7 @@ class Layout(NamedTuple):
 
     announced: int | None = None  # bytes of sound; None if it is not known
     present: int = 0  # bytes that the file has of them
+    seconds: float | None = None  # the length, where it is stated as such
     frames: int | None = None  # to which libsndfile must be held, if it would read on
     other: bool = False  # whether the file needs the other decoder, FFmpeg
     notes: tuple[str, ...] = ()  # what is wrong with it, for a warning
@@ -203,14 +205,16 @@ def _caf(file: BinaryIO, size: int) -> Layout:
 
 def _ogg(file: BinaryIO, size: int) -> Layout:
     serials: set[bytes] = set()
-    at = 0
+    at = rate = skip = 0
     while len(serials) < 64:  # the first pages of all streams come first
         file.seek(at)
         header = file.read(27)
         if len(header) < 27 or header[:4] != b"OggS" or not header[5] & 2:
             break
         serials.add(header[14:18])
-        at += 27 + header[26] + sum(file.read(header[26]))
+        sizes = file.read(header[26])
+        rate, skip = _ogg_rate(file.read(30))
+        at += 27 + len(sizes) + sum(sizes)
     file.seek(max(size - _PAGE, 0))
     tail = file.read()
     for match in reversed(list(re.finditer(rb"OggS\0", tail))):
@@ -220,10 +224,38 @@ def _ogg(file: BinaryIO, size: int) -> Layout:
             break  # the last page is cut off
         if page[14:18] not in serials:
             return Layout(other=True)  # chained: another stream follows the first
-        if page[5] & 4 or len(serials) > 1:
+        if len(serials) > 1:
             return Layout()
+        if page[5] & 4:
+            last = int.from_bytes(page[6:14], "little") - skip
+            begun = _first_place(file, at)
+            known = rate > 0 and begun < _LATE * rate
+            return Layout(seconds=last / rate if known and 0 < last < 2**62 else None)
         break
     return Layout(notes=("it does not end with the mark of an Ogg's end, so it may be cut off",))
+
+
+def _ogg_rate(packet: bytes) -> tuple[int, int]:
+    """Return the rate of an Ogg stream's places, and the frames to skip, from its first packet."""
+    if packet.startswith(b"OpusHead"):
+        return 48000, int.from_bytes(packet[10:12], "little")
+    if packet.startswith(b"\x01vorbis"):
+        return int.from_bytes(packet[12:16], "little"), 0
+    return 0, 0
+
+
+def _first_place(file: BinaryIO, at: int) -> int:
+    """Return the place in samples at the end of an Ogg's first page with sound."""
+    for _ in range(_CHUNKS):
+        file.seek(at)
+        header = file.read(27)
+        if len(header) < 27 or header[:4] != b"OggS":
+            break
+        place = int.from_bytes(header[6:14], "little", signed=True)
+        if place > 0:
+            return place
+        at += 27 + header[26] + sum(file.read(header[26]))
+    return 0
 
 
 def _chunk(file: BinaryIO, at: int, form: str) -> tuple[bytes, int]:

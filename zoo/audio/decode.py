@@ -86,6 +86,8 @@ def _beyond(
     first, stop = progress.wanted
     if stop is not None and progress.at >= stop:
         return
+    if found.layout.seconds is not None:
+        progress.announced = max(progress.announced or 0.0, found.layout.seconds)
     short = progress.damage is not None or progress.missing
     if (short and found.left() > _UNREAD) or found.more(sound):
         before, damage = progress.at, progress.damage

@@ -1,5 +1,7 @@
 """Decode files with FFmpeg (PyAV): what libsndfile does not read, or where it stops too early."""
 
+import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,17 @@ def installed() -> bool:
     return True
 
 
+class _File(io.FileIO):
+    """A file whose seeks fail without an exception, of which PyAV would print a traceback."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; -1 if that place does not exist, which a damaged file can ask for."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, OverflowError, ValueError):
+            return -1
+
+
 def blocks(path: Path, progress: Progress, refused: str = "") -> Iterator[tuple[np.ndarray, float]]:
     """Decode the part of a file that is still missing, block by block.
 
@@ -49,7 +62,7 @@ def blocks(path: Path, progress: Progress, refused: str = "") -> Iterator[tuple[
 
     try:
         with (
-            open(path, "rb") as file,
+            _File(path) as file,
             av.open(file, options=OPTIONS, metadata_errors="replace") as container,
         ):
             if container.format.name == refused:
