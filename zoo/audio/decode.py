@@ -107,6 +107,8 @@ def _compare(progress: Progress, layout: Layout) -> None:
     if layout.announced and layout.present and progress.rate:
         whole = progress.at / progress.rate * max(layout.announced / layout.present, 1)
         progress.announced = max(progress.announced or 0.0, whole)
+    if layout.seconds is not None:
+        progress.announced = max(progress.announced or 0.0, layout.seconds)
 
 
 def _by_ffmpeg(progress: Progress, found: "_Found") -> Iterator[tuple[np.ndarray, float]]:
@@ -238,6 +240,8 @@ def _opened(path: Path) -> Iterator[tuple[sndfile.Sound | None, _Found]]:
         length = tags + announced
         if abs(length - size) <= 0.005 * size:
             length = None
+        elif announced < mpeg.ENDLESS and length > size:
+            found = found._replace(layout=Layout(announced, size - tags))
         elif length < size and _goes_on(path, length, size):
             found = found._replace(layout=Layout(other=True))
     if found.layout.other and ffmpeg.installed():
