@@ -18,6 +18,8 @@ def mutated(data: bytes, seed: tuple[int, ...]) -> tuple[bytes, str]:
     rng = np.random.default_rng(seed)
     kind = KINDS[rng.integers(len(KINDS))]
     new = bytearray(data)
+    if len(data) == 1:
+        return bytes([int(rng.integers(256))]), "bytes"
     place = int(rng.integers(len(data)))
     size = int(min(2 ** rng.uniform(2, 14), len(data) - place))
     if kind == "bits":

@@ -39,6 +39,7 @@ def child(kind: str, first: int, last: int, seed: int) -> None:
         path.write_bytes(data)
         outcome(target, path)  # imports
         bound()
+        print("{}", file=lines, flush=True)  # ready
         for case in range(first, last):
             damaged, damage = mutated(data, (seed, number, case))
             path.write_bytes(damaged)
@@ -61,7 +62,7 @@ def bound() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def cases(kind: str, count: int, seed: int = 0, start: int = 0) -> list[Case]:
+def cases(kind: str, count: int, seed: int = 0, start: int = 0, hang: float = HANG) -> list[Case]:
     """Run cases of a kind; one that hangs or crashes is counted, and the rest goes on."""
     found: list[Case] = []
     while start + len(found) < start + count:
@@ -80,17 +81,19 @@ def cases(kind: str, count: int, seed: int = 0, start: int = 0) -> list[Case]:
                 hung.set()
                 process.kill()
 
-            before = len(found)
+            started = False
             timer = threading.Timer(START, stop)
             timer.start()
             for line in process.stdout:
                 timer.cancel()
-                found.append(json.loads(line))
-                timer = threading.Timer(HANG, stop)
+                started = True
+                if case := json.loads(line):
+                    found.append(case)
+                timer = threading.Timer(hang, stop)
                 timer.start()
             timer.cancel()
         if len(found) < count:
-            if len(found) == before and not hung.is_set() and process.returncode == 1:
+            if not started:
                 raise RuntimeError(f"{kind}: the cases could not be started")
             ended = "hang" if hung.is_set() else "crash"
             detail = f"exit status {process.returncode}"

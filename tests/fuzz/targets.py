@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -271,7 +273,21 @@ TEXT = {
     "jsonl": Target(".jsonl", lines, read_table),
     "onsets": Target(".txt", lambda: b"\n".join(b"%d.25" % i for i in range(50)), read_onsets),
 }
-TARGETS = AUDIO | WEIGHTS | TEXT
+
+
+def fail(path: Path) -> None:
+    """Crash on some files, and never return from others: a check of the counting itself."""
+    first = path.read_bytes()[0]
+    if first % 4 == 0:
+        os.abort()
+    if first % 4 == 1:
+        time.sleep(3600)
+    if first % 4 == 2:
+        raise KeyError("of a library")
+
+
+CHECKS = {"failing": Target(".bin", lambda: b"\x03", fail)}
+TARGETS = AUDIO | WEIGHTS | TEXT | CHECKS
 
 
 def outcome(target: Target, path: Path) -> tuple[str, str]:
