@@ -36,6 +36,8 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     try:
         with new.open("xb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave a name without its content
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
