@@ -36,10 +36,15 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, error, st
 
     if step == "replace":
         monkeypatch.setattr(files.os, "replace", fail)
-    with pytest.raises(type(error)), replacing(path) as file:
-        file.write(b"half")
-        if step == "write":
-            raise error
+
+    def write():
+        with replacing(path) as file:
+            file.write(b"half")
+            if step == "write":
+                raise error
+
+    with pytest.raises(type(error)):
+        write()
     assert path.read_text() == "old\n"
     assert os.listdir(tmp_path) == ["table.csv"]
 

@@ -1,7 +1,6 @@
 """What starves, lies, ends or damages a call: one clear error, nothing lost, nothing endless."""
 
 import os
-import pwd
 import threading
 import time
 import warnings
@@ -142,6 +141,8 @@ def test_a_limit_must_be_a_positive_number(monkeypatch, value):
 
 
 def test_without_a_home_bundled_weights_load(bare_surroundings, monkeypatch):
+    pwd = pytest.importorskip("pwd", reason="Windows has a home for everyone")
+
     def nobody(_):
         raise KeyError("getpwuid(): uid not found: 12345")
 
