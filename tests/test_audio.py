@@ -120,7 +120,7 @@ def test_8_khz_works_and_warns_of_the_empty_upper_band(tmp_path):
 def test_other_threads_run_during_decoding(tmp_path, monkeypatch):
     """The network runs beside decoding only if decoding lets go of the interpreter."""
     path = written(tmp_path / "long.flac", music(60))
-    monkeypatch.setattr("zoo.audio.decode.BLOCK", 2 * 60 * 44100)  # everything in one call
+    monkeypatch.setattr("zoo.audio.sndfile.BLOCK", 2 * 60 * 44100)  # everything in one call
     turns, stop = [], threading.Event()
 
     def take_turns():
@@ -172,9 +172,9 @@ def test_a_long_m4a_comes_in_blocks(m4a):
     assert len(list(audio.stream(m4a, 16000))) > 1
 
 
-def test_m4a_without_pyav_names_the_extra(m4a, monkeypatch):
+def test_m4a_without_pyav_names_it(m4a, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)  # what a missing package looks like to import
-    with pytest.raises(AudioError, match=r'song.m4a: .*pip install "music-zoo\[aac\]"'):
+    with pytest.raises(AudioError, match=r"song.m4a: .*pip install av"):
         audio.load(m4a, 16000)
 
 
@@ -188,7 +188,7 @@ def test_text_named_m4a_is_refused(tmp_path):
     pytest.importorskip("av", reason="M4A needs the extra music-zoo[aac]")
     path = tmp_path / "notes.m4a"
     path.write_text("no music here\n" * 100)
-    with pytest.raises(AudioError, match=r"notes.m4a: neither libsndfile nor FFmpeg finds a sound"):
+    with pytest.raises(AudioError, match=r"notes.m4a: no sound could be read .* Nor does FFmpeg"):
         audio.load(path, 16000)
 
 
@@ -405,7 +405,7 @@ def test_damage_in_the_middle_is_reported(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 5000] = bytes(5000)
     path.write_bytes(data)
-    with pytest.warns(AudioWarning, match=r"only \d\.\d\d s of the 10.00 s .*lost sync"):
+    with pytest.warns(AudioWarning, match=r"scratched.flac: damaged in places .*lost sync"):
         audio.load(path, 16000)
 
 

@@ -349,3 +349,29 @@ def test_a_killed_process_leaves_no_unfinished_files(corpus, model, tmp_path):
 def test_only_a_terminal_sees_a_bar(corpus, model, tmp_path, capfd):
     data.segments(corpus, model, cache=tmp_path / "cache")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_failure_of_this_run_is_not_kept(corpus, model, tmp_path, monkeypatch, decoded):
+    """Too many open files, say: it says nothing of the file."""
+    original = shards.audio.stream
+
+    def fail(path, *args, **kwargs):
+        if Path(path).name == "1.flac":
+            raise OSError(24, "Too many open files")
+        return original(path, *args, **kwargs)
+
+    monkeypatch.setattr(shards.audio, "stream", fail)
+    first = data.dataset(corpus, model, cache=tmp_path / "cache")
+    assert [failure.reason for failure in failures(first)] == ["[Errno 24] Too many open files"]
+    monkeypatch.setattr(shards.audio, "stream", original)
+    decoded.clear()
+    assert failures(data.dataset(corpus, model, cache=tmp_path / "cache")) == ()
+    assert decoded == ["1.flac"]
+
+
+def test_records_without_an_index_are_removed(corpus, model, tmp_path):
+    left = tmp_path / "cache" / "16000" / "00007.tfrecord"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"of a killed process")
+    data.dataset(corpus, model, cache=tmp_path / "cache")
+    assert not left.exists()

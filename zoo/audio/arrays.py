@@ -1,13 +1,14 @@
 """Sounds given as arrays: checks, and conversion to mono float32."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import AudioError
+from zoo.errors import AudioError, AudioWarning
 
 BLOCK = 2**16  # samples of all channels together in one block: 256 KiB, which fit a cache
 HOW = "Give it as a pair with its sample rate in Hz: (array, 44100)."
@@ -35,6 +36,14 @@ def blocks(samples: Any, rate: Any) -> Iterator[tuple[np.ndarray, float]]:
     check_rate("array", rate)
     samples = np.asarray(samples)
     _check(samples)
+    if samples.dtype.name == "int32" and 0 < _largest(samples) < 2**23:
+        warnings.warn(
+            f"array: int32 with values up to {_largest(samples)}, of a full scale of {2**31}: "
+            "taken as very quiet. If these are values of 24 bits, give array / 2**23 instead; "
+            "of 16 bits, array.astype('int16').",
+            AudioWarning,
+            stacklevel=2,
+        )
     channels = samples.shape[1] if samples.ndim == 2 else 1
     step = max(BLOCK // channels, 1)
     for i in range(0, len(samples), step):
@@ -116,6 +125,10 @@ def check_rate(name: str, rate: Any) -> None:
             f"{name}: a sample rate of {rate!r}; expected samples per second, such as 44100.{kilo} "
             f"{HOW if name == 'array' else ''}"
         )
+
+
+def _largest(samples: np.ndarray) -> int:
+    return max(int(samples.max()), -int(samples.min()))
 
 
 def _check(samples: np.ndarray) -> None:

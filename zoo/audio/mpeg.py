@@ -95,6 +95,10 @@ class Claiming(io.BufferedReader):
         self.beyond = self.length + offset if whence == os.SEEK_END else None
         return super().seek(offset, whence) if self.beyond is None else self.beyond
 
+    def reached(self) -> int:
+        """Return the file's real position, in bytes: the end of what was read."""
+        return super().tell()
+
     def tell(self) -> int:
         """Return the current position, in bytes."""
         return super().tell() if self.beyond is None else self.beyond

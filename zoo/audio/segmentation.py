@@ -20,9 +20,10 @@ import numpy as np
 import soxr
 
 from zoo.audio import arrays
-from zoo.audio.decode import Frames, announced, decode, duration
+from zoo.audio.decode import announced, decode, duration
 from zoo.audio.excerpt import Excerpt
 from zoo.audio.paths import AUDIO_SUFFIXES, find
+from zoo.audio.progress import Frames
 from zoo.errors import AudioError, AudioWarning, BandWarning, ConfigError, ShortWarning
 
 __all__ = [
@@ -43,6 +44,7 @@ Source = str | os.PathLike[str] | tuple[np.ndarray, float]
 """A file, or an array (samples,) or (samples, channels) with its sample rate in Hz."""
 
 _SILENCE = 2.0**-16  # half a step of 16 bits
+_LOUD = 2.0  # MP3s of loud music reach 1.5
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,11 @@ def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
     if made == 0:
         what = "a sound" if excerpt.whole else "an excerpt"
         raise AudioError(f"{name}: {what} of {read} samples gives empty audio at {wanted:g} Hz.")
+    if level > _LOUD:
+        _warn(
+            f"{name}: a peak of {level:.3g}, where samples in [-1, 1] are expected. Models learned "
+            "from audio at full scale, so scale it: divide by what its full scale is."
+        )
     if level < _SILENCE and excerpt.whole:
         _warn(f"{name}: the whole sound is silent. Predictions for it mean nothing.")
 

@@ -323,7 +323,7 @@ class Session:
             for path in self.paths:
                 try:
                     yield self.model.onsets(path, **options)
-                except Exception as error:  # `_show` raises what is no failure of the file
+                except Exception as error:
                     yield error
 
         yield from self._show(results())
@@ -332,11 +332,13 @@ class Session:
         shown = None if len(self.paths) > 1 else False
         with bar(self.model.name, len(self.paths), shown) as advance:
             for path, result in zip(self.paths, results, strict=True):
-                if isinstance(result, (ZooError, OSError)):
-                    self.failed += 1
-                    click.echo(f"Error: {result}", err=True)
-                elif isinstance(result, Exception):
+                if isinstance(result, MemoryError):
                     raise result
+                if isinstance(result, Exception):  # of whatever kind: the others go on
+                    self.failed += 1
+                    known = isinstance(result, (ZooError, OSError))
+                    text = f"{result}" if known else f"{path}: {type(result).__name__}: {result}"
+                    click.echo(f"Error: {text}", err=True)
                 else:
                     yield path, result
                 advance()

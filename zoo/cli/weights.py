@@ -8,7 +8,7 @@ import click
 
 import zoo
 from zoo.cli.common import Command, import_framework
-from zoo.errors import UnknownName, ZooError
+from zoo.errors import UnknownName, WeightsError, ZooError
 from zoo.registry import lookup
 
 
@@ -84,7 +84,7 @@ def fetched(name: str, folder: Path | None, shelf: Path) -> str:
         The text to print.
     """
     from zoo.registry import manifest
-    from zoo.weights import fetch
+    from zoo.weights import cache, fetch
 
     if name.startswith("hf://"):
         from zoo.weights import hub_client
@@ -92,6 +92,11 @@ def fetched(name: str, folder: Path | None, shelf: Path) -> str:
         snapshot = hub_client.fetch(name)
         return f"{snapshot.url}\n  {snapshot.weights.parent}"
     file = fetch.mirror(name, folder) if folder else fetch.path(name, shelf=shelf)
+    if file is not None and not cache.is_lasting(file):
+        raise WeightsError(
+            f"{name} was downloaded, but could not be kept: the cache folder {cache.folder()} "
+            f"cannot be written. Set {cache.VARIABLE} to a folder that is writable."
+        )
     about = fetch.about(name, manifest.load().checkpoint(name))
     return f"{about}\n  {file or 'bundled'}"
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -90,6 +91,41 @@ def xla_is_slow() -> bool:
     if keras.config.backend() != "tensorflow":
         return False
     return not keras.distribution.list_devices("gpu")
+
+
+@contextmanager
+def at_most(parameters: int) -> Iterator[None]:
+    """Build a network of others only as long as it is no larger than the weights that came with it.
+
+    A few bytes of configuration can ask for gigabytes of memory.
+
+    Args:
+        parameters: numbers in the file of weights.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigError: the network has more.
+    """
+    made = 0
+    add_weight = keras.layers.Layer.add_weight
+
+    def counted(layer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        nonlocal made
+        made += math.prod(shape or ())
+        if made > parameters + 100:  # states of random generators are in no file
+            raise ConfigError(
+                f"this configuration asks for a network of more than the {parameters:,} parameters "
+                "that its file of weights has"
+            )
+        return add_weight(layer, shape, *args, **kwargs)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
 
 
 @contextmanager

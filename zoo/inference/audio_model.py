@@ -389,7 +389,14 @@ class AudioModel(Predictor, keras.Model):
 
         Raises:
             UnknownName: with the names that there are.
+            ConfigError: the model was loaded before this process was forked from its parent.
         """
+        if self._keep.process != os.getpid() and keras.config.backend() != "torch":
+            raise ConfigError(
+                f"{self.name} was loaded before this process was forked, and Keras on "
+                f"{keras.config.backend()} would hang in it. Load the model in each process, "
+                "use the start method 'spawn', or load it with runtime='onnx'."
+            )
         return predict_function(self if stage == "probabilities" else self.stage(stage))
 
 
@@ -403,6 +410,7 @@ class _Untracked:
     labels: tuple[str, ...]
     sample_rate: int
     segmentation: Segmentation
+    process: int = field(default_factory=os.getpid)  # that the model was made in
     stage_models: dict[str, keras.Model] = field(default_factory=dict)
 
 

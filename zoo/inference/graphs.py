@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from zoo.errors import ConfigError, WeightsError
+from zoo.inference.weight_values import check_finite
 from zoo.layers import matrices
 from zoo.registry.exported import GRAPH, Geometry
 from zoo.utils.protobuf import field, fields
@@ -148,6 +149,7 @@ def initializers(
             f"the file also has {sorted(extra)}."
         )
     found = {path: tensors[path] for path in graph.weights}
+    check_finite(found.items(), name)
     computed: dict[str, dict[str, np.ndarray]] = {}
     for path, constant in graph.constants.items():
         layer = path.rpartition("/")[0]

@@ -89,6 +89,8 @@ def _decode(
                     [s.fresh for s in batch],
                     last,
                 )
+        except MemoryError:
+            raise  # it is the process that has too little
         except Exception as error:  # a sound that fails does not stop the next one
             yield _Failure(source, error)
 

@@ -1,5 +1,6 @@
 """A model that runs without Keras: the same methods as `AudioModel`, in another runtime."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ class RuntimeModel(Predictor):
         self._config, self._geometry = config, geometry
         self._open_stage = open_stage
         self._opened: dict[str, Forward] = {}
+        self._process = os.getpid()
         self._labels = tuple(config["labels"])
 
     def __repr__(self) -> str:
@@ -107,11 +109,18 @@ class RuntimeModel(Predictor):
 
         Raises:
             UnknownName: with the names that there are.
-            ConfigError: the runtime is not installed, or refuses the network.
+            ConfigError: the runtime is not installed, or refuses the network; or the model was
+                used before this process was forked from its parent.
         """
         self.check_stage(stage)
+        if self._opened and self._process != os.getpid():  # its threads do not survive a fork
+            raise ConfigError(
+                f"{self.name} was used before this process was forked, and {self.runtime} would "
+                "hang in it. Load the model in each process, or use the start method 'spawn'."
+            )
         if stage not in self._opened:
             self._opened[stage] = self._open_stage(stage)
+            self._process = os.getpid()
         return self._opened[stage]
 
     def fit(self, *args: Any, **kwargs: Any) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import uuid
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +36,8 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     try:
         with new.open("xb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave a name without its content
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
@@ -81,5 +82,7 @@ def read_npz(path: PathLike, names: Iterable[str], what: str) -> dict[str, np.nd
         # opened here, since np.load leaves the file open when the archive is damaged
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
-    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as e:
-        raise ConfigError(f"{path} does not hold {what} of the zoo: {e}") from e
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (Exception, MemoryError) as e:  # zipfile, zlib and NumPy raise many kinds
+        raise ConfigError(f"{path} does not hold {what} of the zoo, or is damaged: {e}") from e

@@ -29,9 +29,12 @@ logger = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Return the cache folder's path; it need not exist."""
+    """Return the cache folder's path; it need not exist. Without a home, one of this process."""
     chosen = os.environ.get(VARIABLE)
-    return Path(chosen or platformdirs.user_cache_dir("music-zoo", False)).expanduser()
+    try:
+        return Path(chosen or platformdirs.user_cache_dir("music-zoo", False)).expanduser()
+    except (KeyError, RuntimeError):  # a user without a home, as in containers
+        return _folder_of_this_process()
 
 
 def file_name(checkpoint: str, identity: str) -> str:
@@ -64,7 +67,8 @@ def find(name: str) -> Path:
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         raise WeightsError(f"has no {name}")
-    expected, got = _record(file).read_text().split(" ")[0], sha256(file)
+    record = _record(file).read_bytes().decode("latin1")
+    expected, got = record.split(" ")[0], sha256(file)
     if got != expected:
         raise WeightsError(f"{file} is damaged: sha256 expected {expected}, got {got}")
     return file
@@ -161,6 +165,11 @@ def git_blob(file: Path) -> str:
 
 def _record(file: Path) -> Path:
     return file.with_name(f"{file.name}.sha256")
+
+
+def is_lasting(file: Path) -> bool:
+    """Return whether a file stays when this process ends."""
+    return not any(file.is_relative_to(place) for place in _own_folders)
 
 
 _own_folders: list[Path] = []

@@ -16,6 +16,7 @@ import safetensors
 import safetensors.numpy
 
 from zoo.errors import ConfigError, WeightsError, ZooError
+from zoo.inference.assembly import at_most
 from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign, values_of, variables
 from zoo.utils.version import __version__
@@ -48,7 +49,8 @@ def load(url: str, dtype: Any = None) -> AudioModel:
     if dtype is not None:
         arguments["dtype"] = dtype
     try:
-        model = AudioModel(**arguments)
+        with at_most(sum(array.size for array in tensors.values())):
+            model = AudioModel(**arguments)
     except (ZooError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{CONFIG} of {snapshot.url}, written by music-zoo {config.version}, does not make a "

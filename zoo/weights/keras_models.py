@@ -11,9 +11,10 @@ from typing import IO, Any
 import h5py
 import keras
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, ZooError
 from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign
+from zoo.inference.weight_values import check_finite
 from zoo.registry import exported, lookup, saved
 from zoo.weights import fetch, hub
 
@@ -50,7 +51,16 @@ def load_file(path: Path, dtype: Any = None) -> AudioModel:
     check_size(path)
     saved.read_config(path)  # refuses a file that is no model of the zoo
     # The format of .h5 files knows classes by their bare names.
-    model = keras.saving.load_model(path, custom_objects={"AudioModel": AudioModel})
+    try:
+        model = keras.saving.load_model(path, custom_objects={"AudioModel": AudioModel})
+    except (ZooError, MemoryError):
+        raise
+    except Exception as error:  # Keras and h5py raise many kinds
+        raise ConfigError(
+            f"{path} cannot be loaded: it is damaged, or was saved by another version "
+            f"({type(error).__name__}: {str(error)[:300]})."
+        ) from error
+    check_finite(((v.path, v) for v in model.weights), str(path))
     model.name = name
     model.trained_on = trained_on(path)
     if dtype is None:
@@ -76,6 +86,8 @@ def check_size(path: Path) -> None:
             if path.suffix not in saved.HDF5:
                 archive = opened.enter_context(zipfile.ZipFile(file))
                 archived = sum(entry.file_size for entry in archive.infolist())
+                if archived <= MAX_GROWTH * path.stat().st_size and (bad := archive.testzip()):
+                    raise ValueError(f"the checksum of {bad} differs")
                 file = opened.enter_context(archive.open("model.weights.h5"))
             if archived <= MAX_GROWTH * path.stat().st_size:
                 weights = opened.enter_context(h5py.File(file, "r"))

@@ -82,6 +82,8 @@ class Decoder:
         try:
             with audio.as_one(self.corpus.name):
                 return work(clip)
+        except MemoryError:
+            raise
         except Exception as error:  # no error of one file may stop the others
             reason = str(error).removeprefix(f"{clip.path}: ")
             failure = Skipped(clip.name, reason)

@@ -85,6 +85,7 @@ class Shards:
         self.folder = Path(folder) / str(sample_rate)
         self.chunk = SECONDS * sample_rate
         self.failed: dict[int, Skipped] = {}
+        self.passing: dict[Key, str] = {}  # failures of this run, which say nothing of the file
         self.name = corpus.name
         keys = [_key(clip) for clip in corpus.clips]
         stats = {key[0]: _stat(key[0]) for key in keys}
@@ -95,7 +96,8 @@ class Shards:
             if entry is not None and not entry.reason:
                 rows[i] = shard, entry.first, entry.samples
                 continue
-            reason = entry.reason if entry else str(_missing(clip)).removeprefix(f"{clip.path}: ")
+            reason = entry.reason if entry else self.passing.get(key, "")
+            reason = reason or str(_missing(clip)).removeprefix(f"{clip.path}: ")
             self.failed[i] = Skipped(clip.name, reason)
             logger.warning("%s is left out: %s", *self.failed[i])
         check_any_left(corpus, self.failed)
@@ -200,6 +202,9 @@ class Shards:
         """Decode clips, in order, into new shards; an interruption loses no finished clip."""
         for part in self.folder.glob("*.part"):
             part.unlink()
+        for path in self.folder.glob("*.tfrecord"):
+            if not path.with_suffix(".json").is_file():
+                path.unlink()  # of a run that was killed before it wrote the index
         used = [int(path.stem) for path in self.folder.glob("*.tfrecord")]
         numbers = iter(range(max(used, default=-1) + 1, 10**9))
         shard: _Shard | None = None
@@ -207,6 +212,9 @@ class Shards:
             try:
                 for (key, _, stat), done in _ahead(self._encoded, jobs, workers):
                     records, samples, reason = done
+                    if key in self.passing:
+                        advance()
+                        continue
                     if shard is None:
                         shard = _Shard(self._file(next(numbers)))
                     path, start, end = key
@@ -222,7 +230,7 @@ class Shards:
 
     def _encoded(self, job: tuple) -> tuple[list[bytes], int, str]:
         """Decode a clip; return its records and their samples, or the reason of a failure."""
-        _, clip, _ = job
+        key, clip, _ = job
         records, samples, rest = [], 0, np.empty(0, np.float32)
         try:
             with audio.as_one(self.name):
@@ -232,8 +240,13 @@ class Shards:
                     while len(rest) >= self.chunk:
                         records.append(_record(rest[: self.chunk]))
                         rest = rest[self.chunk :]
+        except MemoryError:
+            raise
         except Exception as error:  # no error of one file may stop the others
-            return [], 0, str(error).removeprefix(f"{clip.path}: ")
+            reason = str(error).removeprefix(f"{clip.path}: ")
+            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
+                self.passing[key] = reason  # such as too many open files: not kept
+            return [], 0, reason
         if len(rest):
             records.append(_record(np.pad(rest, (0, self.chunk - len(rest)))))
         return records, samples, ""
