@@ -16,6 +16,7 @@ from zoo.utils.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from zoo import audio, data
+    from zoo.batching.run import batch
     from zoo.errors import (
         AudioError,
         AudioWarning,
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     names={
         "zoo.errors": "AudioError AudioWarning ConfigError TrainingError UnknownName WeightsError "
         "ZooError",
+        "zoo.batching.run": "batch",
         "zoo.evaluation.compare": "compare",
         "zoo.evaluation.evaluate": "evaluate",
         "zoo.evaluation.reports": "Comparison Evaluation",
