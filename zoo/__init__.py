@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         AudioWarning,
         ConfigError,
         TrainingError,
+        Unfinished,
         UnknownName,
         WeightsError,
         ZooError,
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     names={
-        "zoo.errors": "AudioError AudioWarning ConfigError TrainingError UnknownName WeightsError "
-        "ZooError",
+        "zoo.errors": "AudioError AudioWarning ConfigError TrainingError Unfinished UnknownName "
+        "WeightsError ZooError",
         "zoo.batching.run": "batch",
         "zoo.evaluation.compare": "compare",
         "zoo.evaluation.evaluate": "evaluate",

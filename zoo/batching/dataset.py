@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from zoo.batching.plan import Done
 from zoo.batching.sources import Track
 from zoo.batching.work import About, Answer
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, Unfinished
 from zoo.utils.files import replacing
 
 RUN, FAILED = "run.json", "failed.parquet"
@@ -173,7 +173,7 @@ class DataSet:
         """Write what waits as one part.
 
         Raises:
-            ConfigError: the disk is full, or the folder cannot be written. The rows still wait.
+            Unfinished: the disk is full, or the folder cannot be written. The rows still wait.
         """
         name = f"{self.prefix}{self.number:06d}.parquet"
         try:
@@ -188,7 +188,7 @@ class DataSet:
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             what = "there is no space left on the disk" if full else f"{error}"
-            raise ConfigError(
+            raise Unfinished(
                 f"{self.folder}: a part could not be written: {what}. The parts that are there are "
                 "whole. Fix this, and give the same command again: it goes on there."
             ) from error
@@ -227,7 +227,8 @@ class DataSet:
             kind = self.schemas[TRACKS].field(column).type
             columns[column] = [_as(kind, t.carried.get(name)) for t in tracks]
         if self.about.labels:
-            self._put_scores(columns, np.stack([a.scores for a in answers]))
+            scores = [answer.scores for answer in answers]
+            self._put_scores(columns, np.stack(scores))
         for stage in self.about.units:
             self._put_vectors(columns, stage, np.stack([a.vectors[stage] for a in answers]))
         if self.about.onsets:
@@ -244,7 +245,8 @@ class DataSet:
             "seconds": np.concatenate([a.fresh for a in answers]),
         }
         if self.about.labels:
-            self._put_scores(columns, np.concatenate([a.segment_scores for a in answers]))
+            joined = np.concatenate([a.segment_scores for a in answers if len(a.starts)])
+            self._put_scores(columns, joined)
         for stage in self.about.units:
             joined = np.concatenate([a.segment_vectors[stage] for a in answers])
             self._put_vectors(columns, stage, joined)

@@ -14,7 +14,9 @@ from zoo.batching.sources import Track
 Done = tuple[str, int | None, int | None, str | None, str, bool]
 """Name, size, modified, etag, the part with the row, and whether it is a failure."""
 
-CHANGED = "(done.size IS NOT track.size OR done.modified IS NOT track.modified OR done.etag IS NOT track.etag)"
+CHANGED = """(
+    done.size IS NOT track.size OR done.modified IS NOT track.modified
+    OR done.etag IS NOT track.etag)"""
 
 
 class Plan:
@@ -100,7 +102,8 @@ class Plan:
             ).fetchall()
             if not rows:
                 return
-            for last, path, size, modified, etag, carried in rows:
+            last = rows[-1][0]
+            for _, path, size, modified, etag, carried in rows:
                 yield Track(os.fsdecode(path), size, modified, etag, json.loads(carried))
 
 

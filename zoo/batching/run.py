@@ -17,7 +17,6 @@ import msgspec
 from zoo.batching import sources as listing
 from zoo.batching.plan import Plan
 from zoo.batching.pool import Limits, Outcome, Pool
-from zoo.batching.sources import Track
 from zoo.batching.status import Status
 from zoo.batching.work import About, Job, open_model
 from zoo.errors import ConfigError
@@ -112,8 +111,9 @@ def batch(
         What was done.
 
     Raises:
-        ConfigError: arguments that do not fit, results of other settings in `out`, a missing
-            package, or a disk that is full.
+        ConfigError: arguments that do not fit, results of other settings in `out`, or a missing
+            package.
+        Unfinished: the disk is full; given again, the call goes on.
         UnknownName, WeightsError, FileNotFoundError: as in `zoo.load`; or a source does not exist.
         KeyboardInterrupt: Ctrl-C or a signal to end; what was done is written.
     """
@@ -191,12 +191,12 @@ def run(
     Raises:
         ZooError, OSError, KeyboardInterrupt: as in `batch`.
     """
-    DataSet = _data_set()
     began = time.monotonic()
-    from zoo.batching import dataset  # an extra, which _data_set has checked
-
+    dataset = _data_set()
     old = dataset.read_run(out)
     carried = listing.columns(sources, column)
+    plan = Plan()
+    plan.add(listing.tracks(sources, column), shard)
     out.mkdir(parents=True, exist_ok=True)
     with _interruptible(), _lock(out, shard):
         pool = start()
@@ -217,8 +217,8 @@ def run(
                     "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 }
                 dataset.write_run(out, new)
-            data = DataSet(out, old or new, pool.about, carried, shard, part)
-            plan = _plan(data, listing.tracks(sources, column), shard, retry)
+            data = dataset.DataSet(out, old or new, pool.about, carried, shard, part)
+            _compare(plan, data, retry)
             left, done, failed = plan.settle()
             with Status(left, done, progress) as status:
                 _work(pool.outcomes(plan.pending()), data, status, pool)
@@ -235,15 +235,12 @@ def run(
     )
 
 
-def _plan(data: Any, tracks: Iterator[Track], shard: tuple[int, int], retry: bool) -> Plan:
-    """Compare what is listed with what the data set has; drop rows whose files have changed."""
-    plan = Plan()
+def _compare(plan: Plan, data: Any, retry: bool) -> None:
+    """Tell the plan what the data set has; drop rows whose files have changed since."""
     plan.add_done(data.done())
-    plan.add(tracks, shard)
     for part, names in plan.stale(retry).items():
         data.drop(part, names)
         plan.forget(names)
-    return plan
 
 
 def _work(outcomes: Iterator[Outcome | None], data: Any, status: Status, pool: Any) -> None:
@@ -297,13 +294,13 @@ def _check(
 
 def _data_set() -> Any:
     try:
-        from zoo.batching.dataset import DataSet  # not above: it needs an extra
+        from zoo.batching import dataset  # not above: it needs an extra
     except ImportError as error:
         raise ConfigError(
             f"zoo batch writes Parquet, for which a package is missing ({error}): "
             "pip install 'music-zoo[batch]'."
         ) from error
-    return DataSet
+    return dataset
 
 
 def digest(model: str) -> str:
@@ -326,8 +323,8 @@ def digest(model: str) -> str:
 def _settings(
     about: About, sha256: str, carried: dict[str, str], others: dict[str, Any]
 ) -> dict[str, Any]:
-    content = msgspec.to_builtins(about)
-    return {**content, "sha256": sha256, "columns": carried, **others}
+    content = {**msgspec.to_builtins(about), "sha256": sha256, "columns": carried, **others}
+    return msgspec.json.decode(msgspec.json.encode(content))  # as it is read from run.json
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -92,12 +92,12 @@ class Answer:
     """
 
     seconds: float
-    scores: np.ndarray | None = None
+    scores: Any = None
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     onsets: np.ndarray | None = None
     starts: np.ndarray = field(default_factory=lambda: np.zeros(0))
     fresh: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    segment_scores: np.ndarray | None = None
+    segment_scores: Any = None
     segment_vectors: dict[str, np.ndarray] = field(default_factory=dict)
     warning: str = ""
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from zoo.cli.common import HOP, RUNTIME, Command
-from zoo.errors import ZooError
+from zoo.errors import Unfinished
 
-INTERRUPTED = 3
+WRONG, INTERRUPTED = 2, 3
 
 
 class Shard(click.ParamType):
@@ -35,10 +35,13 @@ class BatchCommand(Command):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            if isinstance(error.__cause__, (ZooError, FileNotFoundError)):
-                error.exit_code = 2
-            elif isinstance(error.__cause__, OSError):
-                error.exit_code = INTERRUPTED
+            cause = error.__cause__
+            if isinstance(cause, (Unfinished, OSError)) and not isinstance(
+                cause, FileNotFoundError
+            ):
+                setattr(error, "exit_code", INTERRUPTED)  # noqa: B010 (click: of the class)
+            elif cause is not None:
+                setattr(error, "exit_code", WRONG)  # noqa: B010
             raise
         except KeyboardInterrupt:
             message = "Stopped. What was done is written; give the same command again to go on."
