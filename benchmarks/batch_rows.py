@@ -51,12 +51,14 @@ class Watch:
         threading.Thread(target=self.work, daemon=True).start()
 
     def note(self) -> None:
+        """Note where the run is now."""
         parts = len(list((self.out / "tracks").glob("part-*")))
         memory = psutil.Process().memory_info().rss / 1e6
         seconds = time.perf_counter() - self.began
         self.curve.append((parts * 500, round(seconds, 1), round(memory, 1)))
 
     def work(self) -> None:
+        """Note it each second, until the run is over."""
         while not self.over.wait(1.0):
             self.note()
 

@@ -56,5 +56,5 @@ class Crashing(Quick):
         return super().compute(path, beat)
 
 
-def crash_opener():
-    return Crashing(0.0, False)
+def crash_opener(wait=0.0):
+    return Crashing(wait, False)
