@@ -17,6 +17,7 @@ ORDER = (
     ("models", "registry"),
     ("inference",),
     ("weights", "data"),
+    ("batching",),
     ("evaluation",),
     ("training",),
     ("",),

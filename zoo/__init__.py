@@ -16,11 +16,13 @@ from zoo.utils.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from zoo import audio, data
+    from zoo.batching.run import batch
     from zoo.errors import (
         AudioError,
         AudioWarning,
         ConfigError,
         TrainingError,
+        Unfinished,
         UnknownName,
         WeightsError,
         ZooError,
@@ -46,8 +48,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     names={
-        "zoo.errors": "AudioError AudioWarning ConfigError TrainingError UnknownName WeightsError "
-        "ZooError",
+        "zoo.errors": "AudioError AudioWarning ConfigError TrainingError Unfinished UnknownName "
+        "WeightsError ZooError",
+        "zoo.batching.run": "batch",
         "zoo.evaluation.compare": "compare",
         "zoo.evaluation.evaluate": "evaluate",
         "zoo.evaluation.reports": "Comparison Evaluation",

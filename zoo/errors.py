@@ -35,3 +35,7 @@ class TrainingError(ZooError, RuntimeError):
 
 class WeightsError(ZooError, RuntimeError):
     """Weights could not be loaded, or are not the expected ones."""
+
+
+class Unfinished(ZooError, RuntimeError):
+    """A run that had to stop, for example because a disk is full; given again, it goes on."""

@@ -9,7 +9,7 @@ import warnings
 import click
 
 import zoo
-from zoo.cli import evaluation, listing, tagging, training, weights
+from zoo.cli import batch, evaluation, listing, tagging, training, weights
 from zoo.cli.common import Warnings, prepare_streams
 
 
@@ -31,6 +31,7 @@ for command in (
     tagging.taggram_command,
     tagging.embed_command,
     tagging.onsets_command,
+    batch.batch_command,
     training.finetune_command,
     training.train_command,
     evaluation.evaluate_command,

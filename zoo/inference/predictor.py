@@ -314,7 +314,7 @@ class Predictor:
         if stage in (None, "probabilities") and self.frame_wise:
             raise ConfigError(f"{self.name} scores frames, not clips: call its onsets, not tag.")
         predict = self.forward(stage or "probabilities")
-        predictions = prediction.stream(sources, predict, self.sample_rate, self._cut(hop), tail)
+        predictions = prediction.stream(sources, predict, self.sample_rate, self.cut(hop), tail)
         return (self._result(stage, source, found) for source, found in predictions)
 
     def _result(self, stage: str | None, source: Source, found: prediction.Prediction | Exception):
@@ -324,7 +324,18 @@ class Predictor:
             return Taggram(*found, self.labels, audio.name_of(source), self.name)
         return Embedding(*found, stage, audio.name_of(source), self.name)
 
-    def _cut(self, hop: float | None) -> Segmentation:
+    def cut(self, hop: float | None) -> Segmentation:
+        """Return how clips are cut with another hop.
+
+        Args:
+            hop: as in `tag`, in seconds.
+
+        Returns:
+            The segmentation, in samples.
+
+        Raises:
+            ConfigError: `hop` does not fit.
+        """
         cut = self.segmentation
         if hop is None:
             return cut

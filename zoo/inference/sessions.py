@@ -71,7 +71,11 @@ def onnx(
 
 
 def openvino(
-    model: bytes | str, stage: str, samples: int | None = None, dtype: str = "float32"
+    model: bytes | str,
+    stage: str,
+    samples: int | None = None,
+    dtype: str = "float32",
+    threads: int | None = None,
 ) -> Forward:
     """Open a network in OpenVINO.
 
@@ -80,6 +84,7 @@ def openvino(
         stage: the output to compute.
         samples: length of the input, if it is always the same; None for any.
         dtype: "float32", or "bfloat16" for processors that have it.
+        threads: that compute an operation; None for one per core.
 
     Returns:
         The forward pass.
@@ -98,6 +103,8 @@ def openvino(
         "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bfloat16" else "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
+    if threads:
+        hints["INFERENCE_NUM_THREADS"] = threads
     try:
         network = core.read_model(model)
         network.reshape({"waveform": openvino.PartialShape([-1, samples or -1])})

@@ -17,11 +17,12 @@ PathLike = str | os.PathLike[str]
 
 
 @contextmanager
-def replacing(path: PathLike) -> Iterator[BinaryIO]:
+def replacing(path: PathLike, prefix: str = ".") -> Iterator[BinaryIO]:
     """Open a temporary file that replaces `path` at the end, unless an error occurs.
 
     Args:
         path: the file to create or to replace.
+        prefix: with which the name of the temporary file begins; its end is ".part".
 
     Yields:
         A binary file to write to.
@@ -32,13 +33,19 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}.")
-    new = path.with_name(f".{uuid.uuid4().hex}.part")
+    new = path.with_name(f"{prefix}{uuid.uuid4().hex}.part")
     try:
         with new.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut could leave a name without its content
         os.replace(new, path)
+        if os.name == "posix":  # the new name, too
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         new.unlink(missing_ok=True)
 

@@ -22,13 +22,19 @@ from zoo.weights import fetch, hub_client, hub_files
 DTYPES = {"onnx": (None, "float32"), "openvino": (None, "float32", "bfloat16")}
 
 
-def load(name: str | os.PathLike[str], runtime: str = "onnx", dtype: Any = None) -> RuntimeModel:
+def load(
+    name: str | os.PathLike[str],
+    runtime: str = "onnx",
+    dtype: Any = None,
+    threads: int | None = None,
+) -> RuntimeModel:
     """Load a trained model into a runtime.
 
     Args:
         name: as in `zoo.load`; of files, those that `zoo.export` wrote.
         runtime: "onnx" or "openvino".
         dtype: None or "float32"; with "openvino" also "bfloat16".
+        threads: that compute an operation; None for one per core.
 
     Returns:
         The model.
@@ -46,11 +52,11 @@ def load(name: str | os.PathLike[str], runtime: str = "onnx", dtype: Any = None)
         snapshot, content, tensors = hub_files.fetch(str(name))
         config = hub_files.arguments(content, snapshot)
         called = config["name"] or config["architecture"]
-        return of_weights(called, config, tensors, runtime, dtype)
+        return of_weights(called, config, tensors, runtime, dtype, threads)
     if lookup.is_file_name(name):
-        return of_file(Path(name), runtime, dtype)
+        return of_file(Path(name), runtime, dtype, threads)
     name = lookup.resolve(str(name))
-    return of_weights(name, configuration(name), fetch.tensors(name), runtime, dtype)
+    return of_weights(name, configuration(name), fetch.tensors(name), runtime, dtype, threads)
 
 
 def configuration(name: str) -> dict[str, Any]:
@@ -79,6 +85,7 @@ def of_weights(
     tensors: dict[str, np.ndarray],
     runtime: str,
     dtype: str | None = None,
+    threads: int | None = None,
 ) -> RuntimeModel:
     """Return a model from its weights and the graph of its architecture.
 
@@ -88,6 +95,7 @@ def of_weights(
         tensors: weights by path of Keras's variables.
         runtime: "onnx" or "openvino".
         dtype: as in `load`.
+        threads: as in `load`.
 
     Returns:
         The model.
@@ -115,20 +123,23 @@ def of_weights(
     def open_stage(stage: str) -> Forward:
         if runtime == "openvino":
             model, _ = graphs.with_output(graph, arrays, stage, embedded=True)
-            return sessions.openvino(model, stage, samples, dtype or "float32")
+            return sessions.openvino(model, stage, samples, dtype or "float32", threads)
         model, used = graphs.with_output(graph, arrays, stage)
-        return sessions.onnx(model, stage, used, samples)
+        return sessions.onnx(model, stage, used, samples, threads)
 
     return RuntimeModel(name, config, geometry, open_stage, runtime)
 
 
-def of_file(path: Path, runtime: str, dtype: str | None = None) -> RuntimeModel:
+def of_file(
+    path: Path, runtime: str, dtype: str | None = None, threads: int | None = None
+) -> RuntimeModel:
     """Return the model of a file that `zoo.export` wrote.
 
     Args:
         path: the .onnx file.
         runtime: "onnx" or "openvino".
         dtype: as in `load`.
+        threads: as in `load`.
 
     Returns:
         The model, named after the file.
@@ -149,8 +160,8 @@ def of_file(path: Path, runtime: str, dtype: str | None = None) -> RuntimeModel:
 
     def open_stage(stage: str) -> Forward:
         if runtime == "openvino":
-            return sessions.openvino(str(path), stage, samples, dtype or "float32")
-        return sessions.onnx(str(path), stage)
+            return sessions.openvino(str(path), stage, samples, dtype or "float32", threads)
+        return sessions.onnx(str(path), stage, threads=threads)
 
     config = {**about.config, "labels": about.labels}
     return RuntimeModel(saved.as_name(path.stem), config, about.geometry, open_stage, runtime)
