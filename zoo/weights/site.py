@@ -23,8 +23,9 @@ from zoo.utils.version import __version__
 from zoo.weights import fetch, runtimes
 
 INDEX = "zoo.json"  # what the page knows of its models
+RUNTIME = "vendor/ort-wasm-simd-threaded.wasm.gz"
 WORKER_LIST = "files.js"  # what the service worker keeps for visits without a network
-NO_CACHE = ("models", "example", "filters", "vendor/THIRD-PARTY")  # kept when first used
+AT_ONCE = (".css", ".html", ".js", ".json", ".mjs", ".svg")  # the others when first used
 
 
 def page_folder() -> Path:
@@ -76,8 +77,15 @@ def write(folder: PathLike, models: Sequence[PathLike] = (), level: int = 9) -> 
             file = new / about["file"]
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(gzip.compress(content, level, mtime=0))
-            described.append({**about, "bytes": file.stat().st_size})
-        index = {"version": __version__, "models": described, "map": review_map()}
+            described.append({**about, **_address(file)})
+        runtime = {"file": RUNTIME, **_address(new / RUNTIME)}
+        index = {
+            "version": __version__,
+            "runtime": runtime,
+            "models": described,
+            "map": review_map(),
+            "example": next((new / "example").glob("*.flac")).relative_to(new).as_posix(),
+        }
         (new / INDEX).write_bytes(msgspec.json.encode(index))
         (new / WORKER_LIST).write_text(_worker_list(new), encoding="utf-8")
         if folder.exists():
@@ -218,6 +226,12 @@ def _copy_page(new: Path) -> None:
             shutil.copy(picture, new / "filters")
 
 
+def _address(file: Path) -> dict[str, Any]:
+    """Return the size of a file, and the version with which the page asks for it."""
+    content = file.read_bytes()
+    return {"bytes": len(content), "version": hashlib.sha256(content).hexdigest()[:16]}
+
+
 def _worker_list(new: Path) -> str:
     """Return the script with the version of the page and the files that it always keeps."""
     digest = hashlib.sha256()
@@ -226,7 +240,7 @@ def _worker_list(new: Path) -> str:
         name = file.relative_to(new).as_posix()
         digest.update(f"{name}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-        if not name.startswith(NO_CACHE) and not name.endswith((".gz", ".txt")) and name != "sw.js":
+        if file.suffix in AT_ONCE and name != "sw.js" and file.parent.name != "filters":
             kept.append(name)
     content = {"version": digest.hexdigest()[:16], "files": kept}
     return f"self.ZOO = {msgspec.json.encode(content).decode()};\n"
