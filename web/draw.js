@@ -141,7 +141,7 @@ function taggram(pen, place, { run, top, height }, x, colours) {
   pen.font = `600 ${FONT}`;
   const legend = 96;
   const title = shortened(pen, run.about.name, place.right - place.left - legend - 16);
-  pen.fillText(title, place.left, top - 14);
+  pen.fillText(title, place.left + 5, top - 14);
   pen.font = FONT;
   for (let i = 0; i < 40; i++) {
     pen.fillStyle = colour(colours, i / 39);
