@@ -99,6 +99,7 @@ async function predict(job) {
     if (job !== song.job) return;
     say(`${run.about.name} …`, 0);
     const timing = await engine.tags(run.about.name, job, ({ done, of, row, start, fresh }) => {
+      if (job !== song.job) return;
       run.rows.push(row);
       run.times.push(start);
       run.seconds.push(fresh);
@@ -293,7 +294,9 @@ async function findOnsets() {
   const about = detector();
   const { job } = song;
   await engine.load(about, index.runtime, loading);
-  const found = await engine.onsets(about.name, job, ({ done, of }) => say(`${about.name} …`, done / of));
+  const found = await engine.onsets(about.name, job, ({ done, of }) => {
+    if (job === song.job) say(`${about.name} …`, done / of);
+  });
   if (job !== song.job) return;
   onsets = found.times;
   say(`${onsets.length} onsets.`);
