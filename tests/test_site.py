@@ -81,7 +81,9 @@ def test_the_model_of_the_page_computes_what_the_package_computes(name, folder, 
     model = zoo.load(name, runtime="onnx")
     np.testing.assert_allclose(found, model.forward("probabilities")(sound), atol=1e-6)
     assert about["labels"] == list(model.labels)
-    assert about["licence"] and about["scores"] and about["about"]
+    assert about["licence"]
+    assert about["scores"]
+    assert about["about"]
 
 
 def test_every_file_that_the_page_names_exists_and_no_other_host_is_loaded(folder, index):
@@ -127,7 +129,8 @@ def test_an_own_onnx_file_opens_the_page(folder, tmp_path, own_file):
     assert names == ["my-model", *site.default_models()]
     index = json.loads((tmp_path / "site" / "zoo.json").read_text(encoding="utf-8"))
     about = index["models"][0]
-    assert about["own"] and about["labels"][0] == "first of mine"
+    assert about["own"]
+    assert about["labels"][0] == "first of mine"
     content = gzip.decompress((tmp_path / "site" / about["file"]).read_bytes())
     assert content == own_file.read_bytes()
 
@@ -203,7 +206,9 @@ def test_answers_allow_threads_and_nothing_from_elsewhere(folder):
         assert response.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
         policy = response.getheader("Content-Security-Policy")
         assert "default-src 'none'" in policy
-        assert "unsafe-inline" not in policy and "http" not in policy and "*" not in policy
+        assert "unsafe-inline" not in policy
+        assert "http" not in policy
+        assert "*" not in policy
         script, _ = get(port, "/worker.js?v=1")
         assert script.status == 200
         assert script.getheader("Content-Type") == "text/javascript; charset=utf-8"

@@ -68,6 +68,7 @@ async function open(file, name) {
   playFile(file);
   runs.length = 0;
   $("tags").hidden = false;
+  document.body.classList.add("has-song");
   $("look").disabled = false;
   $("stage-about").textContent = "";
   $("stage-canvas").hidden = true;
@@ -112,7 +113,7 @@ async function predict(job) {
   const took = (performance.now() - begun) / 1000;
   say(`${draw.clock(song.duration)} of audio in ${took.toFixed(1)} s, on this device.`);
   $("table").replaceChildren(table(runs));
-  document.body.dataset.done = JSON.stringify({ seconds: song.duration, threads: engine.threads(), spent });
+  document.body.dataset.done = JSON.stringify({ took, threads: engine.threads(), spent }); // for tests
 }
 
 function warn() {
@@ -203,10 +204,7 @@ function barList(run) {
     item.querySelector(".tag").textContent = tag;
     list.append(item);
   }
-  const note = document.createElement("p");
-  note.className = "muted";
-  note.textContent = "The line marks the mean of the song.";
-  box.append(title, list, note);
+  box.append(title, list);
   return box;
 }
 

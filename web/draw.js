@@ -171,12 +171,12 @@ function axis(pen, place, duration, x, colours) {
   const step = steps.find((s) => duration / s <= most) ?? 900;
   pen.strokeStyle = colours.muted;
   pen.fillStyle = colours.muted;
-  pen.textAlign = "center";
   pen.beginPath();
   for (let t = 0; t <= duration + 1e-9; t += step) {
     pen.moveTo(x(t), place.axis);
     pen.lineTo(x(t), place.axis + 5);
-    if (x(t) < place.right - 12 || t === 0) pen.fillText(clock(t, step < 1), x(t), place.axis + 15);
+    pen.textAlign = x(t) > place.right - 14 ? "right" : "center";
+    pen.fillText(clock(t, step < 1), Math.min(x(t), place.right), place.axis + 15);
   }
   pen.stroke();
 }

@@ -24,7 +24,7 @@ function taps(phases, ratio) {
   const scale = Math.min(1, ratio); // the lower of the two bands, in the source's
   const cutoff = (scale * (1 + PASS)) / 2;
   const half = Math.ceil((120 - 8) / (2.285 * Math.PI * (1 - PASS) * scale) / 2);
-  const width = 2 * half;
+  const width = 4 * Math.ceil(half / 2); // a multiple of 4 that holds 2 * half
   const norm = bessel(BETA);
   const table = new Float32Array(phases * width);
   for (let phase = 0; phase < phases; phase++) {
@@ -67,9 +67,14 @@ export function resample(sound, from, to) {
     }
     const first = whole - half + 1 + width;
     const row = phase * width;
-    let sum = 0;
-    for (let k = 0; k < width; k++) sum += padded[first + k] * table[row + k];
-    out[i] = sum;
+    let [a, b, c, d] = [0, 0, 0, 0]; // four sums: each addition need not wait for the one before
+    for (let k = 0; k < width; k += 4) {
+      a += padded[first + k] * table[row + k];
+      b += padded[first + k + 1] * table[row + k + 1];
+      c += padded[first + k + 2] * table[row + k + 2];
+      d += padded[first + k + 3] * table[row + k + 3];
+    }
+    out[i] = a + b + c + d;
   }
   return out;
 }

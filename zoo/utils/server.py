@@ -80,9 +80,7 @@ def open_server(folder: Path, port: int) -> ThreadingHTTPServer:
         ConfigError: the port is taken, or must not be used.
     """
     try:
-        return ThreadingHTTPServer(
-            (HOST, port), functools.partial(Handler, directory=str(folder))
-        )
+        return ThreadingHTTPServer((HOST, port), functools.partial(Handler, directory=str(folder)))
     except OSError as error:
         reason = {
             errno.EADDRINUSE: "another program uses it",
