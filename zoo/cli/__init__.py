@@ -9,7 +9,7 @@ import warnings
 import click
 
 import zoo
-from zoo.cli import batch, evaluation, listing, tagging, training, weights
+from zoo.cli import batch, evaluation, listing, tagging, training, web, weights
 from zoo.cli.common import Warnings, prepare_streams
 
 
@@ -39,5 +39,7 @@ for command in (
     weights.fetch_command,
     weights.push_command,
     weights.export_command,
+    web.serve_command,
+    web.site_command,
 ):
     main.add_command(command)

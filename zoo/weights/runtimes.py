@@ -17,6 +17,7 @@ from zoo.inference import graphs, sessions
 from zoo.inference.runtime_model import RUNTIMES, RuntimeModel
 from zoo.inference.sessions import Forward
 from zoo.registry import exported, lookup, saved
+from zoo.registry.exported import Geometry
 from zoo.weights import fetch, hub_client, hub_files
 
 DTYPES = {"onnx": (None, "float32"), "openvino": (None, "float32", "bfloat16")}
@@ -104,19 +105,8 @@ def of_weights(
         ConfigError: there is no graph for this network.
         WeightsError: the weights do not fit it.
     """
-    graph = graphs.find(config)
-    if graph.labels not in (None, len(config["labels"])):
-        raise ConfigError(
-            f"the graph of {config['architecture']} has {graph.labels} outputs, and {name} has "
-            f"{len(config['labels'])}. Use runtime='keras' (--runtime keras)."
-        )
+    graph, geometry = graph_of(name, config)
     arrays = graphs.initializers(graph, tensors, name)
-    geometry = graph.geometry
-    if config.get("segment") is not None and not geometry.fixed:
-        cut = Segmentation(geometry.segment, geometry.hop, geometry.pad).of_length(
-            round(config["segment"] * geometry.sample_rate)
-        )
-        geometry = msgspec.structs.replace(geometry, segment=cut.segment, hop=cut.hop)
     samples = None if geometry.frame_wise else geometry.segment
     check_dtype(config["architecture"], dtype)
 
@@ -128,6 +118,34 @@ def of_weights(
         return sessions.onnx(model, stage, used, samples, threads)
 
     return RuntimeModel(name, config, geometry, open_stage, runtime)
+
+
+def graph_of(name: str, config: dict[str, Any]) -> tuple[graphs.Graph, Geometry]:
+    """Return the graph of a model, and the input of the model.
+
+    Args:
+        name: of the model, for messages.
+        config: arguments of `AudioModel`.
+
+    Returns:
+        The graph; its geometry, with the model's own segment.
+
+    Raises:
+        ConfigError: there is no graph for this network.
+    """
+    graph = graphs.find(config)
+    if graph.labels not in (None, len(config["labels"])):
+        raise ConfigError(
+            f"the graph of {config['architecture']} has {graph.labels} outputs, and {name} has "
+            f"{len(config['labels'])}. Use runtime='keras' (--runtime keras)."
+        )
+    geometry = graph.geometry
+    if config.get("segment") is not None and not geometry.fixed:
+        cut = Segmentation(geometry.segment, geometry.hop, geometry.pad).of_length(
+            round(config["segment"] * geometry.sample_rate)
+        )
+        geometry = msgspec.structs.replace(geometry, segment=cut.segment, hop=cut.hop)
+    return graph, geometry
 
 
 def of_file(

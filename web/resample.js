@@ -1,0 +1,80 @@
+// Change the sample rate of a sound with a windowed sinc, as close to soxr's quality HQ as matters:
+// flat up to 91.3 % of the lower band, 120 dB down from its end on, no delay.
+
+const PASS = 0.9133; // of the lower Nyquist frequency
+const BETA = 0.1102 * (120 - 8.7); // Kaiser window
+const MOST_PHASES = 8192; // enough for all common rates to be exact
+
+function divisor(a, b) {
+  return b === 0 ? a : divisor(b, a % b);
+}
+
+function bessel(x) {
+  let sum = 1;
+  let term = 1;
+  for (let k = 1; term > 1e-12 * sum; k++) {
+    term *= (x / (2 * k)) ** 2;
+    sum += term;
+  }
+  return sum;
+}
+
+/** Return the filter's taps for each phase, (phases, width), each phase with the sum 1. */
+function taps(phases, ratio) {
+  const scale = Math.min(1, ratio); // the lower of the two bands, in the source's
+  const cutoff = (scale * (1 + PASS)) / 2;
+  const half = Math.ceil((120 - 8) / (2.285 * Math.PI * (1 - PASS) * scale) / 2);
+  const width = 4 * Math.ceil(half / 2); // a multiple of 4 that holds 2 * half
+  const norm = bessel(BETA);
+  const table = new Float32Array(phases * width);
+  for (let phase = 0; phase < phases; phase++) {
+    const row = new Float64Array(width);
+    let sum = 0;
+    for (let k = 0; k < width; k++) {
+      const t = k - half + 1 - phase / phases;
+      const inside = 1 - (t / half) ** 2;
+      const sinc = t === 0 ? 1 : Math.sin(Math.PI * cutoff * t) / (Math.PI * cutoff * t);
+      row[k] = inside > 0 ? (sinc * bessel(BETA * Math.sqrt(inside))) / norm : 0;
+      sum += row[k];
+    }
+    for (let k = 0; k < width; k++) table[phase * width + k] = row[k] / sum;
+  }
+  return { table, width, half };
+}
+
+/**
+ * Resample a sound.
+ * @param {Float32Array} sound
+ * @param {number} from its rate in Hz
+ * @param {number} to the rate wanted, in Hz
+ * @returns {Float32Array} the same array if the rates are equal
+ */
+export function resample(sound, from, to) {
+  if (from === to) return sound;
+  const common = divisor(from, to);
+  const phases = Math.min(to / common, MOST_PHASES);
+  const { table, width, half } = taps(phases, to / from);
+  const padded = new Float32Array(sound.length + 2 * width);
+  padded.set(sound, width);
+  const out = new Float32Array(Math.round((sound.length * to) / from));
+  for (let i = 0; i < out.length; i++) {
+    const place = (i * from) / to;
+    let whole = Math.floor(place + 1e-9);
+    let phase = Math.round((place - whole) * phases);
+    if (phase === phases) {
+      whole += 1;
+      phase = 0;
+    }
+    const first = whole - half + 1 + width;
+    const row = phase * width;
+    let [a, b, c, d] = [0, 0, 0, 0]; // four sums: each addition need not wait for the one before
+    for (let k = 0; k < width; k += 4) {
+      a += padded[first + k] * table[row + k];
+      b += padded[first + k + 1] * table[row + k + 1];
+      c += padded[first + k + 2] * table[row + k + 2];
+      d += padded[first + k + 3] * table[row + k + 3];
+    }
+    out[i] = a + b + c + d;
+  }
+  return out;
+}
