@@ -248,10 +248,10 @@ def test_one_model_is_no_list_to_compare():
 def test_a_picture_is_no_sound(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(3000))
-    with pytest.raises(zoo.AudioError, match=r"cover\.jpg: no sound file of a known kind"):
+    with pytest.raises(zoo.AudioError, match=r"cover\.jpg: no sound could be read"):
         list(decode.decode(tmp_path / "cover.jpg"))
     (tmp_path / "a.wma").write_bytes(b"\x30\x26\xb2\x75" + bytes(3000))
-    with pytest.raises(zoo.AudioError, match="music-zoo"):
+    with pytest.raises(zoo.AudioError, match="pip install av"):
         list(decode.decode(tmp_path / "a.wma"))
 
 

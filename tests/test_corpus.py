@@ -244,8 +244,10 @@ def test_the_header_of_an_mp3_is_used_only_if_it_is_long_enough(tmp_path):
 def test_each_file_is_opened_once_however_many_clips_it_has(tmp_path, monkeypatch):
     path = write(tmp_path / "a.wav", 1.0)
     opened = []
-    real = decode._Forward
-    monkeypatch.setattr(decode, "_Forward", lambda p: opened.append(p) or real(p))
+    real = decode.sndfile.opened
+    monkeypatch.setattr(
+        decode.sndfile, "opened", lambda p, length: opened.append(p) or real(p, length)
+    )
     Corpus("x", tuple(Clip(path, start=i / 2000) for i in range(1000)), ()).check()
     assert opened == [path]
 

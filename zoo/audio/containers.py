@@ -7,6 +7,7 @@ Only headers are read here, and the last page of an Ogg.
 import os
 import re
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -37,30 +38,29 @@ def layout(path: Path, head: bytes) -> Layout:
         head: its first bytes; others begin with tags and are not read here.
 
     Returns:
-        What is known; an empty layout for other formats.
-
-    Raises:
-        OSError: the file cannot be read.
+        What is known; an empty layout for other formats, and where the structure is damaged.
     """
-    kind = head[:4]
-    with open(path, "rb") as file:
-        if not head or file.read(len(head[:16])) != head[:16]:
-            return Layout()
-        size = os.fstat(file.fileno()).st_size
-        if kind in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
-            return _riff(file, size, ">" if kind == b"RIFX" else "<")
-        if kind == b"riff" and head[24:28] == b"wave":
-            return _w64(file, size)
-        if kind == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-            return _aiff(file, size)
-        if kind == b"caff":
-            return _caf(file, size)
-        if kind == b".snd" and len(head) >= 12:
-            start, length = struct.unpack(">II", head[4:12])
-            return _cut(length, size - start)
-        if kind == b"OggS":
-            return _ogg(file, size)
+    damage = suppress(OSError, OverflowError, struct.error)  # places that do not exist
+    with damage, open(path, "rb") as file:
+        if head and file.read(len(head[:16])) == head[:16]:
+            return _layout(file, head)
     return Layout()
+
+
+def _layout(file: BinaryIO, head: bytes) -> Layout:
+    kind, size = head[:4], os.fstat(file.fileno()).st_size
+    if kind in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+        return _riff(file, size, ">" if kind == b"RIFX" else "<")
+    if kind == b"riff" and head[24:28] == b"wave":
+        return _w64(file, size)
+    if kind == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return _aiff(file, size)
+    if kind == b"caff":
+        return _caf(file, size)
+    if kind == b".snd" and len(head) >= 12:
+        start, length = struct.unpack(">II", head[4:12])
+        return _cut(length, size - start)
+    return _ogg(file, size) if kind == b"OggS" else Layout()
 
 
 def _cut(announced: int, present: int, **more: object) -> Layout:
@@ -190,13 +190,13 @@ def _aiff(file: BinaryIO, size: int) -> Layout:
 
 
 def _caf(file: BinaryIO, size: int) -> Layout:
-    at, notes = 8, ()
+    at = 8
     for _ in range(_CHUNKS):
         name, length = _chunk(file, at, ">4sq")
         if name == b"":
             break
         if name == b"data":
-            return Layout(notes=notes) if length < 4 else _cut(length - 4, size - at - 16)
+            return Layout() if length < 4 else _cut(length - 4, size - at - 16)
         if length < 0:
             break
         at += 12 + length

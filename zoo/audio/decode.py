@@ -107,6 +107,10 @@ def _compare(progress: Progress, layout: Layout) -> None:
     if layout.announced and layout.present and progress.rate:
         whole = progress.at / progress.rate * max(layout.announced / layout.present, 1)
         progress.announced = max(progress.announced or 0.0, whole)
+        if 2 * layout.present < layout.announced and not progress.missing:  # less than .1 s
+            progress.notes.append(
+                f"it has {layout.present:,} of the {layout.announced:,} bytes that it announces"
+            )
     if layout.seconds is not None:
         progress.announced = max(progress.announced or 0.0, layout.seconds)
 
