@@ -129,10 +129,12 @@ def test_the_schema_says_where_the_rows_come_from(done):
     assert field.metadata == {b"unit": b"s"}
 
 
-def test_onsets_of_a_model_that_finds_them(example, tmp_path):
-    zoo.batch("schluter2014", example, tmp_path / "out", workers=1, progress=False)
+def test_onsets_of_a_model_that_finds_them(songs, tmp_path):
+    song = songs / "b.flac"
+    zoo.batch("schluter2014", song, tmp_path / "out", workers=1, progress=False)
     (row,) = rows(tmp_path / "out")
-    expected = zoo.load("schluter2014", runtime="onnx").onsets(example)
+    expected = zoo.load("schluter2014", runtime="onnx").onsets(song)
+    assert len(expected.times) > 0
     np.testing.assert_allclose(row["onsets"], expected.times)
     assert row["seconds"] == pytest.approx(len(expected.activation) / expected.frame_rate)
 
