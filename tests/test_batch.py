@@ -129,10 +129,12 @@ def test_the_schema_says_where_the_rows_come_from(done):
     assert field.metadata == {b"unit": b"s"}
 
 
-def test_onsets_of_a_model_that_finds_them(example, tmp_path):
-    zoo.batch("schluter2014", example, tmp_path / "out", workers=1, progress=False)
+def test_onsets_of_a_model_that_finds_them(songs, tmp_path):
+    song = songs / "b.flac"
+    zoo.batch("schluter2014", song, tmp_path / "out", workers=1, progress=False)
     (row,) = rows(tmp_path / "out")
-    expected = zoo.load("schluter2014", runtime="onnx").onsets(example)
+    expected = zoo.load("schluter2014", runtime="onnx").onsets(song)
+    assert len(expected.times) > 0
     np.testing.assert_allclose(row["onsets"], expected.times)
     assert row["seconds"] == pytest.approx(len(expected.activation) / expected.frame_rate)
 
@@ -526,17 +528,22 @@ def queries():
     )
 
 
+@pytest.fixture(scope="module")
+def archive(songs, tmp_path_factory):
+    """The folder with the results that the queries are for."""
+    folder = tmp_path_factory.mktemp("archive")
+    options = {"segments": True, "embed": ["penultimate"], "workers": 1, "progress": False}
+    zoo.batch("pons2017", songs, folder / "out", **options)
+    return folder
+
+
 @pytest.mark.parametrize("package", ["pandas", "polars", "duckdb", "pyarrow"])
-def test_queries_of_the_page_run(package, songs, tmp_path, monkeypatch):
+def test_queries_of_the_page_run(package, archive, monkeypatch):
     pytest.importorskip(package)
-    zoo.batch("pons2017", songs, tmp_path / "out", segments=True, embed=["penultimate"],
-              workers=1, progress=False)  # fmt: skip
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(archive)
     names = {}
     exec(compile(queries()[package], package, "exec"), names)
-    model = zoo.load("pons2017", runtime="onnx")
     assert len(names["best"]) == 10
-    segments = rows(tmp_path / "out", "segments", ("path", "start"))
+    segments = rows(archive / "out", "segments", ("path", "start"))
     assert max(row["flute"] for row in segments) == pytest.approx(names["highest"])
     assert len(names["near"]) == 5
-    assert "flute" in model.labels

@@ -225,7 +225,7 @@ class DataSet:
         columns["warning"] = [_text(a.warning) or None for a in answers]
         for name, column in self.carried.items():
             kind = self.schemas[TRACKS].field(column).type
-            columns[column] = [_as(kind, t.carried.get(name)) for t in tracks]
+            columns[column] = [_as(kind, (t.carried or {}).get(name)) for t in tracks]
         if self.about.labels:
             scores = [answer.scores for answer in answers]
             self._put_scores(columns, np.stack(scores))

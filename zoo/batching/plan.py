@@ -51,9 +51,16 @@ class Plan:
             "INSERT OR IGNORE INTO track (name, path, size, modified, etag, carried)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (
-                (t.name, os.fsencode(t.path), t.size, t.modified, t.etag, json.dumps(t.carried))
-                for t in tracks
-                if in_shard(t.name, shard)
+                (
+                    name := track.name,
+                    None if name == track.path else os.fsencode(track.path),
+                    track.size,
+                    track.modified,
+                    track.etag,
+                    json.dumps(track.carried) if track.carried else None,
+                )
+                for track in tracks
+                if shard == (1, 1) or in_shard(track.name, shard)
             ),
         )
 
@@ -96,15 +103,16 @@ class Plan:
         last = 0
         while True:
             rows = self.database.execute(
-                "SELECT id, path, size, modified, etag, carried FROM track WHERE id > ?"
+                "SELECT id, name, path, size, modified, etag, carried FROM track WHERE id > ?"
                 " ORDER BY id LIMIT 1000",
                 (last,),
             ).fetchall()
             if not rows:
                 return
             last = rows[-1][0]
-            for _, path, size, modified, etag, carried in rows:
-                yield Track(os.fsdecode(path), size, modified, etag, json.loads(carried))
+            for _, name, path, size, modified, etag, carried in rows:
+                path = name if path is None else os.fsdecode(path)
+                yield Track(path, size, modified, etag, json.loads(carried) if carried else None)
 
 
 def in_shard(name: str, shard: tuple[int, int]) -> bool:
@@ -115,7 +123,5 @@ def in_shard(name: str, shard: tuple[int, int]) -> bool:
         shard: number (from 1) and count.
     """
     number, count = shard
-    if count == 1:
-        return True
     digest = blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count == number - 1

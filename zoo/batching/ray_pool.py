@@ -85,17 +85,23 @@ class RayPool:
         Raises:
             ConfigError: actors are lost without end.
         """
-        idle, busy, lost = list(self.actors), {}, 0
+        # An actor gets tracks when it answers: a cluster that has lost a machine may have no place
+        # for it.
+        starting = {actor.about.remote(): actor for actor in self.actors}
+        busy: dict[Any, tuple[Any, Track]] = {}
+        idle: list[Any] = []
         again: list[Track] = []
+        lost = 0
         while True:
             while idle and (track := again.pop() if again else next(tracks, None)) is not None:
                 actor = idle.pop()
                 busy[actor.work.remote(track)] = actor, track
-            if not busy:
+            if idle and not busy:
                 return
-            ended, _ = self.ray.wait(list(busy), timeout=0.5)
+            ended, _ = self.ray.wait([*busy, *starting], timeout=0.5)
             for one in ended:
-                actor, track = busy.pop(one)
+                held = busy.pop(one, None)
+                actor = held[0] if held else starting.pop(one)
                 try:
                     outcome = self.ray.get(one)
                 except self.ray.exceptions.RayError as error:  # the actor or its machine is gone
@@ -104,14 +110,15 @@ class RayPool:
                         raise ConfigError(
                             f"{lost} Ray actors in a row were lost: {error}"
                         ) from error
-                    again.append(track)
+                    again += [held[1]] if held else []
                     self.actors.remove(actor)
                     self.ray.kill(actor)
-                    self.actors.append(self.new())
-                    idle.append(self.actors[-1])
-                else:
+                    self.actors.append(new := self.new())
+                    starting[new.about.remote()] = new
+                    continue
+                idle.append(actor)
+                if held:
                     lost = 0
-                    idle.append(actor)
                     yield outcome
             yield None
 

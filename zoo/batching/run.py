@@ -146,7 +146,7 @@ def batch(
         digest(job.model),
         names,
         Path(out),
-        settings={"hop": hop, "runtime": runtime},
+        settings={"runtime": runtime},
         shard=shard,
         part=part,
         retry=retry,
@@ -258,7 +258,7 @@ def _work(outcomes: Iterator[Outcome | None], data: Any, status: Status, pool: A
                 flushed = time.monotonic()
                 data.flush()
             status.show()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ConfigError):
         pool.stop()
         data.finish()
         raise

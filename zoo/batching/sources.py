@@ -6,10 +6,9 @@ Nothing here holds all tracks in memory: a source can be an archive of millions.
 import csv
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.audio.paths import AUDIO_SUFFIXES, is_address, missing
 from zoo.batching import remote
@@ -23,8 +22,7 @@ LISTS = (*TEXTS, *DELIMITERS, ".parquet")
 KINDS = ("string", "int64", "double", "bool")
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(NamedTuple):
     """One file of a run.
 
     Attributes:
@@ -32,18 +30,20 @@ class Track:
         size: in bytes; None if unknown, for example because there is no such file.
         modified: time of the last change in nanoseconds since 1970; None for an address.
         etag: mark of the content at an address; None for a file.
-        carried: values of the list's other columns.
+        carried: values of the list's other columns; None without a list.
     """
 
     path: str
     size: int | None = None
     modified: int | None = None
     etag: str | None = None
-    carried: dict[str, Any] = field(default_factory=dict)
+    carried: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
         """The path as text: bytes that are not UTF-8 are escaped."""
+        if self.path.isascii():
+            return self.path
         return self.path.encode("utf-8", "backslashreplace").decode()
 
 
@@ -70,7 +70,7 @@ def tracks(sources: Sequence[str], column: str) -> Iterator[Track]:
                 yield Track(address, size, None, etag)
         else:
             for path in _found(source):
-                yield _track(path, {})
+                yield _track(path, None)
 
 
 def columns(sources: Sequence[str], column: str) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _inside(folder: str) -> Iterator[str]:
                 yield os.path.join(here, name)
 
 
-def _track(path: str, carried: dict[str, Any]) -> Track:
+def _track(path: str, carried: dict[str, Any] | None) -> Track:
     if is_address(path):
         size, etag = remote.state(path)
         return Track(path, size, None, etag, carried)

@@ -39,6 +39,21 @@ if TYPE_CHECKING:
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print a table with a row per file and a column per tag."
 )
+@click.option(
+    "--write-tags",
+    is_flag=True,
+    help="Write the best tags into the genre of each file (MP3, FLAC, Ogg, Opus, M4A). The sound "
+    "stays as it is.",
+)
+@click.option(
+    "--min-score",
+    default=0.5,
+    show_default=True,
+    help="Smallest score of a tag that --write-tags writes.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="With --write-tags: show what would be written; write nothing."
+)
 def tag_command(
     files: tuple[str, ...],
     model: str,
@@ -47,10 +62,15 @@ def tag_command(
     hop: float | None,
     as_json: bool,
     as_csv: bool,
+    write_tags: bool,
+    min_score: float,
+    dry_run: bool,
 ) -> None:
     """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv cannot be combined.")
+    if dry_run and not write_tags:
+        raise click.UsageError("--dry-run is for --write-tags.")
     session = Session(files, model, runtime)
     if as_csv:
         click.echo(write_csv([["file", *session.model.labels]]), nl=False)
@@ -65,6 +85,8 @@ def tag_command(
         else:
             click.echo(readable(tags, str(path)))
         sys.stdout.flush()
+        if write_tags:
+            session.write(path, [label for label, score in tags if score >= min_score], dry_run)
     session.finish()
 
 
@@ -289,7 +311,7 @@ class Session:
         if runtime == "keras":
             import_framework()
         self.model = zoo.load(model, runtime=runtime)
-        self.failed = 0
+        self.failed, self.verb = 0, "could not be decoded"
         if sys.stderr.isatty():
             from zoo.weights import fetch
 
@@ -328,6 +350,28 @@ class Session:
 
         yield from self._show(results())
 
+    def write(self, path: Path, labels: list[str], dry_run: bool) -> None:
+        """Write tags into a file, and show that, or an error, on standard error.
+
+        Args:
+            path: of the file.
+            labels: the tags; of none, nothing is written.
+            dry_run: show only what would be written.
+        """
+        from zoo.audio import metadata
+
+        if labels and not dry_run:
+            try:
+                metadata.write_tags(path, labels)
+            except (ZooError, OSError) as error:
+                self.failed += 1
+                self.verb = "could not be decoded or written"
+                click.echo(f"Error: {error}", err=True)
+                return
+        done = "would be written" if dry_run else "written"
+        what = f"genre {'; '.join(labels)!r}" if labels else "no tag has that score; nothing"
+        click.echo(f"{path}: {what} {done}", err=True)
+
     def _show(self, results: Iterator[Any]) -> Iterator[tuple[Path, Any]]:
         shown = None if len(self.paths) > 1 else False
         with bar(self.model.name, len(self.paths), shown) as advance:
@@ -351,4 +395,4 @@ class Session:
         """
         if self.failed:
             total = len(self.paths)
-            raise click.ClickException(f"{self.failed} of {total} files could not be decoded.")
+            raise click.ClickException(f"{self.failed} of {total} files {self.verb}.")
