@@ -130,6 +130,7 @@ def test_an_own_onnx_file_opens_the_page(folder, tmp_path, own_file):
     index = json.loads((tmp_path / "site" / "zoo.json").read_text(encoding="utf-8"))
     about = index["models"][0]
     assert about["own"]
+    assert about["scores"] == []  # those of the checkpoint are not its own
     assert about["labels"][0] == "first of mine"
     content = gzip.decompress((tmp_path / "site" / about["file"]).read_bytes())
     assert content == own_file.read_bytes()

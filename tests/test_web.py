@@ -261,7 +261,7 @@ def test_a_song_over_an_hour_is_refused_before_it_is_decoded(page, tmp_path):
 def test_cancel_stops_and_the_page_goes_on(page, files, example):
     page.tab.select_option("#model", "lee2009.zoo")
     page.begin(files / "long.wav")
-    page.until("document.getElementById('status').textContent.includes('segment')")
+    page.until("document.getElementById('step').textContent.includes('segment')")
     page.tab.click("#cancel")
     assert page.text("#status") == "Cancelled."
     page.tab.wait_for_timeout(300)

@@ -20,8 +20,10 @@ let recorder = null;
 
 // --- what is said ---
 
-function say(text, share = null) {
-  $("status").textContent = text;
+/** Say what happens; a share shows progress. Steps are many, and not read out to screen readers. */
+function say(text, share = null, step = "") {
+  if ($("status").textContent !== text) $("status").textContent = text;
+  $("step").textContent = step;
   $("progress").hidden = share === null;
   $("cancel").hidden = share === null;
   if (share !== null) $("progress").value = share;
@@ -54,19 +56,30 @@ async function attempt(action) {
 
 async function open(file, name) {
   engine.cancel();
-  stop();
+  $("audio").pause();
   const job = (song.job = engine.newJob());
+  song.opening = true;
+  try {
+    await prepare(file, name, job);
+  } finally {
+    if (job === song.job) song.opening = false;
+  }
+  if (job === song.job) await predict(job);
+}
+
+/** Decode a song and give it to the worker; nothing changes once another job has begun. */
+async function prepare(file, name, job) {
   delete document.body.dataset.done;
   notices([]);
-  onsets = null;
   say(`Decoding ${name} …`, 0);
   const { samples, rate } = await decode(file);
   if (job !== song.job) return;
   Object.assign(song, { file, name, rate, duration: samples.length / rate, picture: null });
+  onsets = null;
+  runs.length = 0;
   $("song-name").textContent = name;
   $("seek").max = song.duration;
   playFile(file);
-  runs.length = 0;
   $("tags").hidden = false;
   document.body.classList.add("has-song");
   $("look").disabled = false;
@@ -78,8 +91,6 @@ async function open(file, name) {
   const { silent } = await engine.setSound(samples, rate);
   song.silent = silent;
   song.picture = await engine.picture(Math.min(1600, Math.max(64, Math.floor(song.duration * 80))));
-  show();
-  await predict(job);
 }
 
 const loading = (what, share) => say(`Loading ${what} …`, share);
@@ -104,7 +115,7 @@ async function predict(job) {
       run.rows.push(row);
       run.times.push(start);
       run.seconds.push(fresh);
-      say(`${run.about.name}: segment ${done} of ${of}`, done / of);
+      say(`${run.about.name} …`, done / of, `segment ${done} of ${of}`);
       update(run);
     });
     spent.push({ name: run.about.name, ...timing });
@@ -263,10 +274,6 @@ function playFile(blob, seconds = 0) {
   $("audio").currentTime = seconds;
 }
 
-function stop() {
-  $("audio").pause();
-}
-
 function toggle() {
   const audio = $("audio");
   if (audio.paused) audio.play().catch(() => complain("The browser cannot play this file."));
@@ -353,7 +360,7 @@ function modelChosen() {
 
 function changeModel() {
   modelChosen();
-  if (!song.file) return;
+  if (!song.file || song.opening) return; // a song that opens takes the chosen models by itself
   engine.cancel();
   song.job = engine.newJob();
   attempt(() => predict(song.job));

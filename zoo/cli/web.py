@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli.common import Command
+from zoo.cli.common import Command, import_framework
 from zoo.utils.text import plural
 
 MODELS = click.option(
@@ -42,6 +42,7 @@ def serve_command(models: tuple[str, ...], port: int, browser: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "site"
         with server.open_server(folder, port) as opened:  # first: the port may be taken
+            prepare(models)
             names = site.write(folder, models, level=1)
             url = f"http://localhost:{opened.server_port}/"
             click.echo(f"{url} shows {plural(len(names), 'model')}: {', '.join(names)}")
@@ -64,8 +65,21 @@ def site_command(folder: Path, models: tuple[str, ...]) -> None:
     """
     from zoo.weights import site  # not above: reads weights only for this command
 
+    prepare(models)
     names = site.write(folder, models)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     click.echo(
         f"{folder}: {size / 1e6:.1f} MB with {plural(len(names), 'model')}: {', '.join(names)}"
     )
+
+
+def prepare(models: tuple[str, ...]) -> None:
+    """Import Keras, without its messages, if a model needs it.
+
+    Args:
+        models: names, files and folders.
+    """
+    from zoo.weights import runtimes  # not above: reads the registry only for these commands
+
+    if not all(runtimes.has_graph(model) for model in models):
+        import_framework()

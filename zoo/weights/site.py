@@ -151,58 +151,59 @@ def _own(model: PathLike) -> tuple[dict[str, Any], bytes]:
             file = export(loaded, Path(scratch) / f"{loaded.name}.onnx", stages=loaded.stages)
             return _of_export(file)
     tensors = {path: variable.numpy() for path, variable in variables(loaded).items()}
-    about, content = _of_weights(loaded.name, config, tensors)
-    return {**about, "own": True}, content
+    return _of_weights(loaded.name, config, tensors, own=True)
 
 
 def _of_export(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return what `checkpoint` does, of a file that `zoo.export` wrote."""
     about = exported.describe(path)
     config = {**about.config, "labels": about.labels}
-    name = saved.as_name(path.stem)
-    described = _describe(name, config, about.geometry)
-    described |= {"own": True, "licence": about.licence or "not stated"}
-    return described, path.read_bytes()
+    described = _describe(saved.as_name(path.stem), config, about.geometry, own=True)
+    return {**described, "licence": about.licence or described["licence"]}, path.read_bytes()
 
 
 def _of_weights(
-    name: str, config: dict[str, Any], tensors: dict[str, Any]
+    name: str, config: dict[str, Any], tensors: dict[str, Any], own: bool = False
 ) -> tuple[dict[str, Any], bytes]:
     """Return what `checkpoint` does, from the arguments of `AudioModel` and weights."""
     graph, geometry = runtimes.graph_of(name, config)
     arrays = graphs.initializers(graph, tensors, name)
     content, _ = graphs.with_output(graph, arrays, "probabilities", embedded=True)
     # All stages are in the graph; the page makes an output of the one that it shows.
-    return {**_describe(name, config, geometry), "open_stages": True}, content
+    return {**_describe(name, config, geometry, own), "open_stages": True}, content
 
 
-def _describe(name: str, config: dict[str, Any], geometry: Geometry) -> dict[str, Any]:
-    """Return what the page shows of a model."""
+def _describe(name: str, config: dict[str, Any], geometry: Geometry, own: bool) -> dict[str, Any]:
+    """Return what the page shows of a model.
+
+    Args:
+        name: of the model.
+        config: arguments of `AudioModel`.
+        geometry: its input and its stages.
+        own: whether it is the user's. It has the licence of the checkpoint that it comes from, if
+            any, but not its scores.
+    """
     card = lookup.card_of(config, name)
     a = card.architecture
-    record = card.checkpoints.get(name) or next(iter(card.checkpoints.values()), None)
-    scores = record.metrics if record else ()
+    record = next(iter(card.checkpoints.values()), None)
     return {
         "name": name,
         "architecture": a.name,
         "file": f"models/{name}.onnx.gz",
-        "title": a.title,
         "by": f"{cards.people(a)} {a.year}",
         "url": a.url,
         "about": a.filters,
-        "provenance": card.trained or (record.provenance if record else ""),
-        "licence": record.licence.weights if record else "your own",
+        "licence": record.licence.weights if record else "not stated",
         "labels": list(config["labels"]),
-        "activation": config.get("activation", "sigmoid"),
         "scores": [
             {"name": m.name, "value": m.value, "data": m.data, "kind": m.kind}
-            for m in scores
-            if m.name in ("ROC-AUC", "ROC-AUC on real players", "F (25 ms)")
+            for m in (record.metrics if record and not own else ())
+            if m.name in ("ROC-AUC", "ROC-AUC on real players")
         ],
         "geometry": msgspec.to_builtins(geometry),
         "stages": {stage: a.stages.get(stage, "") for stage in geometry.stages},
         "picture": f"filters/{a.name}.svg",
-        "own": False,
+        "own": own,
         "open_stages": False,
     }
 
