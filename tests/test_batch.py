@@ -163,7 +163,7 @@ def test_the_command_counts_failures_and_goes_on(run, songs, tmp_path):
     first = run(*command, "--export", "jsonl")
     assert first.exit_code == 1, first.output
     assert "6 tracks" in first.stdout
-    assert "1 tracks failed" in first.stderr
+    assert "1 track failed" in first.stderr
     assert json.loads(first.stderr.splitlines()[0])["failed"] == 1
     (failure,) = pq.read_table(out / "failed.parquet").to_pylist()
     assert failure["path"].endswith("broken.mp3")
@@ -176,7 +176,7 @@ def test_the_command_counts_failures_and_goes_on(run, songs, tmp_path):
     (folder / "broken.mp3").unlink()
     again = run(*command)
     assert again.exit_code == 0
-    assert "1 tracks" in again.stdout
+    assert "1 track," in again.stdout
     assert "6 were done before" in again.stdout
 
 

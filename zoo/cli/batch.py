@@ -8,6 +8,7 @@ import click
 
 from zoo.cli.common import HOP, RUNTIME, Command
 from zoo.errors import Unfinished
+from zoo.utils.text import plural
 
 WRONG, INTERRUPTED = 2, 3
 
@@ -146,12 +147,12 @@ def batch_command(
             click.echo(f"{path}")
     before = f", {done.tracks_before:,} were done before" if done.tracks_before else ""
     click.echo(
-        f"{output}: {done.tracks:,} tracks, {done.seconds / 3600:.2f} hours of audio, in "
+        f"{output}: {plural(done.tracks, 'track')}, {done.seconds / 3600:.2f} hours of audio, in "
         f"{done.elapsed:.1f} s{before}."
     )
     failed = done.failed + done.failed_before
     if failed:
         raise click.ClickException(
-            f"{failed:,} tracks failed; {output / 'failed.parquet'} has the reasons. --retry tries "
-            "them again."
+            f"{plural(failed, 'track')} failed; {output / 'failed.parquet'} has the reasons; "
+            "--retry tries again."
         )
