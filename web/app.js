@@ -110,8 +110,9 @@ async function predict(job) {
     await engine.load(run.about, index.runtime, loading);
     if (job !== song.job) return;
     say(`${run.about.name} …`, 0);
-    const timing = await engine.tags(run.about.name, job, ({ done, of, row, start, fresh }) => {
+    const timing = await engine.tags(run.about.name, job, ({ share, done, of, row, start, fresh }) => {
       if (job !== song.job) return;
+      if (share !== undefined) return say(`${run.about.name} …`, share, "resampling");
       run.rows.push(row);
       run.times.push(start);
       run.seconds.push(fresh);
@@ -299,8 +300,8 @@ async function findOnsets() {
   const about = detector();
   const { job } = song;
   await engine.load(about, index.runtime, loading);
-  const found = await engine.onsets(about.name, job, ({ done, of }) => {
-    if (job === song.job) say(`${about.name} …`, done / of);
+  const found = await engine.onsets(about.name, job, ({ share, done, of }) => {
+    if (job === song.job) say(`${about.name} …`, share ?? done / of);
   });
   if (job !== song.job) return;
   onsets = found.times;
