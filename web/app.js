@@ -175,6 +175,8 @@ function show() {
     const seek = $("seek");
     seek.style.marginLeft = `${place.left - 8}px`;
     seek.style.width = `${place.right - place.left + 16}px`;
+    $("csv-second").hidden = runs.length < 2;
+    $("csv-onsets").hidden = !onsets;
     listBars();
     follow();
   });
@@ -469,7 +471,9 @@ function connect() {
   document.addEventListener("keydown", keys);
   on("onsets", "click", () => attempt(findOnsets));
   on("clicks", "change", () => attempt(hearClicks));
-  on("csv", "click", () => files.csv(song, runs, onsets));
+  on("csv", "click", () => runs[0]?.mean && files.csv(song, runs[0]));
+  on("csv-second", "click", () => runs[1]?.mean && files.csv(song, runs[1]));
+  on("csv-onsets", "click", () => files.onsetTimes(song, onsets));
   on("json", "click", () => files.json(song, runs, onsets));
   on("png", "click", () => {
     const state = { duration: song.duration, picture: song.picture, view, onsets, runs };
