@@ -52,7 +52,7 @@ async ([name, onsets]) => {
     const rows = [];
     const found = onsets
         ? await engine.onsets(name, engine.newJob())
-        : await engine.tags(name, engine.newJob(), ({ row }) => rows.push(row));
+        : await engine.tags(name, engine.newJob(), ({ row }) => row && rows.push(row));
     const seconds = (performance.now() - begun) / 1000;
     return { seconds, threads: engine.threads(), found: onsets ? found.times : rows };
 }

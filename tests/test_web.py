@@ -339,11 +339,11 @@ def test_onsets_are_those_of_the_command_line(page, files):
     assert page.text("#status") == f"{len(expected)} onsets."
     page.tab.check("#clicks")
     page.until("document.getElementById('audio').duration > 0.9")
-    page.tab.click("#csv")  # two files: tags and onsets
     with page.tab.expect_download() as download:
-        page.tab.click("#json")
-    content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    np.testing.assert_allclose(content["onsets"], expected, atol=0.011)
+        page.tab.click("#csv-onsets")
+    assert download.value.suggested_filename == "short.onsets.csv"
+    saved = Path(download.value.path()).read_text(encoding="utf-8").split()
+    np.testing.assert_allclose(np.array(saved, float), expected, atol=0.011)
 
 
 def test_what_is_saved_is_what_the_command_line_writes(page, example):
@@ -358,6 +358,11 @@ def test_what_is_saved_is_what_the_command_line_writes(page, example):
     np.testing.assert_allclose(
         np.array(ours[1:], float), np.array(theirs[1:], float), atol=TOLERANCE
     )
+    with page.tab.expect_download() as download:
+        page.tab.click("#json")
+    content = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    (content,) = content["models"]
+    np.testing.assert_allclose(content["values"], gram.values, atol=TOLERANCE)
     with page.tab.expect_download() as download:
         page.tab.click("#png")
     assert Path(download.value.path()).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -110,8 +110,9 @@ async function predict(job) {
     await engine.load(run.about, index.runtime, loading);
     if (job !== song.job) return;
     say(`${run.about.name} …`, 0);
-    const timing = await engine.tags(run.about.name, job, ({ done, of, row, start, fresh }) => {
+    const timing = await engine.tags(run.about.name, job, ({ share, done, of, row, start, fresh }) => {
       if (job !== song.job) return;
+      if (share !== undefined) return say(`${run.about.name} …`, share, "resampling");
       run.rows.push(row);
       run.times.push(start);
       run.seconds.push(fresh);
@@ -174,6 +175,8 @@ function show() {
     const seek = $("seek");
     seek.style.marginLeft = `${place.left - 8}px`;
     seek.style.width = `${place.right - place.left + 16}px`;
+    $("csv-second").hidden = runs.length < 2;
+    $("csv-onsets").hidden = !onsets;
     listBars();
     follow();
   });
@@ -299,8 +302,8 @@ async function findOnsets() {
   const about = detector();
   const { job } = song;
   await engine.load(about, index.runtime, loading);
-  const found = await engine.onsets(about.name, job, ({ done, of }) => {
-    if (job === song.job) say(`${about.name} …`, done / of);
+  const found = await engine.onsets(about.name, job, ({ share, done, of }) => {
+    if (job === song.job) say(`${about.name} …`, share ?? done / of);
   });
   if (job !== song.job) return;
   onsets = found.times;
@@ -468,7 +471,9 @@ function connect() {
   document.addEventListener("keydown", keys);
   on("onsets", "click", () => attempt(findOnsets));
   on("clicks", "change", () => attempt(hearClicks));
-  on("csv", "click", () => files.csv(song, runs, onsets));
+  on("csv", "click", () => runs[0]?.mean && files.csv(song, runs[0]));
+  on("csv-second", "click", () => runs[1]?.mean && files.csv(song, runs[1]));
+  on("csv-onsets", "click", () => files.onsetTimes(song, onsets));
   on("json", "click", () => files.json(song, runs, onsets));
   on("png", "click", () => {
     const state = { duration: song.duration, picture: song.picture, view, onsets, runs };

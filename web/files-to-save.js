@@ -5,26 +5,26 @@ function save(name, blob) {
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
 const stem = (song) => song.name.replace(/\.[^.]+$/, "") || "song";
 const cell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** A file for each model, with a row for each segment, as `zoo taggram -o x.csv` writes it. */
-export function csv(song, runs, onsets) {
-  for (const run of runs) {
-    const rows = [["time", "seconds", ...run.about.labels].map(cell)];
-    run.rows.forEach((row, i) =>
-      rows.push([run.times[i].toFixed(3), run.seconds[i].toFixed(3), ...row.map((v) => v.toFixed(6))]),
-    );
-    const text = rows.map((row) => `${row.join(",")}\n`).join("");
-    save(`${stem(song)}.${run.about.name}.csv`, new Blob([text], { type: "text/csv" }));
-  }
-  if (onsets) {
-    const text = onsets.map((time) => `${time.toFixed(3)}\n`).join("");
-    save(`${stem(song)}.onsets.csv`, new Blob([text], { type: "text/csv" }));
-  }
+/** The tags of a model with a row for each segment, as `zoo taggram -o x.csv` writes them. */
+export function csv(song, run) {
+  const rows = [["time", "seconds", ...run.about.labels].map(cell)];
+  run.rows.forEach((row, i) =>
+    rows.push([run.times[i].toFixed(3), run.seconds[i].toFixed(3), ...row.map((v) => v.toFixed(6))]),
+  );
+  const text = rows.map((row) => `${row.join(",")}\n`).join("");
+  save(`${stem(song)}.${run.about.name}.csv`, new Blob([text], { type: "text/csv" }));
+}
+
+/** A time in seconds a line, as `zoo onsets -o x.csv` writes them. */
+export function onsetTimes(song, onsets) {
+  const text = onsets.map((time) => `${time.toFixed(3)}\n`).join("");
+  save(`${stem(song)}.onsets.csv`, new Blob([text], { type: "text/csv" }));
 }
 
 export function json(song, runs, onsets) {

@@ -42,23 +42,44 @@ function taps(phases, ratio) {
   return { table, width, half };
 }
 
+/** Resample a sound in one go; see `steps`. */
+export function resample(sound, from, to) {
+  const all = steps(sound, from, to);
+  let step;
+  do step = all.next();
+  while (!step.done);
+  return step.value;
+}
+
+const PIECE = 1 << 18; // samples between two pauses
+
 /**
- * Resample a sound.
+ * Resample a sound, with pauses.
  * @param {Float32Array} sound
  * @param {number} from its rate in Hz
  * @param {number} to the rate wanted, in Hz
+ * @yields {number} the share that is done
  * @returns {Float32Array} the same array if the rates are equal
  */
-export function resample(sound, from, to) {
+export function* steps(sound, from, to) {
   if (from === to) return sound;
   const common = divisor(from, to);
   const phases = Math.min(to / common, MOST_PHASES);
-  const { table, width, half } = taps(phases, to / from);
-  const padded = new Float32Array(sound.length + 2 * width);
-  padded.set(sound, width);
+  const filter = taps(phases, to / from);
+  const padded = new Float32Array(sound.length + 2 * filter.width);
+  padded.set(sound, filter.width);
   const out = new Float32Array(Math.round((sound.length * to) / from));
-  for (let i = 0; i < out.length; i++) {
-    const place = (i * from) / to;
+  for (let first = 0; first < out.length; first += PIECE) {
+    fill(out, first, Math.min(first + PIECE, out.length), padded, from / to, phases, filter);
+    yield Math.min(first + PIECE, out.length) / out.length;
+  }
+  return out;
+}
+
+/** Compute some of the samples. */
+function fill(out, begin, end, padded, step, phases, { table, width, half }) {
+  for (let i = begin; i < end; i++) {
+    const place = i * step;
     let whole = Math.floor(place + 1e-9);
     let phase = Math.round((place - whole) * phases);
     if (phase === phases) {
@@ -76,5 +97,4 @@ export function resample(sound, from, to) {
     }
     out[i] = a + b + c + d;
   }
-  return out;
 }

@@ -1,7 +1,7 @@
 // The networks, and all computing with sound, beside the page's own thread.
 
 import * as ort from "./vendor/ort.wasm.bundle.min.mjs";
-import { resample } from "./resample.js";
+import { resample, steps } from "./resample.js";
 import * as segments from "./segments.js";
 import { picture } from "./spectrogram.js";
 
@@ -67,7 +67,7 @@ const calls = {
     const begin = performance.now();
     const session = await open(name);
     const opened = performance.now();
-    const samples = atRate(about.geometry.sample_rate);
+    const samples = await atRate(about.geometry.sample_rate, { id, job });
     const found = segments.list(samples.length, about.geometry);
     const resampled = performance.now();
     for (const [i, { begin: place, start, fresh }] of found.entries()) {
@@ -83,7 +83,7 @@ const calls = {
   async onsets({ name }, { id, job }) {
     const { frames, sample_rate: rate } = models.get(name).about.geometry;
     const session = await open(name);
-    const samples = atRate(rate);
+    const samples = await atRate(rate, { id, job });
     const parts = segments.chunks(samples.length, frames);
     const activation = [];
     for (const [i, part] of parts.entries()) {
@@ -99,9 +99,9 @@ const calls = {
   },
 
   /** Return what a stage of a network gives for the segment at a time. */
-  async stage({ name, stage, seconds }) {
+  async stage({ name, stage, seconds }, { id }) {
     const { about, bytes } = models.get(name);
-    const samples = atRate(about.geometry.sample_rate);
+    const samples = await atRate(about.geometry.sample_rate, { id });
     const all = segments.list(samples.length, about.geometry);
     const at = all.findLastIndex((part) => part.start <= seconds + 1e-6);
     const part = all[Math.max(at, 0)];
@@ -147,7 +147,7 @@ async function check(job) {
     await new Promise((resolve) => setTimeout(resolve));
     paused = performance.now();
   }
-  if (job !== wanted) throw STOPPED;
+  if (job !== undefined && job !== wanted) throw STOPPED;
 }
 
 async function open(name) {
@@ -169,9 +169,15 @@ async function run(session, samples, stage) {
   return (await session.run({ waveform: input }, [stage]))[stage].data;
 }
 
-function atRate(rate) {
+async function atRate(rate, { id, job }) {
   if (changed.rate !== rate) {
-    changed = { rate, samples: resample(sound.samples, sound.rate, rate) };
+    const all = steps(sound.samples, sound.rate, rate);
+    let step;
+    while (!(step = all.next()).done) {
+      postMessage({ id, step: { share: step.value } });
+      await check(job);
+    }
+    changed = { rate, samples: step.value };
   }
   return changed.samples;
 }
