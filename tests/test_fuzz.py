@@ -33,7 +33,18 @@ def test_damaged_files_give_no_raw_errors(tmp_path, kind):
 
 
 def test_the_whole_files_are_read(tmp_path):
-    for kind in ("wav", "flac", "ogg", "opus", "mp3", "safetensors", "onnx", "npz", "csv"):
+    for kind in (
+        "wav",
+        "flac",
+        "ogg",
+        "opus",
+        "mp3",
+        "safetensors",
+        "onnx",
+        "npz",
+        "pickle",
+        "csv",
+    ):
         path = tmp_path / f"whole{TARGETS[kind].suffix}"
         path.write_bytes(TARGETS[kind].whole())
         assert outcome(TARGETS[kind], path)[0] == "right", kind

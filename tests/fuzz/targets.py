@@ -191,7 +191,7 @@ def pickled() -> bytes:
     """Return a pickle of plain objects."""
     import pickle
 
-    content = {"a": [1, 2.5, "three", (4, 5)], "b": {"c": [b"six", None, True]}, "d": "x" * 300}
+    content = {"a": [1, 2.5, "three", (4, 5)], "b": {"c": ["six", None, True]}, "d": "x" * 300}
     return pickle.dumps(content, 2)
 
 

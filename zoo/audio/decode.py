@@ -94,7 +94,8 @@ def _beyond(
         if ffmpeg.installed():
             with suppress(AudioError):  # FFmpeg does not read it at all
                 yield from ffmpeg.blocks(progress.path, progress)
-        progress.damage = damage if progress.damage is None or damage else progress.damage
+        if damage is not None:
+            progress.damage = damage  # the first tells more
         if progress.at == before and not short:
             progress.notes.append("more sound follows, which could not be decoded")
     elif progress.announced is None and (first, stop) != (0, None):
