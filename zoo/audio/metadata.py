@@ -62,7 +62,7 @@ def _replaced(av: Any, path: Path, genre: str, options: dict[str, str]) -> bool:
         pass
 
     try:
-        with replacing(path, sync=True) as new:
+        with replacing(path) as new:
             _copy(av, path, new, options, genre)
             new.flush()
             copy = Path(new.name)
