@@ -367,13 +367,15 @@ def test_processes_that_never_start_are_an_error(tmp_path, many):
 
 
 PROGRAM = """
-import sys
+import signal, sys
 from functools import partial
 from pathlib import Path
 from batch_models import quick_opener
 from zoo.batching import run
 from zoo.batching.pool import Limits, Pool
 if __name__ == "__main__":
+    # What runs in the background ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run.run(partial(Pool, partial(quick_opener, 0.02), 2, Limits()), "0" * 64, [sys.argv[1]],
             Path(sys.argv[2]), settings={}, part=5)
 """

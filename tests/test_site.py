@@ -250,7 +250,10 @@ def test_other_host_names_are_refused(folder):
 
 
 def test_serve_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
-    command = [sys.executable, "-m", "zoo", "serve", "--no-browser", "--port", "0"]
+    # What runs in the background ignores Ctrl-C.
+    start = "import signal, zoo.cli; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", start + "zoo.cli.main()"]
+    command += ["serve", "--no-browser", "--port", "0"]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
