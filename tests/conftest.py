@@ -27,6 +27,14 @@ SEARCHED = [CHECKOUT / "tests" / "helpers", CHECKOUT / "tests", os.environ.get("
 os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in SEARCHED if str(path))
 
 
+def pytest_collection_modifyitems(items):
+    """Mark the tests that `slow.txt` names: those that took more than five seconds."""
+    slow = set((CHECKOUT / "tests" / "slow.txt").read_text(encoding="utf-8").split())
+    for item in items:
+        if item.nodeid.partition("[")[0].removeprefix("tests/") in slow:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
     """Keep fetched weights of a test run out of the user's cache."""

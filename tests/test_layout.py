@@ -114,3 +114,10 @@ if __name__ == "__main__":
     up, inside = arrows_up(), circles()
     print(f"entries {len(entries())}, arrows up {len(up)}, files in circles {len(inside)}")
     print("\n".join([*up, *inside]))
+
+
+def test_every_slow_test_exists():
+    tests = Path(__file__).parent
+    for name in (tests / "slow.txt").read_text(encoding="utf-8").split():
+        file, _, function = name.partition("::")
+        assert f"def {function}(" in (tests / file).read_text(encoding="utf-8"), name
