@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ class _File(io.FileIO):
             return -1
 
 
+@contextmanager
+def opened(path: Path, metadata_errors: str = "strict") -> Iterator[Any]:
+    """Open a file, and nothing that it names.
+
+    Args:
+        path: of the file.
+        metadata_errors: what becomes of metadata that are not UTF-8, as in `bytes.decode`.
+
+    Yields:
+        PyAV's container.
+
+    Raises:
+        av.FFmpegError: FFmpeg does not read it.
+        UnicodeDecodeError: metadata are not UTF-8.
+    """
+    import av
+
+    with (
+        _File(path) as file,
+        av.open(file, options=OPTIONS, metadata_errors=metadata_errors) as container,
+    ):
+        yield container
+
+
 def blocks(path: Path, progress: Progress, refused: str = "") -> Iterator[tuple[np.ndarray, float]]:
     """Decode the part of a file that is still missing, block by block.
 
@@ -61,10 +86,7 @@ def blocks(path: Path, progress: Progress, refused: str = "") -> Iterator[tuple[
     import av
 
     try:
-        with (
-            _File(path) as file,
-            av.open(file, options=OPTIONS, metadata_errors="replace") as container,
-        ):
+        with opened(path, metadata_errors="replace") as container:
             if container.format.name == refused:
                 raise AudioError(f"{path}: it only resembles {refused}.")
             if not container.streams.audio:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.audio import ffmpeg
 from zoo.audio.decode import decode
 from zoo.errors import AudioError, AudioWarning, ConfigError
 from zoo.utils.files import replacing
@@ -41,7 +42,7 @@ def write_tags(path: str | os.PathLike[str], tags: Sequence[str]) -> None:
             f"{path}: tags are written into {', '.join(FORMATS)} files; this file is left as it is."
         )
     try:
-        import av  # not above: an extra
+        import av  # not above: some platforms have no wheel of it
     except ImportError:
         raise ConfigError(
             "writing tags into files needs FFmpeg: pip install 'music-zoo[aac]'."
@@ -66,7 +67,7 @@ def _replaced(av: Any, path: Path, genre: str, options: dict[str, str]) -> bool:
             _copy(av, path, new, options, genre)
             new.flush()
             copy = Path(new.name)
-            if _packets(av, path) != _packets(av, copy) or _digest(path) != _digest(copy):
+            if _packets(path) != _packets(copy) or _digest(path) != _digest(copy):
                 raise _Different
             shutil.copymode(path, copy)
     except _Different:
@@ -82,8 +83,7 @@ def _copy(av: Any, path: Path, new: Any, options: dict[str, str], genre: str) ->
     """Copy all packets and metadata into an open file, with another genre."""
     form = FORMATS[path.suffix.lower()]
     with (
-        open(path, "rb") as old,
-        av.open(old) as source,
+        ffmpeg.opened(path) as source,
         av.open(new, "w", format=form, options=options) as target,
     ):
         streams = {}
@@ -106,9 +106,9 @@ def _copy(av: Any, path: Path, new: Any, options: dict[str, str], genre: str) ->
                 target.mux(packet)
 
 
-def _packets(av: Any, path: Path) -> list[bytes]:
+def _packets(path: Path) -> list[bytes]:
     """Return a digest of the packets of each stream."""
-    with open(path, "rb") as file, av.open(file) as container:
+    with ffmpeg.opened(path) as container:
         digests = [hashlib.sha256() for _ in container.streams]
         for packet in container.demux():
             digests[packet.stream.index].update(bytes(packet))
