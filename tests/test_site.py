@@ -109,18 +109,23 @@ def test_the_service_worker_keeps_the_page(folder):
     kept = json.loads(content.partition("=")[2].rstrip(" ;\n"))
     assert {"index.html", "app.js", "worker.js", "style.css", "zoo.json"} <= set(kept["files"])
     assert [name for name in kept["files"] if not (folder / name).is_file()] == []
+    assert not any(name.endswith(site.LONG_FILES) for name in kept["files"])  # for long files only
 
 
 def test_what_is_not_ours_is_pinned_and_has_its_licence():
     vendor = CHECKOUT / "web" / "vendor"
     pinned = json.loads((vendor / "pinned.json").read_text(encoding="utf-8"))
-    for name, sha256 in pinned["files"].items():
+    files = {name: digest for p in pinned["packages"] for name, digest in p["files"].items()}
+    for name, sha256 in files.items():
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == sha256
     wasm = gzip.decompress((vendor / "ort-wasm-simd-threaded.wasm.gz").read_bytes())
-    assert hashlib.sha256(wasm).hexdigest() == pinned["wasm_sha256"]
-    licences = {"LICENSE-onnxruntime-web.txt", "THIRD-PARTY-onnxruntime-web.txt.gz", "pinned.json"}
-    assert {path.name for path in vendor.iterdir()} == licences | set(pinned["files"])
-    assert "MIT License" in (vendor / "LICENSE-onnxruntime-web.txt").read_text(encoding="utf-8")
+    assert hashlib.sha256(wasm).hexdigest() == pinned["packages"][0]["wasm_sha256"]
+    packages = [package["package"] for package in pinned["packages"]]
+    licences = {f"LICENSE-{package}.txt" for package in packages}
+    others = {"THIRD-PARTY-onnxruntime-web.txt.gz", "pinned.json"}
+    assert {path.name for path in vendor.iterdir()} == licences | others | set(files)
+    for name, title in (("onnxruntime-web", "MIT"), ("mediabunny", "Mozilla Public License")):
+        assert title in (vendor / f"LICENSE-{name}.txt").read_text(encoding="utf-8")
 
 
 def test_the_map_shows_every_architecture_and_back_end(index):

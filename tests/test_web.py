@@ -197,6 +197,11 @@ def files(tmp_path_factory, example):
     soundfile.write(path / "silence.wav", np.zeros(4 * rate), rate)
     long = np.resize(audio.load(example, 16000), 600 * 16000)
     soundfile.write(path / "long.wav", long, 16000)
+    stereo = np.stack([long[: 330 * 16000], long[-330 * 16000 :] / 2], axis=1)
+    for name in ("long.flac", "long.mp3", "long.ogg"):
+        with soundfile.SoundFile(path / name, "w", 16000, 2) as file:
+            for piece in np.array_split(stereo, 330):  # libsndfile crashes on much Vorbis at once
+                file.write(piece)
     (path / "song.txt").write_text("These are words, not a song.\n" * 40)
     (path / "empty.wav").touch()
     return path
@@ -223,13 +228,17 @@ def test_the_dropped_example_has_the_tags_of_the_command_line(page, example):
     assert json.loads(page.tab.get_attribute("body", "data-done"))["threads"] >= 1
 
 
-@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.ogg", "short.wav", "long.wav"])
+@pytest.mark.parametrize(
+    "name", ["song.wav", "song.mp3", "song.ogg", "short.wav", "long.wav", "long.mp3"]
+)
 def test_other_files_have_the_tags_of_the_command_line(name, page, files):
     agree(page.predict(files / name)[FAST], files / name, FAST)
     assert page.tab.is_hidden("#error")
     assert page.tab.is_visible("#notice") == (name == "short.wav")
     if name == "long.wav":
         assert "10:00 of audio" in page.text("#status")
+    if name.startswith("long"):
+        assert any(url.endswith(site.LONG_FILES) for url in page.requests)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +251,33 @@ def test_a_file_without_audio_is_refused_in_a_sentence(name, words, page, files,
     assert page.tab.is_hidden("#progress")
     page.predict(example)  # the page goes on
     assert page.tab.is_hidden("#error")
+
+
+@pytest.mark.parametrize("name", ["long.flac", "long.mp3", "long.ogg", "long.wav"])
+def test_a_long_file_is_decoded_in_pieces(name, page, files):
+    page.tab.evaluate(
+        "document.body.append(Object.assign(document.createElement('input'), "
+        "{ type: 'file', id: 'long' }))"
+    )
+    page.tab.set_input_files("#long", files / name)
+    found = page.evaluate(
+        """
+        const { decodeInPieces } = await import(new URL("pieces.js", location));
+        const input = document.getElementById("long");
+        const limits = { samples: 1e8, seconds: 3600 };
+        let steps = 0;
+        const { samples, rate } = await decodeInPieces(input.files[0], limits, () => steps++);
+        input.remove();
+        const some = Array.from({ length: 300 }, (_, i) => samples[i * rate]);
+        return { length: samples.length, rate, steps, some };
+        """
+    )
+    expected = audio.load(files / name, 16000)
+    assert found["rate"] == 16000
+    assert found["steps"] > 100
+    assert abs(found["length"] - len(expected)) <= 0.1 * 16000  # padding of MP3 and Vorbis
+    if name in ("long.flac", "long.wav"):
+        np.testing.assert_allclose(found["some"], expected[::16000][:300], atol=1e-6)
 
 
 def test_silence_is_named(page, files):

@@ -72,7 +72,10 @@ async function prepare(file, name, job) {
   delete document.body.dataset.done;
   notices([]);
   say(`Decoding ${name} …`, 0);
-  const { samples, rate } = await decode(file);
+  const { samples, rate } = await decode(file, (share) => {
+    if (job !== song.job) throw new engine.Stopped();
+    say(`Decoding ${name} …`, share);
+  });
   if (job !== song.job) return;
   Object.assign(song, { file, name, rate, duration: samples.length / rate, picture: null });
   onsets = null;

@@ -66,18 +66,28 @@ export function* steps(sound, from, to) {
   const common = divisor(from, to);
   const phases = Math.min(to / common, MOST_PHASES);
   const filter = taps(phases, to / from);
-  const padded = new Float32Array(sound.length + 2 * filter.width);
-  padded.set(sound, filter.width);
   const out = new Float32Array(Math.round((sound.length * to) / from));
+  const step = from / to;
   for (let first = 0; first < out.length; first += PIECE) {
-    fill(out, first, Math.min(first + PIECE, out.length), padded, from / to, phases, filter);
-    yield Math.min(first + PIECE, out.length) / out.length;
+    const last = Math.min(first + PIECE, out.length);
+    const begin = Math.floor(first * step) - filter.width;
+    const part = between(sound, begin, Math.ceil(last * step) + filter.width);
+    fill(out, first, last, part, begin, step, phases, filter);
+    yield last / out.length;
   }
   return out;
 }
 
-/** Compute some of the samples. */
-function fill(out, begin, end, padded, step, phases, { table, width, half }) {
+/** Return a part of a sound, with zeros before its beginning and after its end. */
+function between(sound, begin, end) {
+  const out = new Float32Array(end - begin);
+  const first = Math.max(begin, 0);
+  out.set(sound.subarray(first, Math.min(end, sound.length)), first - begin);
+  return out;
+}
+
+/** Compute some of the samples from the part of the sound that begins at the sample `origin`. */
+function fill(out, begin, end, part, origin, step, phases, { table, width, half }) {
   for (let i = begin; i < end; i++) {
     const place = i * step;
     let whole = Math.floor(place + 1e-9);
@@ -86,14 +96,14 @@ function fill(out, begin, end, padded, step, phases, { table, width, half }) {
       whole += 1;
       phase = 0;
     }
-    const first = whole - half + 1 + width;
+    const first = whole - half + 1 - origin;
     const row = phase * width;
     let [a, b, c, d] = [0, 0, 0, 0]; // four sums: each addition need not wait for the one before
     for (let k = 0; k < width; k += 4) {
-      a += padded[first + k] * table[row + k];
-      b += padded[first + k + 1] * table[row + k + 1];
-      c += padded[first + k + 2] * table[row + k + 2];
-      d += padded[first + k + 3] * table[row + k + 3];
+      a += part[first + k] * table[row + k];
+      b += part[first + k + 1] * table[row + k + 1];
+      c += part[first + k + 2] * table[row + k + 2];
+      d += part[first + k + 3] * table[row + k + 3];
     }
     out[i] = a + b + c + d;
   }

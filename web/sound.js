@@ -1,6 +1,11 @@
 // From a file to mono samples at the file's own rate.
 
+import { decodeInPieces, NotInPieces } from "./pieces.js";
+
 export const LONGEST = 3600; // seconds
+const MOST = LONGEST * 48000; // mono samples, 0.7 GB
+const WHOLE = 300; // seconds that are decoded at once; longer files are decoded in pieces
+const UNKNOWN = 10e6; // bytes of a file without a length that are decoded at once
 const USUAL_RATE = 44100;
 
 export class Refused extends Error {}
@@ -8,14 +13,29 @@ export class Refused extends Error {}
 /**
  * Decode a file.
  * @param {Blob} file
+ * @param {(share: number) => void} step called with the share of a long file that is done; what it
+ *   throws ends the decoding
  * @returns {Promise<{samples: Float32Array, rate: number}>}
  * @throws {Refused} with a sentence for the user
  */
-export async function decode(file) {
+export async function decode(file, step = () => {}) {
   if (file.size === 0) throw new Refused("The file is empty.");
-  if (file.size > 2e9) throw tooLong();
+  if (file.size > 4e9) throw tooLong();
   const seconds = await duration(file);
   if (seconds > LONGEST) throw tooLong();
+  if (seconds > WHOLE || (seconds === 0 && file.size > UNKNOWN)) {
+    try {
+      return await decodeInPieces(file, { samples: MOST, seconds: LONGEST }, step);
+    } catch (error) {
+      if (error instanceof RangeError) throw tooLarge();
+      if (!(error instanceof NotInPieces)) throw error;
+    }
+  }
+  if (file.size > 2e9) throw tooLarge();
+  return decodeWhole(file);
+}
+
+async function decodeWhole(file) {
   const bytes = await file.arrayBuffer();
   // A context at the file's rate leaves the samples as they are; the browser would resample else.
   const rate = sampleRate(new Uint8Array(bytes)) ?? USUAL_RATE;
@@ -30,6 +50,7 @@ export async function decode(file) {
     );
   }
   if (buffer.duration > LONGEST) throw tooLong();
+  if (buffer.length > MOST) throw tooLarge();
   if (buffer.length === 0) throw new Refused("The file has no audio in it.");
   return { samples: await mono(buffer), rate: buffer.sampleRate };
 }
@@ -37,6 +58,13 @@ export async function decode(file) {
 function tooLong() {
   return new Refused(
     "The file is over an hour long, too much for a browser. Use `zoo tag` on the command line.",
+  );
+}
+
+function tooLarge() {
+  return new Refused(
+    "The file is too large for a browser, which holds an hour at 48 kHz. " +
+      "Use `zoo tag` on the command line.",
   );
 }
 

@@ -26,6 +26,7 @@ INDEX = "zoo.json"  # what the page knows of its models
 RUNTIME = "vendor/ort-wasm-simd-threaded.wasm.gz"
 WORKER_LIST = "files.js"  # what the service worker keeps for visits without a network
 AT_ONCE = (".css", ".html", ".js", ".json", ".mjs", ".svg")  # the others when first used
+LONG_FILES = "mediabunny.min.mjs"  # decodes long files; it too when first used
 
 
 def page_folder() -> Path:
@@ -215,7 +216,10 @@ def _copy_page(new: Path) -> None:
         raise ConfigError(f"the files of the page are not at {page}. Reinstall the package.")
     shutil.copytree(page, new, ignore=shutil.ignore_patterns(".*"))
     pinned = msgspec.json.decode((page / "vendor" / "pinned.json").read_bytes())
-    for name, sha256 in pinned["files"].items():
+    files = {
+        name: digest for package in pinned["packages"] for name, digest in package["files"].items()
+    }
+    for name, sha256 in files.items():
         if hashlib.sha256((page / "vendor" / name).read_bytes()).hexdigest() != sha256:
             raise ConfigError(f"{page / 'vendor' / name} is damaged. Reinstall the package.")
     checkout = manifest.PACKAGE.parent
@@ -241,7 +245,8 @@ def _worker_list(new: Path) -> str:
         name = file.relative_to(new).as_posix()
         digest.update(f"{name}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
-        if file.suffix in AT_ONCE and name != "sw.js" and file.parent.name != "filters":
+        later = name == "sw.js" or file.name == LONG_FILES or file.parent.name == "filters"
+        if file.suffix in AT_ONCE and not later:
             kept.append(name)
     content = {"version": digest.hexdigest()[:16], "files": kept}
     return f"self.ZOO = {msgspec.json.encode(content).decode()};\n"

@@ -1,13 +1,14 @@
-"""Score the default taggers in fewer bits on the recordings of real players.
+"""Score the default taggers in fewer bits on the genre test.
 
-    python recipes/real_test/build.py FOLDER --recordings RECORDINGS --genre GENRE
-    python recipes/real_test/precision.py FOLDER
+    python recipes/genre_test/fetch.py FOLDER
+    python recipes/genre_test/precision.py FOLDER
 
 writes `results/precision.csv`: for each default tagger in ONNX Runtime's float32, in float16 and
 int8 weights (`zoo.export(quantize=...)`) and in OpenVINO's bfloat16 the mean ROC-AUC over the
-questions of the test part, and the largest and mean difference of a clip's score from float32. A
-precision that `zoo.export` refuses has the reason in its row. bfloat16 is left out on processors
-without it, where OpenVINO computes in float32.
+genres, on the middle 30 s of each track, and the largest and mean difference of a clip's score
+from float32. A precision that `zoo.export` refuses has the reason in its row. bfloat16 is left out
+on processors without it, where OpenVINO computes in float32. `score.py` scores whole tracks, so
+that its float32 numbers differ.
 """
 
 import argparse
@@ -17,10 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from real_clips import QUESTIONS, TEST, Clip, read
-from real_scores import MEAN, areas, of_questions
+import soundfile
+from rich.progress import track
+from sklearn.metrics import roc_auc_score
+from tracks import GENRES, corpus
 
 import zoo
+from zoo.data.corpus import Clip
+from zoo.evaluation import synonyms
 from zoo.registry import lookup
 from zoo.weights.export import QUANTIZED
 
@@ -29,6 +34,7 @@ import following
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 HEADER = ("checkpoint", "precision", "clips", "ROC-AUC", "largest", "mean", "reason")
+SECONDS = 30
 BFLOAT16 = ("avx512_bf16", "amx_bf16")  # flags of Linux
 
 
@@ -52,17 +58,39 @@ def precisions(name: str, folder: Path) -> Iterator[tuple[str, zoo.RuntimeModel 
         yield "bfloat16", zoo.load(name, runtime="openvino", dtype="bfloat16")
 
 
-def scores(model: zoo.RuntimeModel, clips: list[Clip], folder: Path) -> np.ndarray:
+def cut(clips: list[Clip], folder: Path) -> list[Path]:
+    """Write the middle of each track as a FLAC file at its own rate."""
+    paths = []
+    for i, clip in enumerate(track(clips, "clips", transient=True)):
+        with soundfile.SoundFile(clip.path) as file:
+            wanted = round(SECONDS * file.samplerate)
+            file.seek(max(file.frames - wanted, 0) // 2)
+            sound, rate = file.read(wanted, dtype="float32"), file.samplerate
+        paths.append(folder / f"{i}.flac")
+        soundfile.write(paths[-1], sound, rate, subtype="PCM_24")
+    return paths
+
+
+def scores(model: zoo.RuntimeModel, paths: list[Path]) -> np.ndarray:
     """Return a network's scores, (clips, labels): the mean over the segments of each clip."""
     found = []
-    for gram in model.stream([folder / clip.part / f"{clip.clip}.flac" for clip in clips]):
+    for gram in model.stream(paths):
         if isinstance(gram, Exception):
             raise gram
         found.append(gram.tags(None).scores)
     return np.stack(found)
 
 
-def rows(name: str, clips: list[Clip], folder: Path) -> Iterator[list[str]]:
+def area(values: np.ndarray, labels: list[str], clips: list[Clip]) -> float:
+    """Return the mean ROC-AUC over the genres that the labels have."""
+    meant = synonyms.by_concept(labels)
+    known = {g: meant[synonyms.canonical(g)] for g in GENRES if synonyms.canonical(g) in meant}
+    merged = synonyms.merged(values, labels, known)
+    truth = np.array([[genre in clip.tags for genre in known] for clip in clips])
+    return float(roc_auc_score(truth, merged, average="macro"))
+
+
+def rows(name: str, clips: list[Clip], paths: list[Path]) -> Iterator[list[str]]:
     """Yield the row of each precision of a checkpoint."""
     reference = None
     with tempfile.TemporaryDirectory() as exported:
@@ -71,30 +99,32 @@ def rows(name: str, clips: list[Clip], folder: Path) -> Iterator[list[str]]:
             if isinstance(model, str):
                 yield [*row, "", "", "", model]
                 continue
-            values = scores(model, clips, folder)
+            values = scores(model, paths)
             reference = values if reference is None else reference  # float32 is the first
             apart = np.abs(values - reference)
-            area = areas(of_questions(values, model.labels, QUESTIONS), clips)[MEAN]
-            yield [*row, f"{area.value:.4f}", f"{apart.max():.5f}", f"{apart.mean():.5f}", ""]
+            found = area(values, model.labels, clips)
+            yield [*row, f"{found:.4f}", f"{apart.max():.5f}", f"{apart.mean():.5f}", ""]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="The folder that build.py filled.")
+    parser.add_argument("folder", type=Path, help="The folder that fetch.py filled.")
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="Score only these checkpoints. Default: all."
     )
     parser.add_argument("--csv", type=Path, default=RESULTS / "precision.csv", help="The table.")
     given = parser.parse_args()
-    clips = read(TEST)
+    clips = list(corpus(given.folder).clips)
     defaults = (lookup.default_checkpoint(name) for name in lookup.architectures())
     names = [name for name in defaults if name and not name.startswith("schluter2014")]
-    for name in given.only or names:
-        found = []
-        for row in rows(name, clips, given.folder):
-            found.append(row)
-            print(*row, flush=True)
-        following.merge(given.csv, HEADER, found, keys=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = cut(clips, Path(scratch))
+        for name in given.only or names:
+            found = []
+            for row in rows(name, clips, paths):
+                found.append(row)
+                print(*row, flush=True)
+            following.merge(given.csv, HEADER, found, keys=1)
 
 
 if __name__ == "__main__":
