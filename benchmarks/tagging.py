@@ -11,11 +11,13 @@ versions:
     REF/bin/pip install --no-deps musicnn==0.1.0
 
 The contenders are musicnn (only with `--reference`), Keras, ONNX Runtime and OpenVINO, Keras and
-OpenVINO also in bfloat16 where the network allows it. Each runs in a process of its own and is
-warmed up by one run. Then they take turns, from the file on disk to the ten best tags. Absolute
-times depend on the machine and its load; compare the ratios within a round. With `--reference` the
-last lines compare with the limit of the machine: the network's multiplications at the speed of its
-best matrix product.
+OpenVINO also in bfloat16 where the network allows it; on a processor without bfloat16 units
+OpenVINO computes in float32 all the same. Each runs in a process of its own and is warmed up by
+one run. Then they take turns, from the file on disk to the ten best tags, or to the onsets of
+schluter2014. Absolute times depend on the machine and its load; compare the ratios within a round.
+With `--reference` the last lines compare with the limit of the machine: the network's
+multiplications at the speed of its best matrix product. `--csv` replaces the rounds of the model
+in the table, and leaves those of others.
 """
 
 import argparse
@@ -23,8 +25,11 @@ import csv
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from turns import Contender, spread
+
+from zoo.utils.files import write_csv
 
 GFLOP_PER_PATCH = 2 * 1.3975  # 3 s: all convolutions of musicnn, twice the multiplications
 
@@ -33,10 +38,11 @@ import sys
 import zoo
 name, runtime, dtype = sys.argv[2:]
 model = zoo.load(name, runtime=runtime, dtype=dtype)
+onsets = name.startswith("schluter2014")
 def work():
-    return model.tag(sys.argv[1])
-def found(tags):
-    return list(tags.to_dict())
+    return model.onsets(sys.argv[1]) if onsets else model.tag(sys.argv[1])
+def found(result):
+    return [f"{t:.2f}" for t in result.times[:10]] if onsets else list(result.to_dict())
 """
 
 THEIRS = """
@@ -51,13 +57,14 @@ found = list
 """
 
 
-WAYS = {  # name -> runtime, dtype
-    "zoo float32": ("keras", "float32"),
-    "zoo bfloat16": ("keras", "mixed_bfloat16"),
-    "zoo onnx": ("onnx", "float32"),
-    "zoo openvino": ("openvino", "float32"),
-    "zoo openvino bfloat16": ("openvino", "bfloat16"),
+RUNTIMES = {  # name -> runtime, dtype
+    "Keras": ("keras", "float32"),
+    "Keras bfloat16": ("keras", "mixed_bfloat16"),
+    "ONNX Runtime": ("onnx", "float32"),
+    "OpenVINO": ("openvino", "float32"),
+    "OpenVINO bfloat16": ("openvino", "bfloat16"),
 }
+CONTENDERS = ("musicnn 0.1.0", *RUNTIMES)
 
 
 def matrix_peak(python: str) -> float:
@@ -96,12 +103,14 @@ def print_limits(
     """Compare with the speed of a matrix product, and bfloat16 with float32."""
     work = duration / 2.992 * GFLOP_PER_PATCH
     limits = [work / peak for peak in peaks]
-    share = [limit / row["zoo float32"] for limit, row in zip(limits, rows, strict=True)]
+    share = [limit / row["ONNX Runtime"] for limit, row in zip(limits, rows, strict=True)]
     possible = [row["musicnn 0.1.0"] / limit for row, limit in zip(rows, limits, strict=True)]
     print(
         f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at a matrix product's speed,"
     )
-    print(f"{spread(possible)} times as fast as musicnn: the limit of float32. Our float32 reaches")
+    print(
+        f"{spread(possible)} times as fast as musicnn: the limit of float32. ONNX Runtime reaches"
+    )
     print(f"{spread(share)} of that limit, decoding included.")
     largest, mean, clip = bfloat16_error(track)
     print(f"bfloat16 differs from float32 by {largest:.4f} at most and {mean:.5f} on average over")
@@ -114,7 +123,7 @@ def main() -> None:
     parser.add_argument("--reference", help="Python of the original's environment.")
     parser.add_argument("--model", default="pons2017", help="The network. Default: pons2017.")
     parser.add_argument("--rounds", type=int, default=7, help="Number of rounds. Default: 7.")
-    parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
+    parser.add_argument("--csv", type=Path, help="The file to write the rounds to. Default: none.")
     arguments = parser.parse_args()
 
     import soundfile
@@ -125,8 +134,9 @@ def main() -> None:
     contenders = {}
     if arguments.reference:
         contenders["musicnn 0.1.0"] = Contender(arguments.reference, THEIRS, arguments.track)
-    for name, (runtime, dtype) in WAYS.items():
-        if not (dtype.endswith("bfloat16") and arguments.model.startswith("schluter2014")):
+    for name, (runtime, dtype) in RUNTIMES.items():
+        exact = arguments.model.startswith("schluter2014")  # its sums need float32
+        if not (dtype.endswith("bfloat16") and exact):
             contenders[name] = Contender(
                 sys.executable, OURS, arguments.track, arguments.model, runtime, dtype
             )
@@ -156,12 +166,22 @@ def main() -> None:
         print_limits(arguments.track, duration, rows, peaks)
 
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["round", "track_seconds", *contenders, "matrix_gflops"])
-            for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1):
-                cells = [f"{seconds:.3f}" for seconds in row.values()]
-                writer.writerow([i, f"{duration:.1f}", *cells, f"{peak:.0f}"])
+        write(arguments.csv, arguments.model, duration, rows, peaks)
+
+
+def write(
+    path: Path, model: str, duration: float, rows: list[dict[str, float]], peaks: list[float]
+) -> None:
+    """Write the rounds of a model into a table; those of other models stay."""
+    kept = []
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            kept = [row for row in list(csv.reader(file))[1:] if row[0] != model]
+    for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1):
+        cells = [f"{row[name]:.3f}" if name in row else "" for name in CONTENDERS]
+        kept.append([model, str(i), f"{duration:.1f}", *cells, f"{peak:.0f}"])
+    head = ["model", "round", "track_seconds", *CONTENDERS, "matrix_gflops"]
+    write_csv([head, *sorted(kept, key=lambda row: row[0])], path)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import csv
 import importlib
 import inspect
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -467,7 +468,13 @@ def export_grid() -> str:
 def precisions() -> str:
     """Return scores in fewer bits beside those of float32; nothing if none was measured."""
     rows = result("precision")
-    head = ("model", "weights", "ROC-AUC on real players", "largest difference", "mean difference")
+    head = (
+        "model",
+        "weights",
+        "ROC-AUC on the genre test",
+        "largest difference",
+        "mean difference",
+    )
     lines = (
         (
             f"`{r['checkpoint']}`",
@@ -479,6 +486,26 @@ def precisions() -> str:
         for r in rows
     )
     return table(head, lines) if rows else ""
+
+
+def speeds() -> str:
+    """Return how fast each runtime is beside Keras, from the turns of `benchmarks/tagging.py`."""
+    rows = result("tagging_speed")
+    columns = [c for c in rows[0] if c not in ("model", "round", "track_seconds", "matrix_gflops")]
+    head = ("model", "Keras, times real time", *(f"{c} / Keras" for c in columns if c != "Keras"))
+    lines = []
+    for model in sorted({row["model"] for row in rows}):
+        rounds = [row for row in rows if row["model"] == model]
+        real = [float(r["track_seconds"]) / float(r["Keras"]) for r in rounds]
+        cells = [f"{statistics.median(real):.0f}"]
+        for column in columns:
+            if column == "Keras":
+                continue
+            ratios = [float(r["Keras"]) / float(r[column]) for r in rounds if r[column]]
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
+            cells.append(f"{statistics.median(ratios):.2f} ({spread})" if ratios else "")
+        lines.append((f"`{model}`", *cells))
+    return table(head, lines)
 
 
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
@@ -500,6 +527,7 @@ def pages() -> dict[Path, str]:
     exported = DOCS / "export.md"
     return {
         DOCS / "weights.md": filled(DOCS / "weights.md", {"models": models}),
+        DOCS / "running.md": filled(DOCS / "running.md", {"speeds": speeds}),
         DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}

@@ -70,10 +70,10 @@ def proven(model: AudioModel, graph: graphs.Graph) -> dict[str, float]:
     keras = [tracing.stages_of(model, sound, model.stages) for sound in sounds]
     worst = dict.fromkeys(model.stages, 0.0)
     for stage in model.stages:
-        part, used = graphs.with_output(graph, computed, stage)
-        run = sessions.onnx(part, stage, used)
+        part, used = graphs.with_outputs(graph, computed, [stage])
+        run = sessions.onnx(part, [stage], used)
         for sound, theirs in zip(sounds, keras, strict=True):
-            difference = tracing.difference(model, stage, run(sound), theirs[stage])
+            difference = tracing.difference(model, stage, run(sound)[0], theirs[stage])
             worst[stage] = max(worst[stage], difference)
     return worst
 

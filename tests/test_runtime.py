@@ -250,3 +250,14 @@ def test_openvino_agrees_with_onnx_runtime(name):
     batch = rng.normal(0, 0.1, (2, onnx.segmentation.segment)).astype("float32")
     ours, theirs = other.forward("probabilities")(batch), onnx.forward("probabilities")(batch)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_several_stages_come_from_one_run_of_the_network():
+    model = zoo.load("dieleman2014", runtime="onnx")
+    batch = np.random.default_rng(0).uniform(-1, 1, (3, model.segmentation.segment))
+    stages = ("probabilities", "penultimate", "frontend")
+    together = model.forward_stages(stages)(batch)
+    for stage, values in zip(stages, together, strict=True):
+        np.testing.assert_allclose(values, model.forward(stage)(batch), atol=1e-6)
+    with pytest.raises(zoo.UnknownName, match="no stage named 'nowhere'"):
+        model.forward_stages(("penultimate", "nowhere"))

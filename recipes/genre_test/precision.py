@@ -4,11 +4,11 @@
     python recipes/genre_test/precision.py FOLDER
 
 writes `results/precision.csv`: for each default tagger in ONNX Runtime's float32, in float16 and
-int8 weights (`zoo.export(quantize=...)`) and in OpenVINO's bfloat16 the mean ROC-AUC over the
-genres, on the middle 30 s of each track, and the largest and mean difference of a clip's score
-from float32. A precision that `zoo.export` refuses has the reason in its row. bfloat16 is left out
-on processors without it, where OpenVINO computes in float32. `score.py` scores whole tracks, so
-that its float32 numbers differ.
+int8 weights (`zoo.export(quantize=...)`) and in bfloat16 the mean ROC-AUC over the genres, on the
+middle 30 s of each track, and the largest and mean difference of a clip's score from float32. A
+precision that `zoo.export` refuses has the reason in its row. OpenVINO's bfloat16 is left out on
+processors without it, where it computes in float32; Keras rounds to bfloat16 on any. `score.py`
+scores whole tracks, so that its float32 numbers differ.
 """
 
 import argparse
@@ -44,7 +44,9 @@ def has_bfloat16() -> bool:
     return flags.is_file() and any(flag in flags.read_text() for flag in BFLOAT16)
 
 
-def precisions(name: str, folder: Path) -> Iterator[tuple[str, zoo.RuntimeModel | str]]:
+def precisions(
+    name: str, folder: Path
+) -> Iterator[tuple[str, zoo.AudioModel | zoo.RuntimeModel | str]]:
     """Yield each precision's name and network, or the reason why there is none."""
     yield "float32", zoo.load(name, runtime="onnx")
     model = zoo.load(name)
@@ -55,7 +57,8 @@ def precisions(name: str, folder: Path) -> Iterator[tuple[str, zoo.RuntimeModel 
         except zoo.ConfigError as error:
             yield quantize, str(error)
     if has_bfloat16():
-        yield "bfloat16", zoo.load(name, runtime="openvino", dtype="bfloat16")
+        yield "bfloat16, OpenVINO", zoo.load(name, runtime="openvino", dtype="bfloat16")
+    yield "bfloat16, Keras", zoo.load(name, dtype="mixed_bfloat16")
 
 
 def cut(clips: list[Clip], folder: Path) -> list[Path]:
@@ -71,7 +74,7 @@ def cut(clips: list[Clip], folder: Path) -> list[Path]:
     return paths
 
 
-def scores(model: zoo.RuntimeModel, paths: list[Path]) -> np.ndarray:
+def scores(model: zoo.AudioModel | zoo.RuntimeModel, paths: list[Path]) -> np.ndarray:
     """Return a network's scores, (clips, labels): the mean over the segments of each clip."""
     found = []
     for gram in model.stream(paths):

@@ -123,7 +123,7 @@ def exported() -> bytes:
     config = runtimes.configuration(name)
     graph = graphs.find(config)
     arrays = graphs.initializers(graph, fetch.tensors(name), name)
-    proto, _ = graphs.with_output(graph, arrays, "probabilities", embedded=True)
+    proto, _ = graphs.with_outputs(graph, arrays, ["probabilities"], embedded=True)
     inner = next(bytes(v) for n, v in fields(memoryview(proto)) if n == GRAPH)  # type: ignore[arg-type]
     about = Description(
         format=1,

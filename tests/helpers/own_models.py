@@ -16,7 +16,7 @@ def write(path: Path, name: str = "dieleman2014.zoo") -> Path:
     config = runtimes.configuration(name)
     graph, geometry = runtimes.graph_of(name, config)
     arrays = graphs.initializers(graph, fetch.tensors(name), name)
-    model, _ = graphs.with_output(graph, arrays, "probabilities", embedded=True)
+    model, _ = graphs.with_outputs(graph, arrays, ["probabilities"], embedded=True)
     (content,) = (v for n, v in protobuf.fields(memoryview(model)) if n == GRAPH)
     labels = ("first of mine", *(f"mine {k}" for k in range(2, len(config.pop("labels")) + 1)))
     about = Description(

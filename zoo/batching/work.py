@@ -166,12 +166,16 @@ class Model:
         for stage in job.embed:
             model.check_stage(stage)
         wanted = [*job.embed, *(["probabilities"] if self.tags else [])]
-        self.forward = {stage: model.forward(stage) for stage in dict.fromkeys(wanted)}
-        silence = np.zeros((1, self.cut.segment), "float32")
+        self.stages = tuple(dict.fromkeys(wanted))
+        units: dict[str, np.ndarray] = {}
+        if self.stages:
+            self.forward = model.forward_stages(self.stages)
+            silence = np.zeros((1, self.cut.segment), "float32")
+            units = dict(zip(self.stages, self.forward(silence), strict=True))
         self.about = About(
             model=model.name,
             labels=model.labels if self.tags else (),
-            units={stage: int(self.forward[stage](silence).shape[-1]) for stage in job.embed},
+            units={stage: int(units[stage].shape[-1]) for stage in job.embed},
             onsets=self.find_onsets,
             segments=job.segments,
             sample_rate=model.sample_rate,
@@ -195,7 +199,7 @@ class Model:
         with warnings.catch_warnings(record=True) as caught, remote.local(path) as file:
             warnings.simplefilter("always", AudioWarning)
             try:
-                answer = self._segments(file, beat) if self.forward else Answer(0.0)
+                answer = self._segments(file, beat) if self.stages else Answer(0.0)
                 if self.find_onsets:
                     self._onsets(file, beat, answer)
             except (AudioError, OSError) as error:
@@ -214,8 +218,7 @@ class Model:
         cut = audio.segments(file, self.model.sample_rate, self.cut)
         for batch, _ in prediction.batches(cut):
             samples = np.stack([segment.samples for segment in batch])
-            for stage, forward in self.forward.items():
-                values = forward(samples)
+            for stage, values in zip(self.stages, self.forward(samples), strict=True):
                 if stage in vectors:
                     frames = tuple(range(1, values.ndim - 1))
                     vectors[stage].append(values.mean(axis=frames, dtype="float64"))

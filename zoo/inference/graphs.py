@@ -9,7 +9,7 @@ checkpoint with its architecture and options.
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,15 +159,15 @@ def initializers(
     return {path: np.ascontiguousarray(array, "float32") for path, array in found.items()}
 
 
-def with_output(
-    graph: Graph, arrays: Mapping[str, np.ndarray], stage: str, embedded: bool = False
+def with_outputs(
+    graph: Graph, arrays: Mapping[str, np.ndarray], stages: Sequence[str], embedded: bool = False
 ) -> tuple[bytes, dict[str, np.ndarray]]:
-    """Return the part of a graph that computes a stage, with its initializers and this output.
+    """Return the part of a graph that computes some stages, with its initializers and outputs.
 
     Args:
         graph: the network.
         arrays: from `initializers`.
-        stage: the output.
+        stages: the outputs.
         embedded: put the arrays into the graph. Otherwise it says that they are elsewhere, and the
             runtime must be given them.
 
@@ -184,7 +184,7 @@ def with_output(
                 nodes.append(bytes(content))
             else:
                 others.append(field(part, content if isinstance(content, int) else bytes(content)))
-    needed, kept = {stage}, []
+    needed, kept = set(stages), []
     for node in reversed(nodes):  # they are in the order of the computation
         names = [(n, bytes(v).decode()) for n, v in fields(memoryview(node)) if n in (1, 2)]
         if needed.intersection(name for n, name in names if n == 2):
@@ -193,7 +193,8 @@ def with_output(
     used = {name: array for name, array in arrays.items() if name in needed}
     parts = [*reversed(kept), *others]
     parts += [field(INITIALIZER, _tensor(name, array, embedded)) for name, array in used.items()]
-    parts.append(field(OUTPUT, field(1, stage) + field(2, field(1, field(1, FLOAT)))))
+    kind = field(2, field(1, field(1, FLOAT)))
+    parts += [field(OUTPUT, field(1, stage) + kind) for stage in stages]
     return b"".join([*model, field(GRAPH, b"".join(parts))]), used
 
 

@@ -82,6 +82,21 @@ class Predictor:
             UnknownName: with the names that there are.
         """
 
+    def forward_stages(self, stages: tuple[str, ...]) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """Return the forward pass to several stages.
+
+        Args:
+            stages: of `stages`.
+
+        Returns:
+            The function, (batch, samples) -> [(batch, ...) of each stage], NumPy arrays.
+
+        Raises:
+            UnknownName: as in `forward`.
+        """
+        each = [self.forward(stage) for stage in stages]
+        return lambda batch: [forward(batch) for forward in each]
+
     def check_stage(self, stage: str) -> None:
         """Raise UnknownName unless the network has such a stage; the message names those it has."""
         if stage not in self.stages:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from zoo.audio import Segmentation
 from zoo.errors import ConfigError
 from zoo.inference.predictor import Predictor
@@ -26,7 +28,7 @@ class RuntimeModel(Predictor):
         name: of the model.
         config: arguments of `AudioModel` for the same network.
         geometry: its input and its stages.
-        open_stage: returns the forward pass to a stage; called once for each stage that is used.
+        open_stages: returns the forward pass to some stages; called once for each such set.
         runtime: one of `RUNTIMES`.
     """
 
@@ -35,13 +37,13 @@ class RuntimeModel(Predictor):
         name: str,
         config: dict[str, Any],
         geometry: Geometry,
-        open_stage: Callable[[str], Forward],
+        open_stages: Callable[[tuple[str, ...]], Forward],
         runtime: str,
     ):
         self.name, self.runtime = name, runtime
         self._config, self._geometry = config, geometry
-        self._open_stage = open_stage
-        self._opened: dict[str, Forward] = {}
+        self._open_stages = open_stages
+        self._opened: dict[tuple[str, ...], Forward] = {}
         self._process = os.getpid()
         self._labels = tuple(config["labels"])
 
@@ -98,7 +100,7 @@ class RuntimeModel(Predictor):
         """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
         return self._geometry.frames
 
-    def forward(self, stage: str) -> Forward:
+    def forward(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
 
         Args:
@@ -112,16 +114,32 @@ class RuntimeModel(Predictor):
             ConfigError: the runtime is not installed, or refuses the network; or the model was
                 used before this process was forked from its parent.
         """
-        self.check_stage(stage)
+        run = self.forward_stages((stage,))
+        return lambda batch: run(batch)[0]
+
+    def forward_stages(self, stages: tuple[str, ...]) -> Forward:
+        """Return the forward pass to several stages, computed in one run of the network.
+
+        Args:
+            stages: of `stages`.
+
+        Returns:
+            The function, (batch, samples) -> [(batch, ...) of each stage], NumPy arrays.
+
+        Raises:
+            UnknownName, ConfigError: as in `forward`.
+        """
+        for stage in stages:
+            self.check_stage(stage)
         if self._opened and self._process != os.getpid():  # its threads do not survive a fork
             raise ConfigError(
                 f"{self.name} was used before this process was forked, and {self.runtime} would "
                 "hang in it. Load the model in each process, or use the start method 'spawn'."
             )
-        if stage not in self._opened:
-            self._opened[stage] = self._open_stage(stage)
+        if stages not in self._opened:
+            self._opened[stages] = self._open_stages(stages)
             self._process = os.getpid()
-        return self._opened[stage]
+        return self._opened[stages]
 
     def fit(self, *args: Any, **kwargs: Any) -> None:
         """Refuse to train, and say how to.

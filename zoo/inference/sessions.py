@@ -1,22 +1,22 @@
-"""Networks in ONNX Runtime and in OpenVINO: a forward pass from a graph.
+"""Networks in ONNX Runtime and in OpenVINO: a forward pass to one or more stages of a graph.
 
 Both are imported when a session is made, and only the one that is asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ConfigError
 
-# (batch, samples) float32 -> the stage, (batch, ...) float32
-Forward = Callable[[np.ndarray], np.ndarray]
+# (batch, samples) float32 -> each of the stages, (batch, ...) float32
+Forward = Callable[[np.ndarray], list[np.ndarray]]
 
 
 def onnx(
     model: bytes | str,
-    stage: str,
+    stages: Sequence[str],
     arrays: Mapping[str, np.ndarray] | None = None,
     samples: int | None = None,
     threads: int | None = None,
@@ -25,7 +25,7 @@ def onnx(
 
     Args:
         model: an ONNX model, or the path of one.
-        stage: the output to compute.
+        stages: the outputs to compute.
         arrays: initializers that the model does not hold; they are shared, not copied.
         samples: length of the input, if it is always the same; None for any.
         threads: that compute an operation; None for one per core.
@@ -62,17 +62,18 @@ def onnx(
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"ONNX Runtime cannot open the network: {reason}") from error
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: np.ndarray) -> list[np.ndarray]:
         # One by one: pons2017 took 0.91 s of CPU so for 11 segments, 0.98 by 2 and 1.24 by 8.
         batch = np.ascontiguousarray(batch, "float32")
-        return np.concatenate([session.run([stage], {"waveform": x[None]})[0] for x in batch])
+        found = [session.run(list(stages), {"waveform": x[None]}) for x in batch]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     return run
 
 
 def openvino(
     model: bytes | str,
-    stage: str,
+    stages: Sequence[str],
     samples: int | None = None,
     dtype: str = "float32",
     threads: int | None = None,
@@ -81,7 +82,7 @@ def openvino(
 
     Args:
         model: an ONNX model with its weights, or the path of one or of an .xml file.
-        stage: the output to compute.
+        stages: the outputs to compute.
         samples: length of the input, if it is always the same; None for any.
         dtype: "float32", or "bfloat16" for processors that have it.
         threads: that compute an operation; None for one per core.
@@ -113,8 +114,9 @@ def openvino(
         reason = str(error).strip().splitlines()[-1]
         raise ConfigError(f"OpenVINO cannot open the network: {reason}") from error
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: np.ndarray) -> list[np.ndarray]:
         request.infer({"waveform": np.ascontiguousarray(batch, "float32")})
-        return np.array(request.get_tensor(stage).data)  # a copy: the next call writes there
+        # Copies: the next call writes there.
+        return [np.array(request.get_tensor(stage).data) for stage in stages]
 
     return run

@@ -195,8 +195,9 @@ def write_onnx(model: AudioModel, path: Path, about: Description) -> Run:
     content = proto.SerializeToString(deterministic=True)
     path.write_bytes(content)
     exported.describe(path)  # it must be readable
-    forwards = {s: sessions.onnx(str(path), s) for s in about.geometry.stages}
-    return lambda batch: {stage: forward(batch) for stage, forward in forwards.items()}
+    stages = about.geometry.stages
+    forward = sessions.onnx(str(path), stages)
+    return lambda batch: dict(zip(stages, forward(batch), strict=True))
 
 
 def onnx_model(model: AudioModel, about: Description) -> Any:
@@ -254,8 +255,9 @@ def write_openvino(model: AudioModel, path: Path, about: Description) -> Run:
     network = openvino.Core().read_model(content)
     network.set_rt_info(msgspec.json.encode(about).decode(), [KEY])
     openvino.save_model(network, str(path), compress_to_fp16=False)
-    forwards = {s: sessions.openvino(str(path), s) for s in about.geometry.stages}
-    return lambda batch: {stage: forward(batch) for stage, forward in forwards.items()}
+    stages = about.geometry.stages
+    forward = sessions.openvino(str(path), stages)
+    return lambda batch: dict(zip(stages, forward(batch), strict=True))
 
 
 def write_savedmodel(model: AudioModel, path: Path, about: Description) -> Run:

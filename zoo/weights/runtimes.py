@@ -110,14 +110,14 @@ def of_weights(
     samples = None if geometry.frame_wise else geometry.segment
     check_dtype(config["architecture"], dtype)
 
-    def open_stage(stage: str) -> Forward:
+    def open_stages(stages: tuple[str, ...]) -> Forward:
         if runtime == "openvino":
-            model, _ = graphs.with_output(graph, arrays, stage, embedded=True)
-            return sessions.openvino(model, stage, samples, dtype or "float32", threads)
-        model, used = graphs.with_output(graph, arrays, stage)
-        return sessions.onnx(model, stage, used, samples, threads)
+            model, _ = graphs.with_outputs(graph, arrays, stages, embedded=True)
+            return sessions.openvino(model, stages, samples, dtype or "float32", threads)
+        model, used = graphs.with_outputs(graph, arrays, stages)
+        return sessions.onnx(model, stages, used, samples, threads)
 
-    return RuntimeModel(name, config, geometry, open_stage, runtime)
+    return RuntimeModel(name, config, geometry, open_stages, runtime)
 
 
 def graph_of(name: str, config: dict[str, Any]) -> tuple[graphs.Graph, Geometry]:
@@ -176,13 +176,13 @@ def of_file(
     check_dtype(about.config["architecture"], dtype)
     samples = about.geometry.segment if about.geometry.fixed else None
 
-    def open_stage(stage: str) -> Forward:
+    def open_stages(stages: tuple[str, ...]) -> Forward:
         if runtime == "openvino":
-            return sessions.openvino(str(path), stage, samples, dtype or "float32", threads)
-        return sessions.onnx(str(path), stage, threads=threads)
+            return sessions.openvino(str(path), stages, samples, dtype or "float32", threads)
+        return sessions.onnx(str(path), stages, threads=threads)
 
     config = {**about.config, "labels": about.labels}
-    return RuntimeModel(saved.as_name(path.stem), config, about.geometry, open_stage, runtime)
+    return RuntimeModel(saved.as_name(path.stem), config, about.geometry, open_stages, runtime)
 
 
 def check_dtype(architecture: str, dtype: str | None) -> None:

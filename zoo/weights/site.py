@@ -169,7 +169,7 @@ def _of_weights(
     """Return what `checkpoint` does, from the arguments of `AudioModel` and weights."""
     graph, geometry = runtimes.graph_of(name, config)
     arrays = graphs.initializers(graph, tensors, name)
-    content, _ = graphs.with_output(graph, arrays, "probabilities", embedded=True)
+    content, _ = graphs.with_outputs(graph, arrays, ["probabilities"], embedded=True)
     # All stages are in the graph; the page makes an output of the one that it shows.
     return {**_describe(name, config, geometry, own), "open_stages": True}, content
 
