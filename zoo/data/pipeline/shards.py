@@ -181,7 +181,7 @@ class Shards:
     def _index(self, path: Path) -> list[Entry]:
         try:
             index = msgspec.json.decode(path.read_bytes(), type=Index)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{path}: not the index of a cache of decoded audio ({error}). Give cache= a "
                 "folder of its own, or remove this one."
