@@ -191,10 +191,10 @@ def _rows(source: str, column: str) -> Iterator[dict[str, Any]]:
         return
     kinds = _columns(source, column)
     if suffix == ".parquet":
-        for row in _parquet_rows(source):
+        for found in _parquet_rows(source):
             yield {
                 name: str(value) if kinds[name] == "string" and value is not None else value
-                for name, value in row.items()
+                for name, value in found.items()
             }
         return
     cells = _cells(source)
