@@ -52,7 +52,7 @@ FAULTS = {  # -> the steps at which it occurs; None for all
     MEMORY: ("open", "write"),
 }
 OUTCOMES = ("equal", "says what to do", "different", "left behind", "raw error", "hang")
-HANG = 180.0  # seconds
+HANG = 900.0  # seconds
 
 
 class Report(NamedTuple):

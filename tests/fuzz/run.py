@@ -24,7 +24,7 @@ from pathlib import Path
 
 CLASSES = ("right", "warned", "refused", "silent and wrong", "raw error", "hang", "crash")
 HANG = 20.0  # seconds for a case
-START = 120.0  # seconds until the first one: imports
+START = 900.0  # seconds until the first one: imports, on a machine that may be busy
 PIECE = 500  # cases of one process
 MEMORY = 4 * 2**30  # bytes of address space over what is in use after the imports
 
