@@ -353,7 +353,7 @@ class Predictor:
         return Segmentation(cut.segment, samples, cut.pad)
 
     def _results(self, sound, stage: str | None, hop: float | None, tail: bool):
-        results = []
+        results: list = []
         for result in self.stream(
             sound if isinstance(sound, list) else [sound], stage, hop=hop, tail=tail
         ):
