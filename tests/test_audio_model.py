@@ -70,6 +70,18 @@ def test_a_list_of_sounds_gives_a_list(pons, tone, example):
     assert both[1].to_dict() == pons.tag(example).to_dict()
 
 
+def test_a_list_that_fails_keeps_the_results_before(pons, tone, tmp_path):
+    (tmp_path / "bad.wav").write_bytes(b"RIFF nothing")
+    for call in (pons.tag, pons.embed):
+        with pytest.raises(zoo.AudioError, match=r"bad\.wav") as caught:
+            call([tone, tone, tmp_path / "bad.wav", tone])
+        assert len(caught.value.results) == 2
+        assert "the 2 sounds before it" in caught.value.__notes__[0]
+    with pytest.raises(zoo.AudioError) as caught:
+        pons.tag(tmp_path / "bad.wav")
+    assert not hasattr(caught.value, "__notes__")
+
+
 def test_stream_gives_each_sound_its_result_or_its_exception(pons, tone, example):
     sounds = iter([tone, "missing.wav", example])  # any iterable, also one without a length
     first, missing, last = pons.stream(sounds)

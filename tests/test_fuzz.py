@@ -13,15 +13,13 @@ from mutations import KINDS, mutated
 from targets import AUDIO, TARGETS, outcome
 
 CASES = 40
-SLOW = ("keras", "failing")  # the first needs a framework, the second checks the counting
+KERAS = ("keras", "keras1", "state", "settings")  # they need a framework
+CHECK = "failing"  # of the counting
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TARGETS if kind not in SLOW])
-def test_damaged_files_give_no_raw_errors(tmp_path, kind):
-    if kind == "m4a":
-        pytest.importorskip("av", reason="PyAV has no wheel for this machine")
+def check(kind, folder):
     target, number = TARGETS[kind], list(TARGETS).index(kind)
-    data, path = target.whole(), tmp_path / f"damaged{target.suffix}"
+    data, path = target.whole(), folder / f"damaged{target.suffix}"
     found = []
     for case in range(CASES):
         damaged, damage = mutated(data, (1, number, case))
@@ -32,19 +30,22 @@ def test_damaged_files_give_no_raw_errors(tmp_path, kind):
     assert len(silent) <= (1 if kind in AUDIO else 0), silent
 
 
+@pytest.mark.parametrize("kind", [kind for kind in TARGETS if kind not in (*KERAS, CHECK)])
+def test_damaged_files_give_no_raw_errors(tmp_path, kind):
+    if kind == "m4a":
+        pytest.importorskip("av", reason="PyAV has no wheel for this machine")
+    check(kind, tmp_path)
+
+
+@pytest.mark.parametrize("kind", KERAS)
+def test_damaged_files_of_a_training_give_no_raw_errors(tmp_path, kind):
+    check(kind, tmp_path)
+
+
 def test_the_whole_files_are_read(tmp_path):
-    for kind in (
-        "wav",
-        "flac",
-        "ogg",
-        "opus",
-        "mp3",
-        "safetensors",
-        "onnx",
-        "npz",
-        "pickle",
-        "csv",
-    ):
+    for kind in TARGETS:
+        if kind in (*KERAS, CHECK) or kind == "m4a":
+            continue
         path = tmp_path / f"whole{TARGETS[kind].suffix}"
         path.write_bytes(TARGETS[kind].whole())
         assert outcome(TARGETS[kind], path)[0] == "right", kind

@@ -1,8 +1,10 @@
 """Sound that is damaged, cut off, joined or announced wrongly: all of it, or a warning."""
 
+import ctypes
 import io
 import struct
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -304,3 +306,37 @@ def test_a_megabyte_of_empty_tags_is_skipped_at_once(tmp_path):
     path = tmp_path / "tags.mp3"
     path.write_bytes((b"ID3\4\0\0\0\0\0\0" * 100_000) + encoded("MP3"))
     assert seconds(path)[0] == pytest.approx(4, abs=0.1)
+
+
+def test_damage_that_libmpg123_finds_is_a_warning_and_not_on_stderr(tmp_path, capfd):
+    data = bytearray(encoded("MP3", sound=noise(8)))
+    whole, damaged = tmp_path / "whole.mp3", tmp_path / "damaged.mp3"
+    whole.write_bytes(data)
+    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
+    damaged.write_bytes(data)
+    assert seconds(whole)[1] == []
+    length, messages = seconds(damaged)
+    assert length == pytest.approx(8, abs=0.2)
+    (message,) = messages
+    assert "damaged.mp3: damaged in places" in message
+    assert capfd.readouterr().err == ""
+
+
+def test_what_others_write_to_stderr_while_a_decoder_reads_is_passed_on(capfd):
+    from zoo.audio import mpg123
+
+    if mpg123._streams() is None:
+        pytest.skip("not the GNU C library")
+    library, heard = ctypes.CDLL(None), []
+
+    def write():
+        stream = ctypes.c_void_p.in_dll(library, "stderr")
+        library.fputs(b"of another thread\n", stream)
+
+    with mpg123.listening(heard):
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        library.fputs(b"of this one\n", ctypes.c_void_p.in_dll(library, "stderr"))
+    assert "".join(heard) == "of this one\n"
+    assert capfd.readouterr().err == "of another thread\n"

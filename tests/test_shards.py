@@ -375,3 +375,31 @@ def test_records_without_an_index_are_removed(corpus, model, tmp_path):
     left.write_bytes(b"of a killed process")
     data.dataset(corpus, model, cache=tmp_path / "cache")
     assert not left.exists()
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file(tmp_path):
+    import songs
+
+    import zoo
+
+    cache = tmp_path / "cache"
+    train, validation = (songs.make(tmp_path / name, 2) for name in ("train", "validation"))
+    call = {"epochs": 1, "batch_size": 4, "cache": cache, "progress": False}
+    call |= {"options": {"segment": 1.0}, "folder": tmp_path / "out"}
+    shards.Shards(train, 16000, cache, 1)
+    (file,) = cache.glob("*/*.tfrecord")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(zoo.ConfigError, match=r"00000\.tfrecord.*Delete it"):
+        zoo.train("dieleman2014", train, validation, **call)
+    file.unlink()
+    assert zoo.train("dieleman2014", train, validation, **call).model.labels == ("noise", "tone")
+
+
+def test_an_index_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "16000").mkdir()
+    (tmp_path / "16000" / "00000.json").write_bytes(b'{"version": "\xff"}')
+    corpus = data.Corpus("one", (data.Clip(tmp_path / "a.wav", ()),), ("a",))
+    with pytest.raises(ConfigError, match="not the index of a cache"):
+        shards.Shards(corpus, 16000, tmp_path, 1)

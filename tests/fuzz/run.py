@@ -2,11 +2,16 @@
 
 Cases run in a process of their own, with a limit of time and of memory, so that a crash and a hang
 are counted like the rest. The same seed gives the same damage. PYTHONPATH chooses the version of
-the zoo that is tried.
+the zoo that is tried. With -o the cases are appended to a file, and the same command goes on after
+those that the file holds. `--results` writes the counts of a version into a table of results/:
+
+    PYTHONPATH=. python tests/fuzz/run.py --kinds audio --cases 1000 --seed 7 -o now.jsonl \\
+        --results results/fuzz.csv --version after
 """
 
 import argparse
 import contextlib
+import csv
 import json
 import os
 import subprocess
@@ -19,7 +24,8 @@ from pathlib import Path
 
 CLASSES = ("right", "warned", "refused", "silent and wrong", "raw error", "hang", "crash")
 HANG = 20.0  # seconds for a case
-START = 120.0  # seconds until the first one: imports
+START = 900.0  # seconds until the first one: imports, on a machine that may be busy
+PIECE = 500  # cases of one process
 MEMORY = 4 * 2**30  # bytes of address space over what is in use after the imports
 
 Case = dict[str, str | int]
@@ -113,17 +119,41 @@ def table(found: list[Case]) -> list[str]:
     return rows
 
 
-def main() -> None:
-    from targets import AUDIO, TARGETS, TEXT, WEIGHTS
+def read(path: Path, seed: int) -> list[Case]:
+    """Read the cases of a seed that an earlier run has written, but for a last line cut off."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    cases = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [case for case in cases if case["seed"] == seed]
 
-    groups = {"audio": AUDIO, "weights": WEIGHTS, "text": TEXT}
+
+def write_counts(found: list[Case], version: str, seed: int, path: Path) -> None:
+    """Replace the rows of a version, a seed and these kinds in a table of counts."""
+    head = ["version", "seed", "kind", "cases", *CLASSES]
+    kinds = list(dict.fromkeys(str(case["kind"]) for case in found))
+    old = list(csv.reader(path.open()))[1:] if path.exists() else []
+    rows = [row for row in old if (row[:2], row[2] in kinds) != ([version, str(seed)], True)]
+    for kind in kinds:
+        counts = Counter(case["class"] for case in found if case["kind"] == kind)
+        rows.append([version, seed, kind, counts.total(), *(counts[name] for name in CLASSES)])
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+
+
+def main() -> None:
+    from targets import AUDIO, FOREIGN, KEPT, TARGETS, TEXT, WEIGHTS
+
+    groups = {"audio": AUDIO, "weights": WEIGHTS | FOREIGN, "text": TEXT, "kept": KEPT}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kinds", nargs="+", default=["audio"], help="audio, weights, text, flac")
+    parser.add_argument(
+        "--kinds", nargs="+", default=["audio"], help="audio, weights, text, kept, flac"
+    )
     parser.add_argument("--cases", type=int, default=100, help="of each kind")
-    parser.add_argument("--seconds", type=float, default=3600, help="after which no kind begins")
+    parser.add_argument("--seconds", type=float, default=3600, help="after which no piece begins")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("-o", "--output", type=Path, help="JSON lines with every case")
+    parser.add_argument("-o", "--output", type=Path, help="JSON lines with every case; appended to")
+    parser.add_argument("--results", type=Path, help="CSV table for the counts")
+    parser.add_argument("--version", default="after", help="name of this version in that table")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -131,15 +161,23 @@ def main() -> None:
         child(kind, int(first), int(last), given.seed)
         return
     kinds = [kind for name in given.kinds for kind in groups.get(name, (name,))]
-    found: list[Case] = []
-    end = time.monotonic() + given.seconds
+    if unknown := [kind for kind in kinds if kind not in TARGETS]:
+        parser.error(f"no kind {unknown[0]!r}; there are {', '.join([*groups, *TARGETS])}")
+    found = read(given.output, given.seed) if given.output else []
+    found = [case for case in found if case["kind"] in kinds]
+    end, last = time.monotonic() + given.seconds, given.first + given.cases
     for kind in kinds:
-        if kind not in TARGETS:
-            parser.error(f"no kind {kind!r}; there are {', '.join([*groups, *TARGETS])}")
-        if time.monotonic() < end:
-            found += cases(kind, given.cases, given.seed, given.first)
-        if given.output:
-            given.output.write_text("".join(json.dumps(case) + "\n" for case in found))
+        first = given.first + sum(case["kind"] == kind for case in found)
+        for start in range(first, last, PIECE):
+            if time.monotonic() > end:
+                break
+            new = cases(kind, min(PIECE, last - start), given.seed, start)
+            found += [{**case, "seed": given.seed} for case in new]
+            if given.output:
+                with given.output.open("a") as file:
+                    file.writelines(json.dumps(case) + "\n" for case in found[-len(new) :])
+    if given.results:
+        write_counts(found, given.version, given.seed, given.results)
     print("\n".join(table(found)))
 
 

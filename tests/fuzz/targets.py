@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -13,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import soundfile
+
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))  # writers of others' formats
 
 RATE, SECONDS = 22050, 4
 ALLOWED = 0.2  # seconds that a sound may silently be off
@@ -248,6 +251,203 @@ def read_onsets(path: Path) -> None:
     onsets.times(path)
 
 
+# --- weights in the formats of others, and what the zoo keeps of its own work ---
+
+
+def by_writer(write: Callable[[Path], object]) -> bytes:
+    """Return the bytes of a file that a function writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        write(path)
+        return path.read_bytes()
+
+
+def torch_file() -> bytes:
+    """Return a state dict as PyTorch writes it."""
+    import torch_writer
+
+    rng = np.random.default_rng(0)
+    arrays = {f"layer{i}.weight": rng.normal(size=(5, 4)).astype("float32") for i in range(3)}
+    return by_writer(lambda path: torch_writer.write_zip(path, arrays))
+
+
+def torch_legacy() -> bytes:
+    """Return a state dict as PyTorch wrote it before version 1.6."""
+    import torch_writer
+
+    rng = np.random.default_rng(0)
+    arrays = {f"layer{i}.weight": rng.normal(size=(5, 4)).astype("float32") for i in range(3)}
+    return by_writer(lambda path: torch_writer.write_legacy(path, arrays))
+
+
+def madmom_file() -> bytes:
+    """Return a network as madmom writes it."""
+    import madmom_writer
+
+    weights = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    layers = [
+        madmom_writer.layer("BatchNormLayer", mean=weights[0], beta=0, gamma=0.5),
+        madmom_writer.layer(
+            "FeedForwardLayer", weights=weights, activation_fn=madmom_writer.activation("tanh")
+        ),
+    ]
+    return madmom_writer.network(*layers)
+
+
+def keras1_file() -> bytes:
+    """Return weights as Keras 1 wrote them."""
+    import keras1_writer
+
+    return by_writer(
+        lambda path: keras1_writer.write(path, keras1_writer.sample_cnn(2, width=8, labels=5))
+    )
+
+
+def convert(name: str) -> Callable[[Path], None]:
+    """Return a function that reads a damaged file in a format of others."""
+
+    def read(path: Path) -> None:
+        import importlib
+
+        from zoo.inference.weight_values import check_finite
+
+        found = importlib.import_module(f"zoo.weights.convert.{name}").read(path, "")
+        check_finite(found.items(), path.name)  # as loading does
+
+    return read
+
+
+def hub_config() -> bytes:
+    """Return config.json of a repository, with the record of a checkpoint."""
+    import msgspec
+
+    from zoo.registry import manifest
+    from zoo.weights import runtimes
+
+    name = "dieleman2014.zoo"
+    config = runtimes.configuration(name)
+    config.pop("card")
+    content = {
+        "library": "music-zoo",
+        "format": 1,
+        "version": "0",
+        "sha256": "0" * 64,
+        "model": {**config, "labels": list(config["labels"]), "options": config["options"] or {}},
+        "checkpoints": {name: manifest.load().checkpoint(name)},
+    }
+    return msgspec.json.encode(content)
+
+
+def read_hub_config(path: Path) -> None:
+    """Read a damaged config.json and card of a repository."""
+    from zoo.weights import hub_client, hub_files
+
+    snapshot = hub_client.Snapshot("a/b", path, path)
+    config = hub_files.read_config(snapshot)
+    hub_files.card(config, snapshot).to_dict()
+
+
+def state() -> bytes:
+    """Return the state of a training."""
+    rng = np.random.default_rng(0)
+    arrays = {f"variable {i}": rng.normal(size=(6, 5)).astype("float32") for i in range(4)}
+    file = io.BytesIO()
+    np.savez(file, phase="head", rows=json.dumps([{"phase": "head", "val_loss": 0.5}]), **arrays)
+    return file.getvalue()
+
+
+def read_state(path: Path) -> None:
+    """Read the damaged state of a training."""
+    from zoo.training import run_folder
+
+    run = run_folder.Run(path.parent, {})
+    path.replace(path.with_name(run_folder.STATE))
+    run.state()
+
+
+SETTINGS = {
+    "made_by": "zoo.finetune",
+    "train": {"name": "songs", "clips": 12, "labels": ["a", "b"], "sha256": "0" * 64},
+    "recipe": {"epochs": 5, "learning_rate": 0.001, "schedule": None},
+    "monitor": "score",
+}
+
+
+def settings() -> bytes:
+    """Return settings.json of a training."""
+    from zoo.utils.version import __version__
+
+    return json.dumps({"zoo": __version__, **SETTINGS}, indent=1).encode()
+
+
+def read_settings(path: Path) -> None:
+    """Go on with a training whose settings are damaged."""
+    from zoo.training import run_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        path.replace(Path(folder, run_folder.SETTINGS))
+        Path(folder, run_folder.STATE).write_bytes(state())
+        with run_folder.Run(folder, SETTINGS):
+            pass
+
+
+def parts() -> bytes:
+    """Return a part of the results of zoo batch."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from zoo.batching import dataset
+
+    rng, count = np.random.default_rng(0), 50
+    columns = {
+        "path": [f"music/song {i}.mp3" for i in range(count)],
+        "size": list(range(count)),
+        "modified": pa.array(range(count), pa.int64()).cast(dataset._KNOWN[2].type),
+        "etag": [None] * count,
+        "rock": rng.random(count).astype("float32"),
+    }
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, compression="zstd", write_page_checksum=True)
+    return file.getvalue()
+
+
+def resume_batch(path: Path) -> None:
+    """Go on with results of zoo batch that have a damaged part."""
+    from zoo.batching import dataset
+    from zoo.batching.plan import Plan
+    from zoo.batching.work import About
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, dataset.TRACKS).mkdir()
+        path.replace(Path(folder, dataset.TRACKS, "part-000000.parquet"))
+        about = About(model="x", labels=("rock",), units={}, segments=False, onsets=False)
+        Plan().add_done(dataset.DataSet(Path(folder), {}, about, {}).done())
+
+
+def read_list(path: Path) -> None:
+    """List the tracks of a damaged Parquet file."""
+    from zoo.batching import sources
+
+    for _ in sources.tracks([str(path)], "path"):
+        pass
+
+
+def run_json() -> bytes:
+    """Return run.json of zoo batch."""
+    content = {"model": "pons2017.mtt", "labels": ["rock", "pop"], "embed": [], "version": "0"}
+    return json.dumps(content, indent=1).encode()
+
+
+def read_run_json(path: Path) -> None:
+    """Read the damaged run.json of zoo batch."""
+    from zoo.batching import dataset
+
+    path.replace(path.with_name(dataset.RUN))
+    with tempfile.TemporaryDirectory() as folder:
+        path.with_name(dataset.RUN).replace(Path(folder, dataset.RUN))
+        dataset.read_run(Path(folder))
+
+
 AUDIO = {
     "wav": Target(".wav", lambda: encoded("WAV", "PCM_16"), decode),
     "wav_float": Target(".wav", lambda: encoded("WAV", "FLOAT"), decode),
@@ -287,7 +487,22 @@ def fail(path: Path) -> None:
 
 
 CHECKS = {"failing": Target(".bin", lambda: b"\x03", fail)}
-TARGETS = AUDIO | WEIGHTS | TEXT | CHECKS
+# The seed of a case depends on the place of its kind, so new kinds are added at the end.
+FOREIGN = {
+    "torch": Target(".pth", torch_file, convert("torch")),
+    "torch_legacy": Target(".pth", torch_legacy, convert("torch")),
+    "madmom": Target(".pkl", madmom_file, convert("madmom")),
+    "keras1": Target(".hdf5", keras1_file, convert("keras1")),
+}
+KEPT = {
+    "hub_config": Target(".json", hub_config, read_hub_config),
+    "state": Target(".npz", state, read_state),
+    "settings": Target(".json", settings, read_settings),
+    "parquet": Target(".parquet", parts, resume_batch),
+    "track_list": Target(".parquet", parts, read_list),
+    "run_json": Target(".json", run_json, read_run_json),
+}
+TARGETS = AUDIO | WEIGHTS | TEXT | CHECKS | FOREIGN | KEPT
 
 
 def outcome(target: Target, path: Path) -> tuple[str, str]:

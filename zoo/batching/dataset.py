@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +132,13 @@ class DataSet:
         """Yield what each row of the data set is known by."""
         for name in (TRACKS, FAILURES):
             for path in self.parts(name):
-                file = read_part(path)
-                for batch in file.iter_batches(65536, columns=["path", "size", "modified", "etag"]):
-                    modified = batch.column(2).cast(pa.int64()).to_pylist()
-                    names, sizes, etags = (batch.column(i).to_pylist() for i in (0, 1, 3))
-                    part, failed = f"{name}/{path.name}", name == FAILURES
-                    for row in zip(names, sizes, modified, etags, strict=True):
-                        yield (*row, part, failed)
+                part, failed = f"{name}/{path.name}", name == FAILURES
+                with reading(path):
+                    for batch in rows_of(path, 65536, [field.name for field in _KNOWN]):
+                        kept = [batch.column(field.name).cast(field.type) for field in _KNOWN]
+                        kept[2] = kept[2].cast(pa.int64())  # the time of change
+                        for row in zip(*(column.to_pylist() for column in kept), strict=True):
+                            yield (*row, part, failed)
 
     def drop(self, part: str, names: set[str]) -> None:
         """Remove rows from a part, by path."""
@@ -145,7 +146,8 @@ class DataSet:
         both = [SEGMENTS, TRACKS] if folder == TRACKS and SEGMENTS in self.schemas else [folder]
         for name in both:
             path = self.folder / name / file
-            table = pq.read_table(path)
+            with reading(path):
+                table = pq.read_table(path, page_checksum_verification=True)
             kept = [row not in names for row in table.column("path").to_pylist()]
             self._write(path, table.filter(pa.array(kept, pa.bool_())))
 
@@ -200,14 +202,19 @@ class DataSet:
             self.flush()
         with replacing(self.folder / FAILED) as file:
             schema = self.schemas[FAILURES]
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            with pq.ParquetWriter(
+                file, schema, compression="zstd", write_page_checksum=True
+            ) as writer:
                 for path in self.parts(FAILURES):
-                    table = pq.read_table(path, partitioning=None)
+                    with reading(path):
+                        table = pq.read_table(
+                            path, partitioning=None, page_checksum_verification=True
+                        )
                     writer.write_table(table.replace_schema_metadata(schema.metadata))
 
     def _write(self, path: Path, table: pa.Table) -> None:
         with replacing(path, prefix=f".{path.stem}-") as file:
-            pq.write_table(table, file, compression="zstd")
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
     def _known(self, tracks: list[Track]) -> dict[str, Any]:
         return {
@@ -278,15 +285,31 @@ def parts(folder: Path, name: str) -> list[Path]:
     return sorted((folder / name).glob("part-*.parquet"))
 
 
-def read_part(path: Path) -> pq.ParquetFile:
-    """Open a part.
+def rows_of(path: Path, count: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a part, in batches, within `reading`.
+
+    Args:
+        path: of the part.
+        count: the most rows of a batch.
+        columns: names; None for all.
+
+    Yields:
+        Batches of rows.
+    """
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield from file.iter_batches(count, columns=columns)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Read a part within a `with` statement.
 
     Raises:
         ConfigError: it is damaged.
     """
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} is damaged: {error}. Delete it, and give the same command again: its tracks "
             "are computed again."
@@ -315,7 +338,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
             f"{file} cannot be read: {error}. Delete the folder, or give another."
         ) from error

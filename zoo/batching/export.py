@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.batching.dataset import SEGMENTS, TRACKS, parts, read_part
+from zoo.batching.dataset import SEGMENTS, TRACKS, parts, reading, rows_of
 from zoo.utils.files import replacing
 
 
@@ -46,8 +46,9 @@ def export(folder: Path, form: str) -> list[Path]:
 
 def _rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
     for path in parts(folder, name):
-        for batch in read_part(path).iter_batches(1024):
-            for row in batch.to_pylist():
-                if row.get("modified") is not None:
-                    row["modified"] = row["modified"].isoformat()
-                yield row
+        with reading(path):
+            for batch in rows_of(path, 1024):
+                for row in batch.to_pylist():
+                    if row.get("modified") is not None:
+                        row["modified"] = row["modified"].isoformat()
+                    yield row

@@ -7,6 +7,7 @@ import csv
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,12 +191,11 @@ def _rows(source: str, column: str) -> Iterator[dict[str, Any]]:
         return
     kinds = _columns(source, column)
     if suffix == ".parquet":
-        for batch in _parquet(source).iter_batches(4096):
-            for row in batch.to_pylist():
-                yield {
-                    name: str(value) if kinds[name] == "string" and value is not None else value
-                    for name, value in row.items()
-                }
+        for found in _parquet_rows(source):
+            yield {
+                name: str(value) if kinds[name] == "string" and value is not None else value
+                for name, value in found.items()
+            }
         return
     cells = _cells(source)
     header = next(cells)
@@ -225,10 +225,24 @@ def _cells(source: str) -> Iterator[list[str]]:
 
 
 def _parquet(source: str) -> Any:
-    import pyarrow as pa  # an extra; the commands that need it have checked
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # an extra; the commands that need it have checked
+
+    with _parquet_errors(source):
+        return pq.ParquetFile(remote.opened(source) if is_address(source) else source)
+
+
+def _parquet_rows(source: str) -> Iterator[dict[str, Any]]:
+    with _parquet_errors(source):
+        for batch in _parquet(source).iter_batches(4096):
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def _parquet_errors(source: str) -> Iterator[None]:
+    """Raise ConfigError for a damaged Parquet file."""
+    import pyarrow as pa  # an extra, see _parquet
 
     try:
-        return pq.ParquetFile(remote.opened(source) if is_address(source) else source)
-    except (pa.ArrowException, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source}: not a Parquet file that can be read ({error}).") from error

@@ -140,8 +140,9 @@ class Predictor:
             `Tags` with scores (labels,); for a list, a list of them.
 
         Raises:
-            AudioError: what is wrong with the audio. In a list, the first failure ends the call;
-                `stream` continues with the next sound.
+            AudioError: what is wrong with the audio. In a list, the first failure ends the call,
+                and the results of the sounds before it are in the attribute `results` of the
+                exception; `stream` continues with the next sound.
             FileNotFoundError: no such file.
             ConfigError: `hop` does not fit; or the model scores frames, not clips.
         """
@@ -269,19 +270,23 @@ class Predictor:
                 f"Those that do: {', '.join(lookup.list_models(task='onsets')) or 'none'}."
             )
         sources = audio if isinstance(audio, list) else [audio]
-        found: list[Onsets] = [
-            detect(
-                source,
-                self.forward("probabilities"),
-                self.sample_rate,
-                **frames,
-                model=self.name,
-                threshold=threshold,
-                smooth=smooth,
-                combine=combine,
-            )
-            for source in sources
-        ]
+        found: list[Onsets] = []
+        for source in sources:
+            try:
+                onsets = detect(
+                    source,
+                    self.forward("probabilities"),
+                    self.sample_rate,
+                    **frames,
+                    model=self.name,
+                    threshold=threshold,
+                    smooth=smooth,
+                    combine=combine,
+                )
+            except Exception as error:
+                _with_results(error, found)
+                raise
+            found.append(onsets)
         return found if isinstance(audio, list) else found[0]
 
     @overload
@@ -363,14 +368,25 @@ class Predictor:
         return Segmentation(cut.segment, samples, cut.pad)
 
     def _results(self, sound, stage: str | None, hop: float | None, tail: bool):
-        results = []
+        results: list = []
         for result in self.stream(
             sound if isinstance(sound, list) else [sound], stage, hop=hop, tail=tail
         ):
             if isinstance(result, Exception):
-                raise result
+                raise _with_results(result, results)
             results.append(result)
         return results if isinstance(sound, list) else results[0]
+
+
+def _with_results(error: Exception, results: list) -> Exception:
+    """Return the error of a sound in a list, with the results of the sounds before it."""
+    error.results = results  # type: ignore[attr-defined]
+    if results:
+        error.add_note(
+            f"The results of the {len(results)} sounds before it are in the attribute `results` of "
+            "this exception. `stream` goes on after a sound that fails."
+        )
+    return error
 
 
 def is_pair(sources: Any) -> bool:

@@ -153,21 +153,26 @@ class Batches:
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
-        """Replace TensorFlow's error by AudioError if no clip of a corpus could be decoded.
+        """Replace TensorFlow's error if no clip could be decoded, or the cache is damaged.
 
         Yields:
             Nothing.
 
         Raises:
             AudioError: no clip could be decoded.
+            ConfigError: the cache of decoded audio is damaged.
         """
         try:
             yield
         except ZooError:
             raise
-        except Exception:
+        except Exception as error:
             for source in (self.train, self.validation):
                 source.check_any_left()
+            if self.options.cache is not None and type(error).__name__ == "DataLossError":
+                from zoo.data.pipeline import shards  # as above: TensorFlow is loaded by now
+
+                raise shards.damaged(self.options.cache) from error
             raise
 
 

@@ -179,8 +179,13 @@ class Run:
             return
         try:
             before = json.loads((self.folder / SETTINGS).read_bytes())
+            if not isinstance(before, dict):
+                raise ValueError("it holds no settings")
         except ValueError as error:
-            raise ConfigError(f"{self.folder / SETTINGS} cannot be read: {error}.") from error
+            raise ConfigError(
+                f"{self.folder / SETTINGS} is damaged: {error}. Delete the folder {self.folder} to "
+                "start again, or give another one."
+            ) from error
         for result in ("best", "trained_on"):  # the run was killed while it wrote its results
             before.pop(result, None)
         if "monitor" in self.settings:

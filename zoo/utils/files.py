@@ -3,9 +3,11 @@
 import csv
 import io
 import os
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,13 +35,17 @@ def replacing(path: PathLike, prefix: str = ".") -> Iterator[BinaryIO]:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}.")
-    new = path.with_name(f"{prefix}{uuid.uuid4().hex}.part")
+    new = None
     try:
-        with new.open("xb") as file:
+        with _aside(path, prefix) as file:
+            new = Path(file.name)
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut could leave a name without its content
-        os.replace(new, path)
+            if sys.platform != "win32":  # which does not rename open files
+                os.replace(new, path)  # while the lock is held
+        if sys.platform == "win32":
+            os.replace(new, path)
         if os.name == "posix":  # the new name, too
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -47,7 +53,49 @@ def replacing(path: PathLike, prefix: str = ".") -> Iterator[BinaryIO]:
             finally:
                 os.close(folder)
     finally:
-        new.unlink(missing_ok=True)
+        if new is not None:
+            new.unlink(missing_ok=True)
+
+
+def _aside(path: Path, prefix: str) -> BinaryIO:
+    """Open a temporary file beside another, for writing.
+
+    Its name depends on the other's alone, so that the next process writes over what a killed one
+    has left. While a lock says that its owner lives, and on Windows, the name is random.
+    """
+    if sys.platform != "win32":
+        name = blake2b(os.fsencode(path.name), digest_size=16).hexdigest()
+        try:
+            return open(path.with_name(f"{prefix}{name}.part"), "wb", opener=_own)
+        except (BlockingIOError, PermissionError):
+            pass
+    return open(path.with_name(f"{prefix}{uuid.uuid4().hex}.part"), "xb")
+
+
+def _own(name: str, _: int) -> int:
+    """Open a file that no process writes to, and lock and empty it.
+
+    Raises:
+        BlockingIOError: another process writes to it.
+        PermissionError: it belongs to another user.
+    """
+    import fcntl
+
+    number = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened, named = os.fstat(number), os.stat(name)
+        if (opened.st_dev, opened.st_ino) != (named.st_dev, named.st_ino):
+            raise BlockingIOError(f"{name} was renamed before it was locked")
+        if opened.st_uid != os.geteuid():
+            raise PermissionError(f"{name} is another user's")
+        os.ftruncate(number, 0)
+    except BaseException as error:
+        os.close(number)
+        if isinstance(error, FileNotFoundError):
+            raise BlockingIOError(f"{name} was renamed before it was locked") from error
+        raise
+    return number
 
 
 def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:

@@ -110,7 +110,7 @@ def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
     Raises:
         WeightsError: another process holds the lock for half an hour.
     """
-    lock = filelock.FileLock(place / f".{checkpoint}.lock")
+    lock = filelock.FileLock(lock_file(place, checkpoint))
     try:
         try:
             lock.acquire(timeout=0)
@@ -130,6 +130,11 @@ def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
             yield Path(scratch)
     finally:
         lock.release()
+
+
+def lock_file(place: Path, checkpoint: str) -> Path:
+    """Return the lock file of a checkpoint in a cache folder."""
+    return place / f".{checkpoint}.lock"
 
 
 def keep(new: Path, file: Path) -> Path:

@@ -13,8 +13,8 @@ Environment variables:
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -107,21 +107,25 @@ def mirror(name: str, folder: Path, catalogue: Manifest | None = None) -> Path |
     if not checkpoint.remote:
         return None
     tried: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+    try:
+        with cache.workspace(folder, name) as scratch:
 
-        def put(source: Remote, supplier: sources.Supplier) -> Path:
-            raw = Path(scratch) / source.file
-            supplier(raw)
-            sources.verify(raw, source)
-            return raw.replace(folder / source.file)
+            def put(source: Remote, supplier: sources.Supplier) -> Path:
+                raw = scratch / source.file
+                supplier(raw)
+                sources.verify(raw, source)
+                return raw.replace(folder / source.file)
 
-        found = _first(
-            (
-                (where, partial(put, source, supplier))
-                for where, source, supplier in sources.suppliers(checkpoint.remote, folder)
-            ),
-            tried,
-        )
+            found = _first(
+                (
+                    (where, partial(put, source, supplier))
+                    for where, source, supplier in sources.suppliers(checkpoint.remote, folder)
+                ),
+                tried,
+            )
+    finally:
+        with suppress(OSError):  # a mirror is served: nothing but its files stays
+            cache.lock_file(folder, name).unlink()
     if found is None:
         raise WeightsError(_report(name, checkpoint, tried))
     return found

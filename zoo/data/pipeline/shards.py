@@ -13,11 +13,13 @@ All records have the same length, so a segment is read without those before it. 
 at 16 kHz.
 """
 
+import errno
 import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -181,7 +183,7 @@ class Shards:
     def _index(self, path: Path) -> list[Entry]:
         try:
             index = msgspec.json.decode(path.read_bytes(), type=Index)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{path}: not the index of a cache of decoded audio ({error}). Give cache= a "
                 "folder of its own, or remove this one."
@@ -255,12 +257,41 @@ class Shards:
         return self.folder / f"{number:05}.tfrecord"
 
 
+def damaged(folder: PathLike) -> ConfigError:
+    """Return the error that names the damaged record files of a cache.
+
+    TensorFlow checks each record that it reads, but its error does not name the file.
+
+    Args:
+        folder: of the cache.
+
+    Returns:
+        The error, to be raised.
+    """
+    files = [path for path in sorted(Path(folder).glob("*/*.tfrecord")) if not _is_whole(path)]
+    names = ", ".join(map(str, files)) or f"a file of {folder}"
+    return ConfigError(
+        f"the cache of decoded audio is damaged: {names}. Delete it, and give the same call again: "
+        "its clips are decoded anew."
+    )
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        for _ in tf.data.TFRecordDataset(str(path)):
+            pass
+    except tf.errors.DataLossError:
+        return False
+    return True
+
+
 class _Shard:
     """A record file while it is written."""
 
     def __init__(self, path: Path):
         self.path, self.part = path, path.with_suffix(".part")
-        self.writer = tf.io.TFRecordWriter(str(self.part))
+        with self._errors():
+            self.writer = tf.io.TFRecordWriter(str(self.part))
         self.entries: list[Entry] = []
         self.records = self.bytes = 0
 
@@ -274,7 +305,8 @@ class _Shard:
             reason: why it could not be decoded; "" if it could.
         """
         for record in records:
-            self.writer.write(record)
+            with self._errors():
+                self.writer.write(record)
             self.bytes += len(record)
         self.entries.append(
             msgspec.structs.replace(entry, first=self.records, samples=samples, reason=reason)
@@ -287,11 +319,25 @@ class _Shard:
         Args:
             sample_rate: of the records, in Hz.
         """
-        self.writer.close()
+        with self._errors():
+            self.writer.close()
         os.replace(self.part, self.path)
         index = Index(VERSION, sample_rate, self.records, self.entries)
         with replacing(self.path.with_suffix(".json")) as file:
             file.write(msgspec.json.encode(index))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise OSError where TensorFlow raises an error of its own, as for a full disk."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            full = isinstance(error, tf.errors.ResourceExhaustedError)
+            raise OSError(
+                errno.ENOSPC if full else errno.EIO,
+                f"cannot be written: {error.message}",
+                str(self.path),
+            ) from error
 
 
 def _record(samples: np.ndarray) -> bytes:
