@@ -152,22 +152,28 @@ def taggram_command(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="For one file an .npz file. For several a folder, which gets an .npz for each file, in "
-    "the same subfolders.",
+    help="One table of all files, with a vector for each (.parquet, or .npz of a folder, a table "
+    "or several files); of one file an .npz with a row for each segment; or a folder, which gets "
+    "such an .npz for each file, in the same subfolders.",
 )
 def embed_command(
     files: tuple[str, ...], model: str, runtime: str, hop: float | None, stage: str, output: Path
 ) -> None:
-    """Write the output of a stage of the network for FILES, such as embeddings."""
+    """Write the output of a stage of the network for FILES, such as embeddings.
+
+    FILES are audio files, folders or patterns. A single folder with a subfolder for each class, or
+    a table (CSV, TSV, JSONL) with the columns path and tags, gives the labels and splits too.
+    """
     single = output.suffix.lower() == ".npz"
-    if single:
-        check_output(output, (".npz",))
+    if output.suffix:
+        check_output(output, (".npz", ".parquet"))
+    one_sound = len(files) == 1 and os.path.isfile(files[0]) and not is_table(files[0])
+    if output.suffix.lower() == ".parquet" or (single and not one_sound):
+        write_features(labelled(files), model, runtime, hop, stage, output)
+        return
+    if any(is_table(file) for file in files):
+        raise click.UsageError(f"-o {output}: of a table one file can be made, .npz or .parquet.")
     session = Session(files, model, runtime)
-    if single and len(session.paths) > 1:
-        raise click.UsageError(
-            f"-o {output}: {len(session.paths)} files need a folder, such as "
-            f"-o {output.with_suffix('')}."
-        )
     if not single:
         output.mkdir(parents=True, exist_ok=True)
     names = npz_names(session.paths, files)
@@ -178,6 +184,74 @@ def embed_command(
         targets[path].parent.mkdir(parents=True, exist_ok=True)
         embedding.save(targets[path])
         click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
+    session.finish()
+
+
+def is_table(file: str) -> bool:
+    """Return whether a file is a table of clips, by its suffix."""
+    return Path(file).suffix.lower() in (".csv", ".tsv", ".jsonl")
+
+
+def labelled(files: Sequence[str]) -> "zoo.data.Corpus":
+    """Return the clips of files, folders and patterns, with their labels where there are any.
+
+    Args:
+        files: of the command line.
+
+    Returns:
+        A corpus; without labels, unless it is one table, or one folder that has only subfolders.
+    """
+    from zoo import audio, data
+
+    if len(files) == 1 and is_table(files[0]):
+        return data.from_table(files[0])
+    if any(is_table(file) for file in files):
+        raise click.UsageError(f"{' '.join(files)}: give one table, or audio files and folders.")
+    paths = audio.find(files)
+    folder = Path(files[0])
+    if len(files) == 1 and folder.is_dir() and all(path.parent != folder for path in paths):
+        return data.from_folder(folder)
+    return data.Corpus("files", tuple(data.Clip(path) for path in paths), ())
+
+
+def write_features(
+    corpus: "zoo.data.Corpus",
+    model: str,
+    runtime: str,
+    hop: float | None,
+    stage: str,
+    output: Path,
+) -> None:
+    """Write one table with a vector for each clip.
+
+    Args:
+        corpus: the clips.
+        model: name or file.
+        runtime: as in `zoo.load`.
+        hop: seconds from one segment to the next; None for the model's own.
+        stage: of the network.
+        output: a .npz or .parquet file.
+
+    Raises:
+        click.ClickException: clips failed; the exit status is 1.
+    """
+    from zoo.inference import features
+
+    session = Session((), model, runtime)
+    results = session.model.stream(corpus.clips, stage, hop=hop)
+    with bar(session.model.name, len(corpus), None if len(corpus) > 1 else False) as advance:
+
+        def shown() -> Iterator[Any]:
+            for result in results:
+                if isinstance(result, MemoryError):
+                    raise result
+                advance()
+                yield result
+
+        found = features.of_corpus(corpus, shown())
+    found.save(output)
+    click.echo(f"{output}: {found.X.shape} {stage} of {corpus.name}")
+    session.failed, session.paths = len(found.skipped), list(corpus.clips)
     session.finish()
 
 

@@ -6,8 +6,10 @@ from zoo.errors import ConfigError, UnknownName
 from zoo.evaluation import tables
 from zoo.evaluation.records import ComparisonRecord, EvaluationRecord
 from zoo.utils.files import PathLike, replacing, write_csv
+from zoo.utils.frames import dataframe, html_text
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.figure import Figure
 
 
@@ -16,6 +18,31 @@ class Evaluation(EvaluationRecord):
 
     def __repr__(self) -> str:
         return tables.evaluation(self)
+
+    def _repr_html_(self) -> str:
+        return html_text(repr(self))
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return a row for each tag: its clips, ROC-AUC and PR-AUC, each with low and high.
+
+        Of onsets a row for each clip.
+
+        Returns:
+            The data frame.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        if self.onsets:
+            rows: list[dict] = [
+                {**o._asdict(), "F": o.f_measure, "precision": o.precision, "recall": o.recall}
+                for o in self.onsets
+            ]
+        else:
+            rows = [
+                {"tag": t.tag, "positives": t.positives, **tables.numbers(t)} for t in self.tags
+            ]
+        return dataframe({name: [row[name] for row in rows] for name in (rows or [{}])[0]})
 
     def to_csv(self, path: PathLike | None = None) -> str:
         """Return a row for all together and one for each tag, or clip with onsets; write it.
@@ -57,6 +84,21 @@ class Comparison(ComparisonRecord):
 
     def __repr__(self) -> str:
         return tables.comparison(self)
+
+    def _repr_html_(self) -> str:
+        return html_text(repr(self))
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return a row for each model: each metric with low and high, parameters, bytes, speed.
+
+        Returns:
+            The data frame.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        rows = [tables.model_numbers(entry) for entry in self.entries]
+        return dataframe({name: [row[name] for row in rows] for name in rows[0]})
 
     def to_csv(self, path: PathLike | None = None, what: str = "models") -> str:
         """Return a table, and write it to `path` if given.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from zoo.evaluation.metrics import Score
-from zoo.evaluation.records import ComparisonRecord, Entry, EvaluationRecord
+from zoo.evaluation.records import ComparisonRecord, Entry, EvaluationRecord, TagScore
 from zoo.utils.text import columns, count, markdown_table, plural, wrapped
 
 Row = tuple[str, ...]
@@ -184,6 +184,20 @@ def resampled(e: EvaluationRecord) -> str:
 def bounds(metric: str) -> Row:
     """Return the heads of a score's three columns."""
     return (metric, f"{metric} low", f"{metric} high")
+
+
+def numbers(tag: TagScore) -> dict[str, float]:
+    """Return both scores of a tag with their bounds, by the heads of a table."""
+    both = {"ROC-AUC": tag.roc_auc, "PR-AUC": tag.pr_auc}
+    return {h: v for m, score in both.items() for h, v in zip(bounds(m), score, strict=True)}
+
+
+def model_numbers(e: Entry) -> dict[str, str | float]:
+    """Return a model's scores with their bounds, its size and speed, by the heads of a table."""
+    scores = e.evaluation.metrics.items()
+    found = {h: v for m, score in scores for h, v in zip(bounds(m), score, strict=True)}
+    cost = {"parameters": e.parameters, "bytes": e.size, "licence": e.licence}
+    return {"model": e.model, **found, **cost, "audio s per s": e.speed}
 
 
 def cells(score: Score) -> Row:
