@@ -155,6 +155,8 @@ def write_comparison(result: "Comparison", output: Path) -> None:
             result.to_csv(output / f"{table}.csv", table)
         for suffix in (".md", ".json", ".png"):
             write_comparison(result, output / f"comparison{suffix}")
+        if result.tags:
+            result.plot(output / "tags.png", "tags")
     elif output.suffix.lower() == ".csv":
         result.to_csv(output)
     elif output.suffix.lower() == ".md":

@@ -1,5 +1,6 @@
 """Evaluations and comparisons as tables, files and figures."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from zoo.errors import ConfigError, UnknownName
@@ -10,6 +11,7 @@ from zoo.utils.frames import dataframe, html_text
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -57,18 +59,36 @@ class Evaluation(EvaluationRecord):
         """
         return write_csv(tables.evaluation_csv(self), path)
 
-    def plot(self, path: PathLike | None = None) -> "Figure":
+    def plot(
+        self,
+        path: PathLike | None = None,
+        *,
+        metric: str | None = None,
+        tags: Sequence[str] | int | None = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Draw the tags' scores with intervals, and for single-label corpora the confusion matrix.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
+            metric: only "ROC-AUC", "PR-AUC" or "confusion"; None for all that there are, or with
+                `ax` for ROC-AUC.
+            tags: these tags; or a number, of the best and of the worst tags each. None for all; of
+                more than 40 the best and worst 20.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
+
+        Raises:
+            ConfigError: arguments that do not fit together.
+            UnknownName: a tag that was not scored.
         """
         from zoo.evaluation import plots
 
-        return plots.evaluation(self, path)
+        return plots.evaluation(self, path, metric, tags, figsize, ax)
 
 
 class Comparison(ComparisonRecord):
@@ -132,15 +152,34 @@ class Comparison(ComparisonRecord):
                 file.write(text.encode())
         return text
 
-    def plot(self, path: PathLike | None = None) -> "Figure":
-        """Draw quality against speed (the area of a bubble is the size), and each tag's scores.
+    def plot(
+        self,
+        path: PathLike | None = None,
+        what: str = "overview",
+        *,
+        metric: str | None = None,
+        tags: Sequence[str] | int | None = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
+        """Draw quality against speed (the area of a bubble is the size), or each tag's scores.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
+            what: "overview", or "tags" for the scores of each tag.
+            metric: such as "ROC-AUC"; None for the first one.
+            tags: of "tags": these; or a number, of the best and of the worst tags each. None for
+                as many as a page holds.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
+
+        Raises:
+            ConfigError: arguments that do not fit together.
+            UnknownName: a tag that was not compared.
         """
         from zoo.evaluation import plots
 
-        return plots.comparison(self, path)
+        return plots.comparison(self, path, what, metric, tags, figsize, ax)

@@ -62,6 +62,11 @@ class Predictor:
 
     @property
     @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Arguments of `zoo.build` that differ from the architecture's own."""
+
+    @property
+    @abstractmethod
     def frame_wise(self) -> bool:
         """Whether the output is one row a frame, (batch, frames, labels), and not one a clip."""
 

@@ -17,6 +17,7 @@ from zoo.utils.frames import dataframe, html_table
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from zoo.audio import Source
@@ -131,11 +132,19 @@ class Tags(_Result):
         """
         return write_csv([("label", "score"), *((label, f"{s:.6f}") for label, s in self)], path)
 
-    def plot(self, path: PathLike | None = None) -> "Figure":
+    def plot(
+        self,
+        path: PathLike | None = None,
+        *,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Draw the `top` labels as bars.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -146,7 +155,7 @@ class Tags(_Result):
         """
         from zoo.inference import plots
 
-        return plots.tags(dict(self), path, self.source, self.model)
+        return plots.tags(dict(self), path, self.source, self.model, figsize, ax)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -242,15 +251,23 @@ class Taggram(_Result):
         top: int = 15,
         labels: Sequence[str] | None = None,
         vmax: float = 1.0,
+        *,
+        sound: "Source | None" = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the scores over time, a row a label, the best on top.
 
         Args:
-            path: save here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
             top: how many labels, by their mean over the clip.
             labels: these instead, in this order.
             vmax: score at the dark end of the colour scale, which starts at 0. It is the same for
                 every song, so that two pictures compare; take less where all scores are low.
+            sound: the audio, as in `AudioModel.tag`; its spectrogram is drawn above, on the same
+                time axis. None for no spectrogram.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -268,7 +285,10 @@ class Taggram(_Result):
         names = [self.labels[i] for i in columns]
         values = self.values[:, columns]
         return plots.taggram(
-            values, self.times, self.seconds, names, path, self.source, self.model, vmax
+            *(values, self.times, self.seconds, names, path, self.source, self.model, vmax),
+            figsize,
+            ax,
+            sound,
         )
 
     def _columns(self, top: int, labels: Sequence[str] | None) -> list[int]:
@@ -422,13 +442,27 @@ class Onsets(_Result):
         """
         return write_csv([(f"{t:.3f}",) for t in self.times], path)
 
-    def plot(self, path: PathLike | None = None, sound: "Source | None" = None) -> "Figure":
+    def plot(
+        self,
+        path: PathLike | None = None,
+        sound: "Source | None" = None,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Draw activation and onsets over time.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
             sound: the audio, a file or an (array, sample_rate) pair; its spectrogram is drawn
                 below. None for no spectrogram.
+            start: where the picture begins, in seconds.
+            end: where it ends; None for 10 s after the start, or the end of a sound that is little
+                longer. The title says what is shown.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -437,7 +471,11 @@ class Onsets(_Result):
 
         times, activation = self.times, self.activation
         return plots.onsets(
-            times, activation, self.frame_rate, path, sound, self.source, self.model
+            *(times, activation, self.frame_rate, path, sound, self.source, self.model),
+            start,
+            end,
+            figsize,
+            ax,
         )
 
     def to_wav(self, path: PathLike, sound: "Source | None" = None) -> None:
