@@ -112,7 +112,8 @@ def test_a_difference_is_one_minus_the_other_with_a_paired_interval(result):
     value = one.metrics["ROC-AUC"].value - two.metrics["ROC-AUC"].value
     assert difference.score.value == pytest.approx(value)
     rounds = one.rounds["ROC-AUC"] - two.rounds["ROC-AUC"]
-    assert difference.score.low == pytest.approx(np.quantile(rounds, 0.025))
+    assert difference.score.low <= np.quantile(rounds, 0.025)  # expanded, for few clips
+    assert difference.score.high >= np.quantile(rounds, 0.975)
 
 
 def test_a_model_does_not_differ_from_itself(models, corpus):

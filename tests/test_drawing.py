@@ -14,7 +14,7 @@ def texts(figure):
 def test_an_architecture_is_drawn_with_all_its_networks(tmp_path):
     figure = zoo.draw("pons2016", tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_bytes().startswith(b"<?xml")
-    assert "1 × 60\n32 filters" in texts(figure) or any("60" in t for t in texts(figure))
+    assert any("32 filters" in text for text in texts(figure))
     again = tmp_path / "b.svg"
     zoo.draw("pons2016", again)
     assert again.read_bytes() == (tmp_path / "a.svg").read_bytes()
@@ -49,18 +49,11 @@ def test_filters_of_a_waveform_are_those_of_its_first_layer():
 
 @pytest.mark.parametrize(
     ("name", "shapes"),
-    [
-        ("pons2016", {(32, 1, 60), (32, 32, 1)}),
-        ("choi2016", {(32, 3, 3)}),
-        ("dieleman2014", {(32, 8, 128)}),
-    ],
+    [("pons2016", {(60, 1), (1, 32)}), ("choi2016", {(3, 3)}), ("schluter2014", {(7, 3)})],
 )
 def test_filters_of_a_spectrogram_have_frames_and_bands(name, shapes):
-    options = {"input": "spectrogram"} if name == "dieleman2014" else {}
-    found = zoo.filters(zoo.build(name, ["a"], **options))
-    assert {f.shape[1:] for f in found.values()} <= {s[1:] for s in shapes} | {
-        s[:0:-1] for s in shapes
-    }
+    found = zoo.filters(zoo.build(name, ["a"]))
+    assert {f.shape[1:] for f in found.values()} == shapes
 
 
 def test_all_shapes_of_a_first_layer_are_found():

@@ -255,7 +255,7 @@ def test_a_prediction_that_is_not_finite_counts_as_a_failure(corpus):
     [
         ({"bootstrap": -1}, "bootstrap is -1 and batch_size 16; at least 0 and at least 1"),
         ({"batch_size": 0}, "bootstrap is 1000 and batch_size 0"),
-        ({"corpus": "songs"}, "corpus is a str; expected what zoo.data.load"),
+        ({"corpus": 7}, "corpus is a int; expected what zoo.data.load"),
         ({"corpus": Corpus("nothing", (), KINDS)}, "nothing has no clips"),
         ({"model": 3}, "int is not a model of the zoo"),
     ],
@@ -415,7 +415,7 @@ def test_clips_are_summed_before_precision_and_recall_are_taken():
         records.ClipOnsets("a", onsets=10, found=5, right=5),
         records.ClipOnsets("b", onsets=2, found=15, right=1),
     ]
-    scores, rounds = onset_scores.summed(clips, np.array([[1, 2, 0], [1, 0, 2]], "float32"))
+    scores, rounds = onset_scores.summed(clips, np.array([[1, 2, 0], [1, 0, 2]], "float32"), 2)
     assert scores["precision"].value == 6 / 20
     assert scores["recall"].value == 6 / 12
     assert scores["F"].value == pytest.approx(2 * 0.3 * 0.5 / 0.8)

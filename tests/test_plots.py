@@ -198,7 +198,7 @@ def test_spectrogram_below_the_activation_shows_the_tone(seconds):
     time = np.arange(round(44100 * seconds)) / 44100
     sound = (np.sin(2 * np.pi * 1000 * time).astype("float32"), 44100)
     found = zoo.Onsets([0.1], np.zeros(round(100 * seconds)), 100, "song.mp3", "schluter2014")
-    figure = found.plot(sound=sound)
+    figure = found.plot(sound=sound, end=seconds)
     mesh = figure.axes[1].collections[0]
     corners, values = mesh.get_coordinates(), mesh.get_array()
     assert values.shape[1] <= plots.MAX_CELLS + 1

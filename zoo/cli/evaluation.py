@@ -38,14 +38,15 @@ OPTIONS = (
         type=click.IntRange(0),
         default=1000,
         show_default=True,
-        help="Number of resamples for the confidence intervals; 0 gives no intervals.",
+        help="Number of rounds of the bootstrap behind the 95 % confidence intervals; 0 gives no "
+        "intervals.",
     ),
     click.option(
         "--seed",
         type=click.IntRange(0),
         default=0,
         show_default=True,
-        help="Seed of the resampling.",
+        help="Seed of the bootstrap.",
     ),
     click.option(
         "--batch-size",

@@ -218,7 +218,7 @@ def as_corpus(corpus: Corpus | str | os.PathLike[str]) -> Corpus:
         return open_corpus(os.path.expanduser(os.fspath(corpus)))
     if not isinstance(corpus, Corpus):
         raise ConfigError(
-            f"the corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
+            f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
             "from_table returns, or the name of a folder or table."
         )
     return corpus

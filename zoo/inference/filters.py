@@ -187,5 +187,5 @@ def shaped(layer: Any) -> np.ndarray:
     kernel = keras.ops.convert_to_numpy(keras.ops.cast(kernel_of(layer), "float32"))
     kernel = np.moveaxis(kernel, -1, 0)
     if kernel.ndim == 4:  # (filters, frames, bands, channels): several channels are averaged
-        kernel = kernel.mean(axis=-1)
-    return kernel[..., 0] if kernel.ndim == 3 and kernel.shape[-1] == 1 else kernel
+        return kernel.mean(axis=-1)
+    return kernel[..., 0] if kernel.shape[-1] == 1 else kernel

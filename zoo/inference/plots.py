@@ -144,10 +144,14 @@ def onsets(
         spectrogram(rows[1], sound, end, start, end if end < whole else None)
         rows[1].vlines(times, *rows[1].get_ylim(), color="white", lw=thickness / 2)
     time_axis(rows[-1], start, end, ticks=int(width))
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0)
     shown = f", {start:g} to {end:g} of {whole:.0f} s" if duration < whole else ""
     width = figure.get_figwidth() if ax is None else width
-    title(axes, source, f"{model}{shown}", width - 2.5)
+    if ax is None and width >= 7:
+        above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
+        axes.legend(**above, ncols=2, borderaxespad=0)
+    else:
+        axes.legend(loc="upper right", fontsize=8)
+    title(axes, source, f"{model}{shown}", width - 2)
     return saved(figure, path)
 
 
@@ -231,7 +235,7 @@ def time_axis(axes: Axes, start: float, end: float, ticks: int) -> None:
 def title(axes: Axes, source: str, model: str, width: float) -> None:
     """Write the file's name and the model's above the axes, shortened to `width` inches."""
     name = Path(source).name or source
-    room = max(int(8.5 * width) - len(model), 12)
+    room = max(int(8 * width) - len(model), 12)
     if len(name) > room:
         name = f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
     axes.set_title(f"{name} · {model}", loc="left", fontsize=11, parse_math=False)
