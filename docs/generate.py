@@ -543,10 +543,10 @@ def main() -> None:
     for path, content in pages().items():
         path.write_text(content, encoding="utf-8")
     if sys.argv[1:] != ["text"]:
-        import draw
+        from zoo.inference.drawing import draw  # it loads Keras
 
-        for name, architecture in lookup.architectures().items():
-            draw.picture(architecture, DOCS / "models" / f"{name}.svg")
+        for name in lookup.architectures():
+            draw(name, DOCS / "models" / f"{name}.svg")
 
 
 if __name__ == "__main__":

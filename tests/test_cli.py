@@ -19,7 +19,23 @@ def test_list_shows_checkpoints_with_parameters_licence_and_scores(run):
 
 
 def test_list_as_json(run):
-    assert json.loads(run("list", "pons2017*", "--json").output) == zoo.list_models("pons2017*")
+    found = json.loads(run("list", "pons2017*", "--json").output)
+    assert [record["name"] for record in found] == zoo.list_models("pons2017*")
+    (mtt,) = [record for record in found if record["name"] == "pons2017.mtt"]
+    assert (mtt["is_bundled"], mtt["licence"]["weights"], mtt["task"]) == (True, "ISC", "tagging")
+    assert mtt["bytes"] > 1e5
+    assert len(mtt["labels"]) == 50
+
+
+def test_list_takes_a_part_of_a_name_and_says_what_weights_are(run):
+    lines = run("list", "pons").output.splitlines()
+    assert sum(line.startswith("pons2017.") for line in lines) == len(zoo.list_models("pons2017.*"))
+    row = next(i for i, line in enumerate(lines) if line.startswith("pons2017.mtt *"))
+    assert lines[row + 1].strip().startswith("bundled, ")
+    assert "(Pons et al. 2017)" in lines[row + 1]
+    nothing = run("list", "xyzq")
+    assert nothing.exit_code == 1
+    assert "no model that these options allow has 'xyzq' in its name" in nothing.output
 
 
 def test_list_of_architectures(run):
@@ -180,3 +196,50 @@ def test_nothing_but_the_tags_is_printed(example):
     )
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr == ""
+
+
+def test_tags_are_written_to_a_file(run, example, tmp_path):
+    target = tmp_path / "tags.json"
+    result = run("tag", example, "-o", target, "--threshold", "0.3")
+    assert result.exit_code == 0, result.output
+    found = json.loads(target.read_text())
+    assert found["file"] == str(example)
+    assert found["tags"]
+    assert min(found["tags"].values()) >= 0.3
+    run("tag", example, "-o", tmp_path / "tags.csv")
+    assert (tmp_path / "tags.csv").read_text().startswith("file,guitar,")
+    run("tag", example, "-o", tmp_path / "tags.txt", "--top", "2")
+    assert len((tmp_path / "tags.txt").read_text().splitlines()) == 3
+
+
+def test_a_label_track_for_audacity(run, example, tmp_path):
+    out = run("tag", example, "--format", "audacity", "--threshold", "0.2").stdout
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert rows
+    assert all(float(start) < float(end) for start, end, _ in rows)
+    assert rows == sorted(rows, key=lambda row: float(row[0]))
+    two = run("tag", example, tmp_path, "--format", "audacity")
+    assert two.exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--top", "-3"), "-3 is not in the range x>=0"),
+        (("--threshold", "2"), "2.0 is not in the range 0<=x<=1"),
+        (("--json", "--format", "csv"), "cannot be combined; give one of them"),
+        (("-o", "nowhere/a.csv"), "there is no folder nowhere"),
+    ],
+)
+def test_options_of_tag_are_refused_at_once(run, example, options, message):
+    result = run("tag", example, *options)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_one_file_that_fails_is_one_line(run, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    result = run("tag", tmp_path / "a.wav")
+    assert result.exit_code == 1
+    assert "1 of 1" not in result.output
+    assert result.output.count("Error") == 1

@@ -255,7 +255,7 @@ def test_a_prediction_that_is_not_finite_counts_as_a_failure(corpus):
     [
         ({"bootstrap": -1}, "bootstrap is -1 and batch_size 16; at least 0 and at least 1"),
         ({"batch_size": 0}, "bootstrap is 1000 and batch_size 0"),
-        ({"corpus": "songs"}, "corpus is a str; expected what zoo.data.load"),
+        ({"corpus": 7}, "corpus is a int; expected what zoo.data.load"),
         ({"corpus": Corpus("nothing", (), KINDS)}, "nothing has no clips"),
         ({"model": 3}, "int is not a model of the zoo"),
     ],
@@ -334,6 +334,24 @@ def test_a_picture_shows_each_tag_the_best_on_top_and_the_confusion(result, tmp_
     assert texts(figure.axes[2]) == list(KINDS)
 
 
+def test_parts_of_a_picture_alone(result):
+    (axes,) = result.plot(metric="PR-AUC", tags=[KINDS[0]], figsize=(4, 2)).axes
+    assert texts(axes) == [f"{KINDS[0]} (4)"]
+    matrix, scale = result.plot(metric="confusion").axes
+    assert texts(matrix) == list(KINDS)
+    assert scale.get_ylabel() == "share of the true class"
+    with pytest.raises(zoo.ConfigError, match="metric is 'AUC'; it is 'ROC-AUC', 'PR-AUC'"):
+        result.plot(metric="AUC")
+
+
+def test_a_page_holds_the_best_and_the_worst_tags(result):
+    many = tuple(result.tags[0]._replace(tag=f"tag {i}") for i in range(90))
+    figure = replace(result, tags=many).plot(metric="ROC-AUC")
+    assert len(texts(figure.axes[0])) == 40
+    assert "20 best and 20 worst of 90 tags" in figure.get_suptitle().replace("\n", " ")
+    assert figure.get_figheight() < 12
+
+
 def test_a_picture_of_tags_has_no_confusion(evaluated, corpus):
     tagged = multi_label(corpus, [("noise",), ("tone", "both")] * 6, KINDS)
     assert len(evaluated(tagged).plot().axes) == 2
@@ -397,7 +415,7 @@ def test_clips_are_summed_before_precision_and_recall_are_taken():
         records.ClipOnsets("a", onsets=10, found=5, right=5),
         records.ClipOnsets("b", onsets=2, found=15, right=1),
     ]
-    scores, rounds = onset_scores.summed(clips, np.array([[1, 2, 0], [1, 0, 2]], "float32"))
+    scores, rounds = onset_scores.summed(clips, np.array([[1, 2, 0], [1, 0, 2]], "float32"), 2)
     assert scores["precision"].value == 6 / 20
     assert scores["recall"].value == 6 / 12
     assert scores["F"].value == pytest.approx(2 * 0.3 * 0.5 / 0.8)

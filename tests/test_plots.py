@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 import zoo
 from zoo.inference import plots
+from zoo.utils import figures
 
 LABELS = tuple(f"tag {i}" for i in range(20))
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
@@ -144,7 +145,8 @@ def test_colour_bar_is_named_and_the_same_for_every_song():
         make_gram(10).plot(vmax=0)
 
 
-def test_names_with_dollars_or_rare_letters_can_be_drawn(tmp_path):
+def test_names_with_dollars_or_rare_letters_can_be_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "_warned", {"fonts"})
     labels = ("$5 to $12", "音楽")
     gram = make_gram(10, source="1$ 日本 $x_.mp3", labels=labels)
     assert sorted(texts(axes_of(gram.plot(tmp_path / "a.png")).get_yticklabels())) == list(labels)
@@ -196,7 +198,7 @@ def test_spectrogram_below_the_activation_shows_the_tone(seconds):
     time = np.arange(round(44100 * seconds)) / 44100
     sound = (np.sin(2 * np.pi * 1000 * time).astype("float32"), 44100)
     found = zoo.Onsets([0.1], np.zeros(round(100 * seconds)), 100, "song.mp3", "schluter2014")
-    figure = found.plot(sound=sound)
+    figure = found.plot(sound=sound, end=seconds)
     mesh = figure.axes[1].collections[0]
     corners, values = mesh.get_coordinates(), mesh.get_array()
     assert values.shape[1] <= plots.MAX_CELLS + 1
@@ -234,6 +236,71 @@ def test_unknown_suffix_lists_the_known_ones(result, tmp_path):
 def test_missing_folder_is_said(result, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
         result.plot(tmp_path / "nowhere" / "a.png")
+
+
+@pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)
+def test_a_result_draws_into_axes_of_yours(result):
+    figure = Figure()
+    axes = figure.add_subplot()
+    assert result.plot(ax=axes) is figure
+    assert axes.has_data()
+    assert result.plot(figsize=(4, 3)).get_size_inches().tolist() == [4, 3]
+    with pytest.raises(zoo.ConfigError, match="ax is a part of your own figure"):
+        result.plot(ax=axes, figsize=(4, 3))
+
+
+def test_a_spectrogram_above_a_taggram_in_one_call():
+    sound = (np.zeros(22050 * 9, "float32") + 0.1, 22050)
+    above, below, _ = make_gram(9).plot(sound=sound).axes
+    assert above.get_ylabel() == "frequency (Hz)"
+    assert above.get_xlim() == below.get_xlim() == (0, 9)
+    assert above.get_title("left").startswith("song.mp3")
+
+
+def test_a_long_sound_of_onsets_is_shown_in_part():
+    found = zoo.Onsets(np.arange(0, 60, 0.5), np.zeros(6000), 100, "song.mp3", "schluter2014")
+    axes = axes_of(found.plot())
+    assert axes.get_xlim() == (0, 10)
+    assert axes.get_title("left").endswith("0 to 10 of 60 s")
+    (lines,) = axes_of(found.plot(start=20, end=22)).collections
+    assert [path[0, 0] for path in lines.get_segments()] == [20, 20.5, 21, 21.5]
+    assert axes_of(found.plot(end=60)).get_xlim() == (0, 60)
+    with pytest.raises(zoo.ConfigError, match=r"start is 70 and end None; the sound has 60.00 s"):
+        found.plot(start=70)
+
+
+def test_pyplot_shows_a_figure_without_a_path_and_forgets_it_when_displayed():
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    figure = DRAWN[1].plot()
+    assert plt.figure(plt.get_fignums()[-1]) is figure
+    figure._repr_png_()  # what a notebook does with the last line of a cell
+    assert plt.get_fignums() == before
+
+
+def test_a_font_is_chosen_that_has_the_letters(monkeypatch):
+    names = {font.name: font.fname for font in figures.font_manager.fontManager.ttflist}
+    rare = next(
+        chr(code)
+        for code in range(0x2000, 0xFB00)
+        if figures.lacking(chr(code), names["DejaVu Sans"])
+        and not figures.lacking(chr(code), names["STIXGeneral"])
+    )
+    monkeypatch.setattr(figures, "FAMILIES", ("no such font", "STIXGeneral"))
+    axes = axes_of(make_gram(10, labels=(rare, "tag")).plot())
+    families = {text.get_text(): text.get_fontfamily() for text in axes.get_yticklabels()}
+    assert families[rare][-1] == "STIXGeneral"
+    assert "STIXGeneral" not in families["tag"]
+
+
+def test_letters_that_no_font_has_give_one_warning(monkeypatch):
+    monkeypatch.setattr(figures, "FAMILIES", ())
+    monkeypatch.setattr(figures, "_warned", set())
+    gram = make_gram(10, labels=("$5 to $12", "音楽"))
+    with pytest.warns(UserWarning, match="no installed font has the letters '音楽'"):
+        gram.plot()
+    gram.plot()  # warnings are errors in the tests
 
 
 @pytest.mark.parametrize("result", DRAWN, ids=lambda r: type(r).__name__)

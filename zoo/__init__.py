@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from zoo.evaluation.evaluate import evaluate
     from zoo.evaluation.reports import Comparison, Evaluation
     from zoo.inference.audio_model import AudioModel
+    from zoo.inference.drawing import draw
+    from zoo.inference.features import Features
+    from zoo.inference.filters import Filters, filters
     from zoo.inference.results import Embedding, Onsets, Taggram, Tags
     from zoo.inference.runtime_model import RuntimeModel
     from zoo.layers import augmentation
@@ -55,6 +58,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "zoo.evaluation.evaluate": "evaluate",
         "zoo.evaluation.reports": "Comparison Evaluation",
         "zoo.inference.audio_model": "AudioModel",
+        "zoo.inference.drawing": "draw",
+        "zoo.inference.features": "Features",
+        "zoo.inference.filters": "Filters filters",
         "zoo.inference.results": "Embedding Onsets Taggram Tags",
         "zoo.inference.runtime_model": "RuntimeModel",
         "zoo.registry.lookup": "info list_models",

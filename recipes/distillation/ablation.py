@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from zoo.evaluation import metrics
+from zoo.evaluation import intervals
 from zoo.utils.files import write_csv
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -80,7 +80,8 @@ def rows(found: dict[str, np.ndarray], clips: list[real_clips.Clip]) -> list[lis
     lines = []
     for name, areas in results.items():
         mean = areas.pop(real_scores.MEAN)
-        less = metrics.with_interval(mean.value - everything.value, mean.rounds - everything.rounds)
+        both = (mean.score, everything.score), (mean.rounds, everything.rounds)
+        less = intervals.difference(*both[0], *both[1], everything.groups)
         numbers = [*mean.score, *less, *(area.value for area in areas.values())]
         lines.append([name, *(f"{number:.4f}" for number in numbers)])
     return lines

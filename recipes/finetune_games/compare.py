@@ -53,9 +53,10 @@ from sklearn.preprocessing import StandardScaler
 import zoo
 from zoo.data import from_table
 from zoo.data.corpus import Corpus
-from zoo.evaluation import metrics
+from zoo.evaluation import intervals
 from zoo.evaluation.metrics import Score
 from zoo.evaluation.scores import Scores
+from zoo.evaluation.tags import single_label, tag_scores
 from zoo.utils import figures
 from zoo.utils.files import write_csv
 
@@ -123,20 +124,14 @@ def features(corpus: Corpus, kept: Path) -> np.ndarray:
 
 
 def measured(scores: Scores, counts: np.ndarray) -> dict[str, tuple[Score, np.ndarray]]:
-    """Return each measure with its interval, and its value in every resample."""
-    once = np.ones((len(scores.clips), 1), counts.dtype)  # every clip once: the value itself
-    truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
-    whole = metrics.auc_rounds(scores.targets, scores.values, once)
-    areas = metrics.auc_rounds(scores.targets, scores.values, counts)
-    values = [*metrics.accuracy_rounds(truth, guess, once), *(area.mean(axis=1) for area in whole)]
-    rounds = [
-        *metrics.accuracy_rounds(truth, guess, counts),
-        *(metrics.macro_rounds(area, one[0]) for area, one in zip(areas, whole, strict=True)),
-    ]
-    return {
-        measure: (metrics.with_interval(float(value[0]), spread), spread)
-        for measure, value, spread in zip(MEASURES, values, rounds, strict=True)
-    }
+    """Return each measure with its interval, and its value in every round of the bootstrap."""
+    found, rounds, _ = single_label(scores, counts)
+    own = {tag: ((tag,), (tag,)) for tag in scores.tags}
+    each, _, of_each = tag_scores(scores, own, counts)
+    for name, column in (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc")):
+        found[name] = intervals.mean([getattr(tag, column) for tag in each], of_each[name])
+        rounds[name] = of_each[name].mean(axis=1)
+    return {measure: (found[measure], rounds[measure]) for measure in MEASURES}
 
 
 def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[list[str]]:
@@ -151,8 +146,8 @@ def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[l
     for name in others:
         numbers = []
         for m in MEASURES:
-            value = found[best][m][0].value - found[name][m][0].value
-            difference = metrics.with_interval(value, found[best][m][1] - found[name][m][1])
+            (one, rounds), (other, paired) = found[best][m], found[name][m]
+            difference = intervals.difference(one, other, rounds, paired, int(size[1]))
             numbers += [f"{v:.4f}" for v in difference]
         rows.append([f"{best} - {name}", *size, *numbers, "resampled in pairs"])
     return rows
@@ -272,7 +267,7 @@ def main() -> None:
             histories[name] = list(csv.DictReader(file))
     answers["MFCC"], c = of_mfcc(corpus, folder)
     how["MFCC"] = f"logistic regression on 80 statistics of MFCCs, C = {c:g}"
-    counts = answers["MFCC"].draw(ROUNDS, seed=0)
+    counts = answers["MFCC"].resample(ROUNDS, seed=0)
     found = {name: measured(scores, counts) for name, scores in answers.items()}
     for name, measures in found.items():
         print(f"{name:13}", "  ".join(f"{m} {measures[m][0]}" for m in MEASURES))

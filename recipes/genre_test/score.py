@@ -12,9 +12,7 @@ A track's score is the mean over its segments; ROC-AUC and PR-AUC (average preci
 for each genre against all other tracks; their mean is over genres. "Accuracy" counts a track as
 right if its genre has the highest score. The scores are used as they are; they were never
 calibrated for that.
-Intervals are 95 % of 1,000 bootstrap resamples of the artists, not of the tracks. A resample
-without a track of a genre does not count for that genre; `zoo.evaluation.metrics.macro_rounds`
-explains what this means for the mean over genres.
+Intervals are of 95 %, over the artists, not over the tracks: `zoo.evaluation.intervals`.
 
 The tags of the Million Song Dataset do not have "classical". So there are two means, over all five
 genres and over the four that every checkpoint has. Each genre is scored on all 80 tracks in both;

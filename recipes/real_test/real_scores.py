@@ -9,7 +9,7 @@ import numpy as np
 from real_clips import Clip, answers
 
 import zoo
-from zoo.evaluation import metrics, synonyms
+from zoo.evaluation import intervals, metrics, synonyms
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "genre_test"))
 from predictions import kept_scores
@@ -50,16 +50,16 @@ def of_questions(
 class Area(NamedTuple):
     """The ROC-AUC of a question, or the mean over questions, and what it was computed from."""
 
-    value: float
+    score: metrics.Score
     rounds: np.ndarray  # of the bootstrap
     clips: int
     groups: int
     positive: int  # clips with the answer "yes"; 0 for the mean
 
     @property
-    def score(self) -> metrics.Score:
-        """The value with its interval."""
-        return metrics.with_interval(self.value, self.rounds)
+    def value(self) -> float:
+        """The score without its interval."""
+        return self.score.value
 
 
 def areas(found: Mapping[str, np.ndarray], clips: list[Clip]) -> dict[str, Area]:
@@ -79,11 +79,12 @@ def areas(found: Mapping[str, np.ndarray], clips: list[Clip]) -> dict[str, Area]
         columns = truth[:, None].astype("float32"), found[question][index][:, None]
         once = np.ones((len(index), 1), "float32")
         value = metrics.auc_rounds(*columns, once)[0][0, 0]
-        resampled = metrics.auc_rounds(*columns, counts[index])[0][:, 0]
+        rounds = metrics.auc_rounds(*columns, counts[index])[0][:, 0]
+        of = intervals.sample(truth > 0, metrics.units([groups[i] for i in index]))
         size = len(index), len({groups[i] for i in index}), int(truth.sum())
-        rows[question] = Area(value, resampled, *size)
+        rows[question] = Area(intervals.roc_auc(value, of, rounds), rounds, *size)
     if len(rows) == len(asked):
-        values = np.array([row.value for row in rows.values()])
-        rounds = metrics.macro_rounds(np.stack([row.rounds for row in rows.values()], 1), values)
-        rows[MEAN] = Area(np.mean(values), rounds, len(clips), len(set(groups)), 0)
+        rounds = np.stack([row.rounds for row in rows.values()], axis=1)
+        mean = intervals.mean([row.score for row in rows.values()], rounds)
+        rows[MEAN] = Area(mean, rounds.mean(axis=1), len(clips), len(set(groups)), 0)
     return rows

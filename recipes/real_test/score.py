@@ -10,8 +10,8 @@ only that part: what is still to be chosen must not be chosen on the part `test`
 
 A question is a tag ("is there a flute?"); `real_clips.py` says which clips answer it. The measure
 is its ROC-AUC, and the mean over questions. A clip's score is the mean over its segments; where
-several labels mean the same, the highest counts. Intervals are 95 % of 1,000 bootstrap resamples of
-the players, singers, bands and artists, not of the clips.
+several labels mean the same, the highest counts. Intervals are of 95 %, over the
+players, singers, bands and artists, not over the clips: `zoo.evaluation.intervals`.
 
 The recordings are few and the groups fewer: the table says how many answer each question. Networks
 whose labels lack some of the questions (those of the Million Song Dataset and MTG-Jamendo) have no

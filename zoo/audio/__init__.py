@@ -13,13 +13,12 @@ from zoo.audio.paths import AUDIO_SUFFIXES, find
 from zoo.audio.segmentation import (
     Segment,
     Segmentation,
-    Source,
     as_one,
     load,
-    name_of,
     segments,
     stream,
 )
+from zoo.audio.sources import Source, name_of
 
 __all__ = [
     "AUDIO_SUFFIXES",

@@ -40,7 +40,10 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
         AudioError: a folder or the matches of a pattern contain no sound.
     """
     found: dict[Path, None] = {}
-    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+    for given in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        path = given
+        if os.fspath(path).startswith("~") and not os.path.lexists(path):
+            path = os.path.expanduser(path)
         if os.path.isdir(path):
             names = _inside(path)
         elif os.path.lexists(path):
@@ -75,6 +78,11 @@ def missing(path: str | os.PathLike[str]) -> FileNotFoundError:
     if is_address(os.fspath(path)):
         return FileNotFoundError(f"{os.fspath(path)}: {ADDRESS}")
     path = Path(path)
+    if glob.has_magic(str(path)):
+        return FileNotFoundError(
+            f"{path}: no such file. It looks like a pattern: zoo.audio.find({str(path)!r}) lists "
+            "the files that match it."
+        )
     if is_loop(path):
         return FileNotFoundError(f"{path}: a link that leads back to itself, and to no file.")
     if path.is_symlink():

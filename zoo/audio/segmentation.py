@@ -8,13 +8,14 @@ Everything runs in blocks, so a file of any length needs the same memory.
         segment.samples                                    # (48128,) float32
 """
 
+import math
 import os
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soxr
@@ -24,6 +25,7 @@ from zoo.audio.decode import announced, decode, duration
 from zoo.audio.excerpt import Excerpt
 from zoo.audio.paths import AUDIO_SUFFIXES, find
 from zoo.audio.progress import Frames
+from zoo.audio.sources import Source, is_part, name_of, on_disk, plain
 from zoo.errors import AudioError, AudioWarning, BandWarning, ConfigError, ShortWarning
 
 __all__ = [
@@ -39,9 +41,6 @@ __all__ = [
     "segments",
     "stream",
 ]
-
-Source = str | os.PathLike[str] | tuple[np.ndarray, float]
-"""A file, or an array (samples,) or (samples, channels) with its sample rate in Hz."""
 
 _SILENCE = 2.0**-16  # half a step of 16 bits
 _LOUD = 2.0  # MP3s of loud music reach 1.5
@@ -94,18 +93,6 @@ class Segment(NamedTuple):
     samples: np.ndarray  # (segment,) float32
 
 
-def name_of(source: Source) -> str:
-    """Return the name of a source in messages and results.
-
-    Args:
-        source: a file, or an (array, sample_rate) pair.
-
-    Returns:
-        The path, or "array".
-    """
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
-
-
 def stream(
     source: Source, sample_rate: float, start: float = 0.0, end: float | None = None
 ) -> Iterator[np.ndarray]:
@@ -114,9 +101,12 @@ def stream(
     Args:
         source: a file, or an (array, sample_rate) pair with the array (samples,) or
             (samples, channels) of floats in [-1, 1], or of int8, int16, int32 or uint8 (scaled).
+            Also a file open for reading bytes, a clip of a corpus, or a dictionary with "array" and
+            "sampling_rate"; see `Source`.
         sample_rate: of the result, in Hz.
-        start: where to begin, in seconds. Only the necessary part is decoded; the samples equal
-            those of the whole sound from round(start * sample_rate) on.
+        start: where to begin, in seconds; of a clip, after its own start. Only the necessary part
+            is decoded; the samples equal those of the whole sound from round(start * sample_rate)
+            on.
         end: where to stop, in seconds; None for the end. Up to .1 s beyond the end counts as the
             end.
 
@@ -134,7 +124,12 @@ def stream(
         AudioWarning: the file is cut off, its rate is well below `sample_rate`, or the whole
             sound is silent. A silent excerpt gives no warning.
     """
-    excerpt = Excerpt(name_of(source), sample_rate, start, end)
+    name = name_of(source)
+    if is_part(source):
+        begin, until = source.start, source.end
+        end = until if end is None else min(begin + end, until or math.inf)
+        source, start = source.path, begin + start
+    excerpt = Excerpt(name, sample_rate, start, end)
     excerpt.check()
     left = excerpt.samples
     for block in _resampled(source, excerpt):
@@ -287,15 +282,27 @@ def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
 
 def _blocks(source: Source, excerpt: Excerpt) -> Iterator[tuple[np.ndarray, float]]:
     """Yield the frames of the excerpt in mono blocks, with the source's own rate in Hz."""
+    source = plain(source)
     if isinstance(source, str | os.PathLike):
         return decode(source, excerpt.frames)
     if isinstance(source, tuple) and len(source) == 2:
         return _part(arrays.blocks(*source), np.shape(source[0]), excerpt.frames)
+    if hasattr(source, "read"):
+        return _of_open_file(source, excerpt)
     what = f"array of shape {np.shape(source)}" if hasattr(source, "shape") else repr(source)[:80]
     raise AudioError(
         f"{what}: expected a file, or an array with its sample rate, without which pitch and tempo "
         f"are unknown. {arrays.HOW}"
     )
+
+
+def _of_open_file(file: BinaryIO, excerpt: Excerpt) -> Iterator[tuple[np.ndarray, float]]:
+    """Decode an open file; messages and warnings have its name, not that of the copy."""
+    with on_disk(file) as copy:
+        try:
+            yield from decode(copy, excerpt.frames)
+        except AudioError as error:
+            raise AudioError(str(error).replace(copy, excerpt.name)) from error
 
 
 def _part(

@@ -38,14 +38,15 @@ OPTIONS = (
         type=click.IntRange(0),
         default=1000,
         show_default=True,
-        help="Number of resamples for the confidence intervals; 0 gives no intervals.",
+        help="Number of rounds of the bootstrap behind the 95 % confidence intervals; 0 gives no "
+        "intervals.",
     ),
     click.option(
         "--seed",
         type=click.IntRange(0),
         default=0,
         show_default=True,
-        help="Seed of the resampling.",
+        help="Seed of the bootstrap.",
     ),
     click.option(
         "--batch-size",
@@ -155,6 +156,8 @@ def write_comparison(result: "Comparison", output: Path) -> None:
             result.to_csv(output / f"{table}.csv", table)
         for suffix in (".md", ".json", ".png"):
             write_comparison(result, output / f"comparison{suffix}")
+        if result.tags:
+            result.plot(output / "tags.png", "tags")
     elif output.suffix.lower() == ".csv":
         result.to_csv(output)
     elif output.suffix.lower() == ".md":

@@ -4,6 +4,7 @@ import click
 
 import zoo
 from zoo.cli.common import Command, to_json
+from zoo.errors import UnknownName
 from zoo.registry import lookup
 
 
@@ -18,7 +19,9 @@ from zoo.registry import lookup
     "--untrained", is_flag=True, help="List architectures, for `zoo train` and `zoo.build`."
 )
 @click.option("--taxonomy", is_flag=True, help="Show architectures in the grid of Pons' review.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: of checkpoints all that is known."
+)
 def list_command(
     pattern: str,
     task: str | None,
@@ -29,13 +32,20 @@ def list_command(
 ) -> None:
     """List the models that can be loaded.
 
-    PATTERN is a shell pattern for their names, such as 'pons*'. Default: all.
+    PATTERN is a part of their names, such as 'pons', or a shell pattern, such as '*.mtt'. Default:
+    all.
     """
     from zoo.registry import listing
 
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
-    if as_json:
-        click.echo(to_json(lookup.grid(names) if taxonomy else names, indent=1))
+    if not names:
+        raise UnknownName(
+            f"no model that these options allow has {pattern!r} in its name. `zoo list` shows all."
+        )
+    if as_json and taxonomy:
+        click.echo(to_json(lookup.grid(names), indent=1))
+    elif as_json:
+        click.echo(to_json(names if untrained else listing.records(names), indent=1))
     elif taxonomy:
         click.echo(listing.taxonomy(names))
     else:

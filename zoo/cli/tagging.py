@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,23 +22,52 @@ from zoo.cli.common import (
     unicode_output,
 )
 from zoo.errors import ZooError
-from zoo.utils.files import write_csv
+from zoo.utils.files import replacing, write_csv
 from zoo.utils.progress import bar
 
 if TYPE_CHECKING:
     from zoo.inference.predictor import Predictor
-    from zoo.inference.results import Tags
+    from zoo.inference.results import Taggram
+
+
+FORMATS = ("text", "json", "csv", "audacity")
 
 
 @click.command("tag", cls=Command)
 @FILES
 @MODEL
 @RUNTIME
-@click.option("--top", default=10, show_default=True, help="Number of tags to show; 0 shows all.")
-@HOP
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print a table with a row per file and a column per tag."
+    "--top",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Number of tags to show; 0 shows all.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Show only tags with at least this score. Default: no limit; with --format audacity 0.5.",
+)
+@HOP
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="The form of the result: text; json, one object per file; csv, a row per file and a "
+    "column per tag; audacity, a label track of a single FILE, with the times at which it has each "
+    "tag.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the result to this file instead of printing it. Without --format, .json, .jsonl "
+    "and .csv give that format.",
 )
 @click.option(
     "--write-tags",
@@ -59,51 +89,114 @@ def tag_command(
     model: str,
     runtime: str,
     top: int,
+    threshold: float | None,
     hop: float | None,
+    form: str,
     as_json: bool,
     as_csv: bool,
+    output: Path | None,
     write_tags: bool,
     min_score: float,
     dry_run: bool,
 ) -> None:
     """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'."""
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv cannot be combined.")
+    if as_json + as_csv + (form != "text") > 1:
+        raise click.UsageError("--json, --csv and --format cannot be combined; give one of them.")
+    form = "json" if as_json else "csv" if as_csv else form
+    if output is not None:
+        if form == "text":
+            form = {".json": "json", ".jsonl": "json", ".csv": "csv"}.get(output.suffix, form)
+        check_output(output, (output.suffix.lower(),))
     if dry_run and not write_tags:
         raise click.UsageError("--dry-run is for --write-tags.")
-    session = Session(files, model, runtime)
-    if as_csv:
-        click.echo(write_csv([["file", *session.model.labels]]), nl=False)
-    for path, gram in session.stream(None, hop):
-        tags = gram.tags(top or None)
-        if as_csv:
-            row = [str(path), *(f"{score:.6f}" for score in tags.scores)]
-            click.echo(write_csv([row]), nl=False)
-        elif as_json:
-            content = {"file": str(path), "model": session.model.name, "tags": tags.to_dict()}
-            click.echo(to_json(content))
-        else:
-            click.echo(readable(tags, str(path)))
-        sys.stdout.flush()
-        if write_tags:
-            session.write(path, [label for label, score in tags if score >= min_score], dry_run)
+    session = Session(files, model, runtime, most=1 if form == "audacity" else None)
+    with printed(output) as show:
+        if form == "csv":
+            show(write_csv([["file", *session.model.labels]]).rstrip("\n"))
+        for path, gram in session.stream(None, hop):
+            tags = gram.tags(top or None)
+            if form == "audacity":
+                show(audacity(gram, top, 0.5 if threshold is None else threshold))
+            elif form == "csv":
+                row = [str(path), *(f"{score:.6f}" for score in tags.scores)]
+                show(write_csv([row]).rstrip("\n"))
+            else:
+                scores = {tag: score for tag, score in tags if score >= (threshold or 0)}
+                if form == "json":
+                    content = {"file": str(path), "model": session.model.name, "tags": scores}
+                    show(to_json(content))
+                else:
+                    show(readable(scores, tags.labels, str(path)))
+            if write_tags:
+                labels = [label for label, score in tags if score >= min_score]
+                session.write(path, labels, dry_run)
     session.finish()
 
 
-def readable(tags: "Tags", title: str) -> str:
+@contextmanager
+def printed(output: Path | None) -> Iterator[Callable[[str], None]]:
+    """Show lines on standard output, or write them to a file, which is whole or not there.
+
+    Args:
+        output: the file; None for standard output.
+
+    Yields:
+        A function that shows lines.
+    """
+    if output is None:
+
+        def show(text: str) -> None:
+            click.echo(text)
+            sys.stdout.flush()
+
+        yield show
+        return
+    with replacing(output) as file:
+        yield lambda text: file.write(f"{text}\n".encode()) and None
+    click.echo(f"{output} is written.", err=True)
+
+
+def audacity(gram: "Taggram", top: int, threshold: float) -> str:
+    """Return the times at which a sound has each tag, as a label track of Audacity.
+
+    Args:
+        gram: the scores of each segment.
+        top: number of tags, by their mean; 0 for all.
+        threshold: a segment has a tag if its score is at least this.
+
+    Returns:
+        Lines of start, end (in seconds) and tag, separated by tabs, in the order of time.
+    """
+    rows = []
+    bounds = [*(float(t) for t in gram.times), float(gram.times[-1] + gram.seconds[-1])]
+    bounds[-1] = float(gram.times[0] + gram.seconds.sum())
+    for label, _ in gram.tags(top or None):
+        has = [*(gram.values[:, gram.labels.index(label)] >= threshold), False]
+        start = None
+        for i, now in enumerate(has):
+            if now and start is None:
+                start = i
+            elif not now and start is not None:
+                rows.append((bounds[start], bounds[i], label))
+                start = None
+    return "\n".join(f"{start:.3f}\t{end:.3f}\t{tag}" for start, end, tag in sorted(rows))
+
+
+def readable(scores: Mapping[str, float], labels: Sequence[str], title: str) -> str:
     """Return tags as lines with bars.
 
     Args:
-        tags: with scores in [0, 1].
+        scores: of the tags to show, in [0, 1].
+        labels: of the model, for the width of the column.
         title: the first line.
 
     Returns:
         The text.
     """
-    width = max(len(label) for label in tags.labels)
+    width = max(len(label) for label in labels)
     block = "█" if unicode_output() else "#"
     lines = [title]
-    for label, score in tags.to_dict().items():
+    for label, score in scores.items():
         lines.append(f"  {label:<{width}}  {score:.3f}  {block * round(score * 30)}".rstrip())
     return "\n".join(lines)
 
@@ -120,9 +213,22 @@ def readable(tags: "Tags", title: str) -> str:
     type=click.Path(path_type=Path),
     help="The file to write: a figure (.png, .pdf, .svg) or a table (.csv).",
 )
-@click.option("--top", default=15, show_default=True, help="Number of tags in a figure.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=15,
+    show_default=True,
+    help="Number of tags in a figure.",
+)
+@click.option("--spectrogram", is_flag=True, help="Draw the spectrogram of the sound above.")
 def taggram_command(
-    file: str, model: str, runtime: str, hop: float | None, output: Path, top: int
+    file: str,
+    model: str,
+    runtime: str,
+    hop: float | None,
+    output: Path,
+    top: int,
+    spectrogram: bool,
 ) -> None:
     """Predict the tags of every segment of FILE, as a figure or a table over time."""
     check_output(output, (".png", ".pdf", ".svg", ".csv"))
@@ -131,7 +237,7 @@ def taggram_command(
         if output.suffix.lower() == ".csv":
             gram.to_csv(output)
         else:
-            gram.plot(output, top=top)
+            gram.plot(output, top=top, sound=path if spectrogram else None)
         click.echo(f"{output}: {len(gram.times)} segments of {path}")
     session.finish()
 
@@ -152,22 +258,28 @@ def taggram_command(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="For one file an .npz file. For several a folder, which gets an .npz for each file, in "
-    "the same subfolders.",
+    help="One table of all files, with a vector for each (.parquet, or .npz of a folder, a table "
+    "or several files); of one file an .npz with a row for each segment; or a folder, which gets "
+    "such an .npz for each file, in the same subfolders.",
 )
 def embed_command(
     files: tuple[str, ...], model: str, runtime: str, hop: float | None, stage: str, output: Path
 ) -> None:
-    """Write the output of a stage of the network for FILES, such as embeddings."""
+    """Write the output of a stage of the network for FILES, such as embeddings.
+
+    FILES are audio files, folders or patterns. A single folder with a subfolder for each class, or
+    a table (CSV, TSV, JSONL) with the columns path and tags, gives the labels and splits too.
+    """
     single = output.suffix.lower() == ".npz"
-    if single:
-        check_output(output, (".npz",))
+    if output.suffix:
+        check_output(output, (".npz", ".parquet"))
+    one_sound = len(files) == 1 and os.path.isfile(files[0]) and not is_table(files[0])
+    if output.suffix.lower() == ".parquet" or (single and not one_sound):
+        write_features(labelled(files), model, runtime, hop, stage, output)
+        return
+    if any(is_table(file) for file in files):
+        raise click.UsageError(f"-o {output}: of a table one file can be made, .npz or .parquet.")
     session = Session(files, model, runtime)
-    if single and len(session.paths) > 1:
-        raise click.UsageError(
-            f"-o {output}: {len(session.paths)} files need a folder, such as "
-            f"-o {output.with_suffix('')}."
-        )
     if not single:
         output.mkdir(parents=True, exist_ok=True)
     names = npz_names(session.paths, files)
@@ -178,6 +290,74 @@ def embed_command(
         targets[path].parent.mkdir(parents=True, exist_ok=True)
         embedding.save(targets[path])
         click.echo(f"{targets[path]}: {embedding.values.shape} {stage} of {path}")
+    session.finish()
+
+
+def is_table(file: str) -> bool:
+    """Return whether a file is a table of clips, by its suffix."""
+    return Path(file).suffix.lower() in (".csv", ".tsv", ".jsonl")
+
+
+def labelled(files: Sequence[str]) -> "zoo.data.Corpus":
+    """Return the clips of files, folders and patterns, with their labels where there are any.
+
+    Args:
+        files: of the command line.
+
+    Returns:
+        A corpus; without labels, unless it is one table, or one folder that has only subfolders.
+    """
+    from zoo import audio, data
+
+    if len(files) == 1 and is_table(files[0]):
+        return data.from_table(files[0])
+    if any(is_table(file) for file in files):
+        raise click.UsageError(f"{' '.join(files)}: give one table, or audio files and folders.")
+    paths = audio.find(files)
+    folder = Path(files[0])
+    if len(files) == 1 and folder.is_dir() and all(path.parent != folder for path in paths):
+        return data.from_folder(folder)
+    return data.Corpus("files", tuple(data.Clip(path) for path in paths), ())
+
+
+def write_features(
+    corpus: "zoo.data.Corpus",
+    model: str,
+    runtime: str,
+    hop: float | None,
+    stage: str,
+    output: Path,
+) -> None:
+    """Write one table with a vector for each clip.
+
+    Args:
+        corpus: the clips.
+        model: name or file.
+        runtime: as in `zoo.load`.
+        hop: seconds from one segment to the next; None for the model's own.
+        stage: of the network.
+        output: a .npz or .parquet file.
+
+    Raises:
+        click.ClickException: clips failed; the exit status is 1.
+    """
+    from zoo.inference import features
+
+    session = Session((), model, runtime)
+    results = session.model.stream(corpus.clips, stage, hop=hop)
+    with bar(session.model.name, len(corpus), None if len(corpus) > 1 else False) as advance:
+
+        def shown() -> Iterator[Any]:
+            for result in results:
+                if isinstance(result, MemoryError):
+                    raise result
+                advance()
+                yield result
+
+        found = features.of_corpus(corpus, shown())
+    found.save(output)
+    click.echo(f"{output}: {found.X.shape} {stage} of {corpus.name}")
+    session.failed, session.paths = len(found.skipped), list(corpus.clips)
     session.finish()
 
 
@@ -224,6 +404,18 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 @click.option(
+    "--start",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Where a figure begins, in seconds.",
+)
+@click.option(
+    "--end",
+    type=click.FloatRange(0),
+    help="Where a figure ends, in seconds. Default: 10 s after its start.",
+)
+@click.option(
     "-o",
     "--output",
     "outputs",
@@ -239,6 +431,8 @@ def onsets_command(
     runtime: str,
     threshold: float | None,
     as_json: bool,
+    start: float,
+    end: float | None,
     outputs: tuple[Path, ...],
 ) -> None:
     """Find the onsets in FILES, the times in seconds at which notes start."""
@@ -250,7 +444,7 @@ def onsets_command(
             raise click.UsageError(f"-o {output} is the input file; give another name.")
     for path, found in session.onsets(threshold):
         for output in outputs:
-            write_onsets(found, path, output)
+            write_onsets(found, path, output, start, end)
             click.echo(f"{output}: {len(found)} onsets of {path}")
         if outputs:
             continue
@@ -264,20 +458,24 @@ def onsets_command(
     session.finish()
 
 
-def write_onsets(found: "zoo.Onsets", path: Path, output: Path) -> None:
+def write_onsets(
+    found: "zoo.Onsets", path: Path, output: Path, start: float = 0.0, end: float | None = None
+) -> None:
     """Write onsets as text, a figure, or audio with clicks.
 
     Args:
         found: the onsets.
         path: of the audio file.
         output: file to write; its suffix gives the format.
+        start: of a figure, in seconds.
+        end: of a figure, in seconds; None for 10 s after its start.
     """
     if output.suffix.lower() in (".csv", ".txt"):
         found.to_csv(output)
     elif output.suffix.lower() == ".wav":
         found.to_wav(output, path)
     else:
-        found.plot(output, path)
+        found.plot(output, path, start=start, end=end)
 
 
 class Session:
@@ -393,6 +591,8 @@ class Session:
         Raises:
             click.ClickException: files failed; the exit status is 1.
         """
+        if self.failed and len(self.paths) == 1:
+            raise click.exceptions.Exit(1)  # the error above says it all
         if self.failed:
             total = len(self.paths)
             raise click.ClickException(f"{self.failed} of {total} files {self.verb}.")

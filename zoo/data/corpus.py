@@ -2,8 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -12,7 +14,11 @@ from zoo.data.clips import Clip, Skipped
 from zoo.data.division import divide
 from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
+from zoo.utils.frames import dataframe, html_table
 from zoo.utils.text import few
+
+if TYPE_CHECKING:
+    import pandas
 
 MINIMUM = 0.1  # seconds: a shorter file is a click, or was cut off
 
@@ -61,6 +67,59 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: "slice | Sequence[int] | np.ndarray | str") -> "Corpus": ...
+    def __getitem__(self, index: Any) -> "Clip | Corpus":
+        """Return a clip by its number; a corpus by a slice, numbers, a mask, or a split's name."""
+        if isinstance(index, str):
+            return self.split(index)
+        if isinstance(index, slice):
+            return self.take(range(len(self))[index])
+        if isinstance(index, Integral):
+            return self.clips[int(index)]
+        chosen = np.asarray(index)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            return self.take(np.flatnonzero(chosen).tolist())
+        if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+            raise ConfigError(
+                f"corpus[{index!r}]: expected the number of a clip, a slice, a list of numbers, a "
+                f"mask of {len(self)} clips, or the name of a split."
+            )
+        return self.take(chosen.tolist())
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return a row a clip: path, start, end, tags (a list), split, group.
+
+        Returns:
+            The data frame.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return dataframe(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        split_of = {i: name for name, ids in reversed(self.splits.items()) for i in ids}
+        return {
+            "path": [str(clip.path) for clip in self.clips],
+            "start": [clip.start for clip in self.clips],
+            "end": [clip.end for clip in self.clips],
+            "tags": [list(clip.tags) for clip in self.clips],
+            "split": [split_of.get(i, self.split_name) for i in range(len(self))],
+            "group": list(self.groups),
+        }
+
+    def _repr_html_(self) -> str:
+        columns = self[:10]._columns() | {"split": self._columns()["split"][:10]}
+        columns["tags"] = [", ".join(tags) for tags in columns["tags"]]
+        more = "; the first 10 clips" if len(self) > 10 else ""
+        return html_table(list(columns), zip(*columns.values(), strict=True), repr(self) + more)
 
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {len(ids)}" for name, ids in self.splits.items())

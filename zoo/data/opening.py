@@ -201,6 +201,29 @@ def open_corpus(text: str, *, check: bool = True) -> Corpus:
     return from_table(path, split, check=check)
 
 
+def as_corpus(corpus: Corpus | str | os.PathLike[str]) -> Corpus:
+    """Return a corpus as it is, or open the folder, table or dataset that a name means.
+
+    Args:
+        corpus: a corpus, or what `open_corpus` takes.
+
+    Returns:
+        The corpus.
+
+    Raises:
+        ConfigError: it is something else.
+        UnknownName, FileNotFoundError: as in `open_corpus`.
+    """
+    if isinstance(corpus, str | os.PathLike):
+        return open_corpus(os.path.expanduser(os.fspath(corpus)))
+    if not isinstance(corpus, Corpus):
+        raise ConfigError(
+            f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
+            "from_table returns, or the name of a folder or table."
+        )
+    return corpus
+
+
 def _finished(corpus: Corpus, split: str | None, check: bool, published: bool = False) -> Corpus:
     """Take one split and check the files; warn once.
 

@@ -17,9 +17,8 @@ import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError, UnknownName
-from zoo.evaluation import costs, onsets, scores, synonyms
+from zoo.evaluation import costs, intervals, onsets, scores, synonyms
 from zoo.evaluation.evaluate import check
-from zoo.evaluation.metrics import with_interval
 from zoo.evaluation.records import Difference, Entry
 from zoo.evaluation.reports import Comparison, Evaluation
 from zoo.evaluation.tags import of_tags
@@ -42,7 +41,7 @@ PUBLISHED: dict[tuple[str, str], tuple[str, str, int | None]] = {
 
 def compare(
     names: "Sequence[AudioModel | PathLike] | Mapping[str, AudioModel | PathLike]",
-    corpus: Corpus,
+    corpus: Corpus | PathLike,
     *,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -64,7 +63,8 @@ def compare(
     Args:
         names: models, or names or files that `zoo.load` takes; or a dictionary from the names that
             tables show to the models.
-        corpus: what `zoo.data.load` returns, such as one split of it.
+        corpus: what `zoo.data.load` returns, such as one split of it; or the name of a folder or
+            table.
         bootstrap: rounds; the same resamples for all models. 0 for no confidence intervals.
         seed: of the bootstrap.
         batch_size: segments that go through a network at once.
@@ -80,7 +80,7 @@ def compare(
             `zoo.evaluate` raises.
     """
     begin = time.perf_counter()
-    check(corpus, bootstrap, batch_size)
+    corpus = check(corpus, bootstrap, batch_size)
     models = _loaded(names)
     for model in models.values():
         scores.question(model, corpus)
@@ -244,8 +244,9 @@ def differences(entries: Sequence[Entry]) -> Iterator[Difference]:
         a, b = one.evaluation, other.evaluation
         for metric in a.metrics:
             if a.rounds[metric].size:
-                value = a.metrics[metric].value - b.metrics[metric].value
-                score = with_interval(value, a.rounds[metric] - b.rounds[metric])
+                both = a.metrics[metric], b.metrics[metric]
+                rounds = a.rounds[metric], b.rounds[metric]
+                score = intervals.difference(*both, *rounds, a.groups)
                 yield Difference(one.model, other.model, metric, score)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoo.data.corpus import Corpus
+from zoo.data.opening import as_corpus
 from zoo.errors import ConfigError
 from zoo.evaluation import onsets
 from zoo.evaluation import scores as scoring
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: "AudioModel | PathLike",
-    corpus: Corpus,
+    corpus: Corpus | PathLike,
     *,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -47,8 +48,10 @@ def evaluate(
 
     Args:
         model: what `zoo.load` returns, or a name or file that it takes.
-        corpus: what `zoo.data.load` returns, such as one split of it.
-        bootstrap: rounds; 0 for no confidence intervals. Whole groups of clips are resampled.
+        corpus: what `zoo.data.load` returns, such as one split of it; or the name of a folder or
+            table.
+        bootstrap: rounds; 0 for no confidence intervals, see `zoo.evaluation.intervals`. The clips
+            of a group vary together.
         seed: of the bootstrap.
         batch_size: segments that go through the network at once.
         cache: folder for decoded sound, see `zoo.data.segments`.
@@ -64,8 +67,8 @@ def evaluate(
         ZooError: no clip could be decoded.
     """
     begin = time.perf_counter()
+    corpus = check(corpus, bootstrap, batch_size)
     model = scoring.load_model(model)
-    check(corpus, bootstrap, batch_size)
     scoring.question(model, corpus)
     if model.frame_wise:
         found = onsets.detect(model, corpus, progress)
@@ -78,16 +81,13 @@ def evaluate(
     return replace(result, seconds=time.perf_counter() - begin, command=command)
 
 
-def check(corpus: Corpus, bootstrap: int, batch_size: int) -> None:
-    """Raise ConfigError before the work if an argument does not fit."""
-    if not isinstance(corpus, Corpus):
-        raise ConfigError(
-            f"corpus is a {type(corpus).__name__}; expected what zoo.data.load, from_folder or "
-            "from_table returns."
-        )
+def check(corpus: Corpus | PathLike, bootstrap: int, batch_size: int) -> Corpus:
+    """Return the corpus, opened if it is a name; raise ConfigError if an argument does not fit."""
+    corpus = as_corpus(corpus)
     if not len(corpus):
         raise ConfigError(f"{corpus.name} has no clips.")
     if bootstrap < 0 or batch_size < 1:
         raise ConfigError(
             f"bootstrap is {bootstrap} and batch_size {batch_size}; at least 0 and at least 1."
         )
+    return corpus

@@ -1,9 +1,13 @@
-"""Scores with their uncertainty, for `zoo.evaluate` and `zoo.compare`. NumPy only.
+"""Scores and their bootstrap, for `zoo.evaluate` and `zoo.compare`. NumPy only.
 
-A bootstrap resamples the clips with replacement many times, and measures how much a score varies.
-Clips of one artist are not independent of each other, so where clips have groups, whole groups are
-resampled, and where clips are excerpts of one file, whole files. Instead of copying clips, every
-round gives each clip a count, and the ranking of the clips, which never changes, is sorted once.
+A bootstrap gives the clips other weights many times, and measures how much a score varies. Clips of
+one artist are not independent of each other, so where clips have groups, a whole group has one
+weight, and where clips are excerpts of one file, a whole file. The ranking of the clips, which
+never changes, is sorted once.
+
+It is the Bayesian bootstrap of Rubin (1981), The Annals of Statistics 9:130-134: weights are drawn
+from the uniform distribution over all that have the same sum. Drawing clips with replacement gives
+about the same variation, but leaves out all clips of a rare tag in many rounds.
 """
 
 from collections.abc import Sequence
@@ -11,9 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-LEVEL = 0.95  # of all confidence intervals
-ENOUGH = 0.2  # share of the rounds in which a score must exist
-BLOCK = 2**19  # clips x rounds that are computed at once: 2 MB, which fits a processor's cache
+BLOCK = 2**18  # clips x rounds that are computed at once: 2 MB, which fits a processor's cache
 
 
 class Score(NamedTuple):
@@ -31,20 +33,6 @@ class Score(NamedTuple):
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def with_interval(value: float, rounds: np.ndarray) -> Score:
-    """Return a score with the interval that a bootstrap's rounds give it (percentiles).
-
-    Rounds in which the score does not exist (NaN), such as those without a positive clip, do not
-    count. Where fewer than `ENOUGH` of them are left, there is no interval: too few clips, or too
-    few groups of them, decide on the score.
-    """
-    exist = rounds[np.isfinite(rounds)]
-    if len(exist) == 0 or len(exist) < ENOUGH * len(rounds):
-        return Score(float(value))
-    low, high = np.quantile(exist, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Score(float(value), float(low), float(high))
-
-
 def units(groups: Sequence[str]) -> np.ndarray:
     """Number the groups of clips: (clips,) int, equal for clips resampled together.
 
@@ -56,7 +44,7 @@ def units(groups: Sequence[str]) -> np.ndarray:
 
 
 def resample(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
-    """Sample the rounds of a bootstrap.
+    """Draw the weights of a bootstrap.
 
     Args:
         unit: (clips,) from `units`.
@@ -64,33 +52,31 @@ def resample(unit: np.ndarray, rounds: int, seed: int) -> np.ndarray:
         seed: the same gives the same.
 
     Returns:
-        (clips, rounds) float32: how often each clip occurs. No rounds if there are fewer than two
-        units, since then there is nothing to vary.
+        (clips, rounds) float64: the weight of each clip, more than 0; those of the groups sum to
+        their number. No rounds if there are fewer than two groups, since then there is nothing to
+        vary.
     """
     count = int(unit.max(initial=-1)) + 1
     if count < 2:
         rounds = 0
-    random = np.random.default_rng(seed)
-    counts = np.empty((count, rounds), "float32")
-    for i in range(rounds):
-        counts[:, i] = np.bincount(random.integers(count, size=count), minlength=count)
-    return counts[unit]
+    drawn = np.random.default_rng(seed).standard_exponential((rounds, count))
+    return (drawn * (count / drawn.sum(axis=1, keepdims=True))).T[unit]
 
 
 def auc_rounds(
     targets: np.ndarray, scores: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ROC-AUC and the PR-AUC (average precision) of each tag in each resample.
+    """Return the ROC-AUC and the PR-AUC (average precision) of each tag in each round.
 
-    The same as scikit-learn's `roc_auc_score` and `average_precision_score` of the resampled clips.
+    The same as scikit-learn's `roc_auc_score` and `average_precision_score` with these weights.
 
     Args:
         targets: (clips, tags), above 0 where a clip has a tag.
         scores: (clips, tags), finite.
-        counts: (clips, rounds) from `resample`.
+        counts: (clips, rounds) weights, as `resample` gives them.
 
     Returns:
-        Two arrays (rounds, tags); NaN where a resample holds only one of the two kinds of clips.
+        Two arrays (rounds, tags); NaN where a tag has only one of the two kinds of clips.
     """
     clips, rounds = counts.shape
     roc, pr = np.empty((2, rounds, targets.shape[1]))
@@ -104,7 +90,7 @@ def auc_rounds(
 
 
 def _auc(positive: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> tuple:
-    """Return both areas of one tag, (rounds,) each, from clips' counts (clips, rounds)."""
+    """Return both areas of one tag, (rounds,) each, from clips' weights (clips, rounds)."""
     if not positive.any():
         return np.nan, np.nan
     order = np.argsort(-scores, kind="stable")
@@ -127,6 +113,7 @@ def _auc(positive: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> tuple:
         roc = (hits * below).sum(axis=0) / (positives * negatives)
         precision = np.divide(true, through, out=np.zeros_like(true), where=through > 0)
         pr = (hits * precision).sum(axis=0) / positives
+        roc, pr = np.clip(roc, 0, 1), np.clip(pr, 0, 1)  # sums of weights are rounded
     pr[negatives == 0] = np.nan  # as for ROC-AUC: a precision of 1 would mean nothing
     return roc, pr
 
@@ -139,43 +126,32 @@ def mean_of_tags(rounds: np.ndarray) -> np.ndarray:
     return np.divide(total, number, out=np.full(len(rounds), np.nan), where=number > 0)
 
 
-def macro_rounds(rounds: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the mean over tags in each round of a bootstrap.
-
-    A resample may lack all clips that have a rare tag. That tag then counts with its value on all
-    clips moved as much as the other tags' values are: left out, an easy or difficult tag would
-    shift the mean by its absence.
-
-    Args:
-        rounds: (rounds, tags), NaN where a tag does not exist.
-        values: (tags,) on all clips.
-
-    Returns:
-        (rounds,); NaN where no tag exists.
-    """
-    return values.mean() + mean_of_tags(rounds - values)
-
-
-def accuracy_rounds(
-    truth: np.ndarray, guess: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return accuracy and balanced accuracy (mean recall of the classes present) per resample.
+def recall_rounds(truth: np.ndarray, guess: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the recall of each class in each round; their mean is the balanced accuracy.
 
     Args:
         truth: (clips,) number of the class.
-        guess: (clips,).
-        counts: (clips, rounds).
+        guess: (clips,) number of the predicted class.
+        counts: (clips, rounds) weights, as `resample` gives them.
 
     Returns:
-        Two arrays (rounds,).
+        (rounds, classes) of the classes that clips have, in their order.
     """
     right = counts * (truth == guess)[:, None]
-    accuracy = right.sum(axis=0) / counts.sum(axis=0)
-    classes = np.unique(truth)
-    recalls = np.full((counts.shape[1], len(classes)), np.nan)
-    for i, one in enumerate(classes):
-        of_class = truth == one
-        present = counts[of_class].sum(axis=0)
-        np.divide(right[of_class].sum(axis=0), present, out=recalls[:, i], where=present > 0)
-    recall = np.array([(guess == truth)[truth == one].mean() for one in classes])
-    return accuracy, macro_rounds(recalls, recall)
+    of_class = [truth == one for one in np.unique(truth)]
+    recalls = [right[here].sum(axis=0) / counts[here].sum(axis=0) for here in of_class]
+    return np.stack(recalls, axis=1)
+
+
+def accuracy_rounds(truth: np.ndarray, guess: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the accuracy in each round.
+
+    Args:
+        truth: as in `recall_rounds`.
+        guess: as in `recall_rounds`.
+        counts: as in `recall_rounds`.
+
+    Returns:
+        (rounds,).
+    """
+    return (counts * (truth == guess)[:, None]).sum(axis=0) / counts.sum(axis=0)

@@ -8,7 +8,7 @@ import numpy as np
 from zoo import audio
 from zoo.data.corpus import Corpus, Skipped
 from zoo.errors import ConfigError, ZooError
-from zoo.evaluation import metrics
+from zoo.evaluation import intervals, metrics
 from zoo.evaluation.records import ClipOnsets
 from zoo.evaluation.reports import Evaluation
 from zoo.evaluation.scores import skip
@@ -86,7 +86,7 @@ def of_onsets(
     a clip weighs as much as it has onsets.
     """
     counts = metrics.resample(metrics.units(detections.groups), bootstrap, seed)
-    scores, rounds = summed(detections.clips, counts)
+    scores, rounds = summed(detections.clips, counts, len(set(detections.groups)))
     seconds = np.array(detections.seconds)
     return Evaluation(
         **record(model, corpus, tuple(detections.groups), seconds, counts.shape[1], seed),
@@ -114,20 +114,21 @@ def counted(name: str, onsets: np.ndarray, found: np.ndarray) -> ClipOnsets:
 
 
 def summed(
-    clips: list[ClipOnsets], counts: np.ndarray
+    clips: list[ClipOnsets], counts: np.ndarray, groups: int
 ) -> tuple[dict[str, metrics.Score], dict[str, np.ndarray]]:
     """Return F, precision and recall of all clips together, with intervals; and a bootstrap's.
 
     Args:
         clips: what was counted of each.
-        counts: (clips, rounds), how often each was resampled.
+        counts: (clips, rounds), the weight of each in each round.
+        groups: of the clips.
     """
     numbers = np.array([(c.onsets, c.found, c.right) for c in clips], "float64").T
-    every, resampled = numbers.sum(axis=1), numbers @ counts  # (3,), (3, rounds)
+    every, weighted = numbers.sum(axis=1), numbers @ counts  # (3,), (3, rounds)
     scores, rounds = {}, {}
     for name, below in (("F", [0.5, 0.5, 0]), ("precision", [0, 1, 0]), ("recall", [1, 0, 0])):
-        total, totals = np.dot(below, every), np.dot(below, resampled)
+        total, totals = np.dot(below, every), np.dot(below, weighted)
         value = every[2] / total if total else 0.0
-        rounds[name] = np.divide(resampled[2], totals, out=np.zeros_like(totals), where=totals > 0)
-        scores[name] = metrics.with_interval(value, rounds[name])
+        rounds[name] = np.divide(weighted[2], totals, out=np.zeros_like(totals), where=totals > 0)
+        scores[name] = intervals.ratio(value, int(total), groups, rounds[name])
     return scores, rounds

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from zoo.evaluation.metrics import Score
-from zoo.evaluation.records import ComparisonRecord, Entry, EvaluationRecord
+from zoo.evaluation.records import ComparisonRecord, Entry, EvaluationRecord, TagScore
 from zoo.utils.text import columns, count, markdown_table, plural, wrapped
 
 Row = tuple[str, ...]
 
+SPEED = "speed: seconds of sound that the network takes in a second (relative to the first model)"
 RECORD = ("model", "data", "split", "clips")  # columns of every CSV
 
 
@@ -71,11 +72,12 @@ def evaluation_csv(e: EvaluationRecord) -> Iterator[Sequence[str]]:
 def comparison(c: ComparisonRecord) -> str:
     """Return a comparison as text for a terminal."""
     lines = [f"{title(c)}: {scope(c)}", ""]
-    lines += columns(models(c), right="parameters MB speed")
+    lines += [*columns(models(c), right="parameters MB speed"), SPEED]
     if c.differences:
         rows = [("", *c.metrics), *differences(c)]
         lines += ["", f"[95 % intervals: {resampled(c.entries[0].evaluation)}]", ""]
         lines += ["differences, one minus the other", *(f"  {line}" for line in columns(rows))]
+        lines += ["  * the interval leaves out 0"] * any(d.clear for d in c.differences)
     if c.left_out:
         lines += ["", "not compared"]
         for why, labels in c.left_out.items():
@@ -86,9 +88,10 @@ def comparison(c: ComparisonRecord) -> str:
 def comparison_markdown(c: ComparisonRecord) -> str:
     """Return a comparison as Markdown."""
     head, *rows = models(c)
-    lines = [f"**{title(c)}**: {scope(c)}.", "", *markdown_table(head, rows)]
+    lines = [f"**{title(c)}**: {scope(c)}.", "", *markdown_table(head, rows), "", f"{SPEED}."]
     if c.differences:
-        what = f"One minus the other, with 95 % intervals of {resampled(c.entries[0].evaluation)}:"
+        intervals = f"95 % intervals of {resampled(c.entries[0].evaluation)}"
+        what = f"One minus the other, with {intervals}; * where the interval leaves out 0:"
         lines += ["", what, "", *markdown_table(("", *c.metrics), list(differences(c)))]
     if c.tags:
         compared = ", ".join(t.tag for t in c.entries[0].evaluation.tags)
@@ -184,6 +187,20 @@ def resampled(e: EvaluationRecord) -> str:
 def bounds(metric: str) -> Row:
     """Return the heads of a score's three columns."""
     return (metric, f"{metric} low", f"{metric} high")
+
+
+def numbers(tag: TagScore) -> dict[str, float]:
+    """Return both scores of a tag with their bounds, by the heads of a table."""
+    both = {"ROC-AUC": tag.roc_auc, "PR-AUC": tag.pr_auc}
+    return {h: v for m, score in both.items() for h, v in zip(bounds(m), score, strict=True)}
+
+
+def model_numbers(e: Entry) -> dict[str, str | float]:
+    """Return a model's scores with their bounds, its size and speed, by the heads of a table."""
+    scores = e.evaluation.metrics.items()
+    found = {h: v for m, score in scores for h, v in zip(bounds(m), score, strict=True)}
+    cost = {"parameters": e.parameters, "bytes": e.size, "licence": e.licence}
+    return {"model": e.model, **found, **cost, "audio s per s": e.speed}
 
 
 def cells(score: Score) -> Row:

@@ -6,8 +6,9 @@ import numpy as np
 
 from zoo.data.corpus import Corpus, Skipped
 from zoo.errors import ConfigError
+from zoo.evaluation import intervals, metrics
 from zoo.evaluation import scores as scoring
-from zoo.evaluation.metrics import Score, accuracy_rounds, auc_rounds, macro_rounds, with_interval
+from zoo.evaluation.metrics import Score
 from zoo.evaluation.records import NO_NEGATIVES, NO_POSITIVES, TagScore
 from zoo.evaluation.reports import Evaluation
 from zoo.evaluation.scores import Scores
@@ -27,14 +28,12 @@ def of_tags(
     """Return the evaluation of predictions for a corpus; arguments as in `scores.py`."""
     scores = scoring.of_clips(predictions, model.labels, corpus, tags)
     counts = scores.resample(bootstrap, seed)
-    each, skipped, rounds = tag_scores(scores, tags, counts)
+    each, skipped, of_each = tag_scores(scores, tags, counts)
     macro = {
-        name: with_interval(sum(s.value for s in found) / len(each), rounds[name])
-        for name, found in (
-            ("ROC-AUC", [t.roc_auc for t in each]),
-            ("PR-AUC", [t.pr_auc for t in each]),
-        )
+        "ROC-AUC": intervals.mean([t.roc_auc for t in each], of_each["ROC-AUC"]),
+        "PR-AUC": intervals.mean([t.pr_auc for t in each], of_each["PR-AUC"]),
     }
+    rounds = {name: one.mean(axis=1) for name, one in of_each.items()}
     known = {label for ours, _ in tags.values() for label in ours}
     skipped += [Skipped(x, "the model does not know it") for x in corpus.labels if x not in known]
     confusion = None
@@ -57,7 +56,7 @@ def of_tags(
 def tag_scores(
     scores: Scores, tags: dict[str, tuple], counts: np.ndarray
 ) -> tuple[list[TagScore], list[Skipped], dict[str, np.ndarray]]:
-    """Return each tag's scores, the tags that have none, and the means of a bootstrap's rounds.
+    """Return each tag's scores, the tags that have none, and a bootstrap's rounds of each tag.
 
     Raises:
         ConfigError: no tag has both clips that have it and clips that do not.
@@ -80,38 +79,47 @@ def tag_scores(
             f"no tag can be scored: each needs clips that have it and clips that do not. {reasons}."
         )
     targets, values = scores.targets[:, left], scores.values[:, left]
-    roc_rounds, pr_rounds = auc_rounds(targets, values, counts)
-    each = [
-        TagScore(
-            scores.tags[i],
-            tags[scores.tags[i]][1],
-            int(positives[i]),
-            with_interval(roc_auc_score(targets[:, j], values[:, j]), roc_rounds[:, j]),
-            with_interval(average_precision_score(targets[:, j], values[:, j]), pr_rounds[:, j]),
+    unit = metrics.units(scores.groups)
+    roc_rounds, pr_rounds = metrics.auc_rounds(targets, values, counts)
+    each = []
+    for j, i in enumerate(left):
+        of = intervals.sample(targets[:, j] > 0, unit)
+        roc = float(roc_auc_score(targets[:, j], values[:, j]))
+        pr = float(average_precision_score(targets[:, j], values[:, j]))
+        each.append(
+            TagScore(
+                scores.tags[i],
+                tags[scores.tags[i]][1],
+                int(positives[i]),
+                intervals.roc_auc(roc, of, roc_rounds[:, j]),
+                intervals.proportion(pr, of, pr_rounds[:, j]),
+            )
         )
-        for j, i in enumerate(left)
-    ]
-    rounds = {
-        "ROC-AUC": macro_rounds(roc_rounds, np.array([t.roc_auc.value for t in each])),
-        "PR-AUC": macro_rounds(pr_rounds, np.array([t.pr_auc.value for t in each])),
-    }
-    return each, skipped, rounds
+    return each, skipped, {"ROC-AUC": roc_rounds, "PR-AUC": pr_rounds}
 
 
 def single_label(
     scores: Scores, counts: np.ndarray
 ) -> tuple[dict[str, Score], dict[str, np.ndarray], np.ndarray]:
     """Return accuracies of the highest score, their rounds, and the confusion matrix."""
-    from sklearn.metrics import accuracy_score, confusion_matrix
+    from sklearn.metrics import confusion_matrix
 
     truth, guess = scores.targets.argmax(axis=1), scores.values.argmax(axis=1)
     confusion = confusion_matrix(truth, guess, labels=range(len(scores.tags)))
-    present = confusion.sum(axis=1) > 0
-    recall = np.diag(confusion)[present] / confusion.sum(axis=1)[present]
-    values = {"accuracy": accuracy_score(truth, guess), "balanced accuracy": recall.mean()}
-    rounds = dict(zip(values, accuracy_rounds(truth, guess, counts), strict=True))
-    accuracies = {name: with_interval(values[name], rounds[name]) for name in values}
-    return accuracies, rounds, confusion
+    unit, right = metrics.units(scores.groups), truth == guess
+    rounds = metrics.accuracy_rounds(truth, guess, counts)
+    recalls = metrics.recall_rounds(truth, guess, counts)
+
+    def share(here: np.ndarray, rounds: np.ndarray) -> Score:
+        of = intervals.Sample(int(here.sum()), 0, len(np.unique(unit[here])))
+        return intervals.proportion(float(right[here].mean()), of, rounds)
+
+    each = [share(truth == one, recalls[:, i]) for i, one in enumerate(np.unique(truth))]
+    accuracies = {
+        "accuracy": share(np.ones(len(truth), bool), rounds),
+        "balanced accuracy": intervals.mean(each, recalls),
+    }
+    return accuracies, {"accuracy": rounds, "balanced accuracy": recalls.mean(axis=1)}, confusion
 
 
 def record(

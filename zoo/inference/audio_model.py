@@ -192,6 +192,11 @@ class AudioModel(Predictor, keras.Model):
         return msgspec.structs.replace(card, checkpoints=checkpoints)
 
     @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of `zoo.build` that differ from the architecture's own."""
+        return dict(self._keep.config["options"])
+
+    @property
     def activation(self) -> str:
         """The activation of the output: "sigmoid" or "softmax"."""
         return self._keep.config["activation"]

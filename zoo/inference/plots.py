@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo import audio
-from zoo.utils.figures import ACCENT, COLOUR, ROW, Picture, check, name_rows, saved
+from zoo.errors import ConfigError
+from zoo.utils.figures import ACCENT, COLOUR, ROW, Size, canvas, check, name_rows, new, saved
 from zoo.utils.files import PathLike
 
 # More columns than this are averaged before drawing: they would be narrower than a pixel.
 MAX_CELLS = 1000
+READABLE = 10.0  # seconds of onsets that a picture shows by default; more become a comb
 TICK_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 
 
@@ -27,18 +29,30 @@ def taggram(
     source: str = "",
     model: str = "",
     vmax: float = 1.0,
+    figsize: Size | None = None,
+    ax: Axes | None = None,
+    sound: audio.Source | None = None,
 ) -> Figure:
     """Draw a taggram: time from left to right, the first label on top. See `Taggram.plot`.
 
     Each row of the taggram is drawn over the time that it alone covers (`edges`). The colour scale
     goes from 0 to `vmax`.
     """
-    check(path)
     bounds, values = merged(edges(times, seconds), values, seconds)
     duration = bounds[-1] - bounds[0]
     width = float(np.clip(7 + 1.2 * np.log2(max(duration, 1) / 30), 7, 14))
-    figure = Picture(figsize=(width, 1.3 + ROW * len(labels)), layout="constrained")
-    axes = figure.add_subplot()
+    height = 1.3 + ROW * len(labels)
+    if sound is None:
+        figure, axes = canvas(path, (width, height), figsize, ax)
+    elif ax is not None:
+        raise ConfigError("a sound needs a second pair of axes above: leave out ax, or sound.")
+    else:
+        check(path)
+        figure = new(path, figsize or (width, height + 2.2))
+        above, axes = figure.subplots(2, sharex=True, height_ratios=[2, height])
+        spectrogram(above, sound, bounds[-1])
+        above.tick_params("x", labelbottom=False)
+    width = figure.get_figwidth() if ax is None else width
     mesh = axes.pcolormesh(
         bounds,
         np.arange(len(labels) + 1),
@@ -54,18 +68,21 @@ def taggram(
     axes.spines[:].set_visible(False)
     time_axis(axes, bounds[0], bounds[-1], ticks=int(width))
     figure.colorbar(mesh, ax=axes, label="score", pad=0.01, aspect=25).outline.set_visible(False)
-    title(axes, source, model, width)
+    title(axes if sound is None else above, source, model, width)
     return saved(figure, path)
 
 
 def tags(
-    scores: Mapping[str, float], path: PathLike | None = None, source: str = "", model: str = ""
+    scores: Mapping[str, float],
+    path: PathLike | None = None,
+    source: str = "",
+    model: str = "",
+    figsize: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw tags as horizontal bars, the first on top. See `Tags.plot`."""
-    check(path)
     names, values = list(scores), list(scores.values())
-    figure = Picture(figsize=(6, 1.1 + ROW * len(names)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(path, (6, 1.1 + ROW * len(names)), figsize, ax)
     bars = axes.barh(np.arange(len(names)), values, height=0.72, color=COLOUR)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8, color="0.35")
     axes.invert_yaxis()
@@ -86,52 +103,82 @@ def onsets(
     sound: audio.Source | None = None,
     source: str = "",
     model: str = "",
+    start: float = 0.0,
+    end: float | None = None,
+    figsize: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw the activation as a curve and the onsets as lines. See `Onsets.plot`."""
-    check(path)
-    duration = len(activation) / frame_rate
+    whole = len(activation) / frame_rate
+    if not 0 <= start < whole or (end is not None and end <= start):
+        raise ConfigError(
+            f"start is {start} and end {end}; the sound has {whole:.2f} s, and start must lie in "
+            "it and before end."
+        )
+    cut = end is None and whole - start > READABLE * 1.2
+    end = min(start + READABLE if cut else whole if end is None else end, whole)
+    times = times[(times >= start) & (times < end)]
+    first = math.floor(start * frame_rate)
+    activation = activation[first : math.ceil(end * frame_rate)]
+    duration = end - start
     width = float(np.clip(7 + 1.2 * np.log2(max(duration, 1) / 5), 7, 14))
-    panels = 1 if sound is None else 2
-    figure = Picture(figsize=(width, 2.6 * panels), layout="constrained")
-    rows = figure.subplots(panels, sharex=True, squeeze=False)[:, 0]
-    axes = rows[0]
+    if sound is None:
+        figure, axes = canvas(path, (width, 2.6), figsize, ax)
+        rows = [axes]
+    elif ax is not None:
+        raise ConfigError("a sound needs a second pair of axes below: leave out ax, or sound.")
+    else:
+        check(path)
+        figure = new(path, figsize or (width, 5.2))
+        rows = list(figure.subplots(2, sharex=True))
+        axes = rows[0]
     top = max(1.0, np.max(activation, where=np.isfinite(activation), initial=0))
     thickness = float(np.clip(150 / max(len(times), 1), 0.08, 1.2))
     axes.vlines(times, 0, 1.05 * top, color=ACCENT, lw=thickness, label="onset")
-    frames = np.arange(len(activation)) / frame_rate
+    frames = (first + np.arange(len(activation))) / frame_rate
     axes.plot(frames, activation, color=COLOUR, lw=1, label="activation")
     axes.set_ylim(0, 1.05 * top)
     axes.set_ylabel("activation")
     axes.spines[["top", "right"]].set_visible(False)
     if sound is not None:
-        spectrogram(rows[1], sound, duration)
+        spectrogram(rows[1], sound, end, start, end if end < whole else None)
         rows[1].vlines(times, *rows[1].get_ylim(), color="white", lw=thickness / 2)
-    time_axis(rows[-1], 0, duration, ticks=int(width))
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0)
-    title(axes, source, model, width - 2)
+    time_axis(rows[-1], start, end, ticks=int(width))
+    shown = f", {start:g} to {end:g} of {whole:.0f} s" if duration < whole else ""
+    width = figure.get_figwidth() if ax is None else width
+    if ax is None and width >= 7:
+        above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
+        axes.legend(**above, ncols=2, borderaxespad=0)
+    else:
+        axes.legend(loc="upper right", fontsize=8)
+    title(axes, source, f"{model}{shown}", width - 2)
     return saved(figure, path)
 
 
-def spectrogram(axes: Axes, sound: audio.Source, duration: float) -> None:
+def spectrogram(
+    axes: Axes, sound: audio.Source, end: float, start: float = 0.0, stop: float | None = None
+) -> None:
     """Draw a sound's spectrogram over the audible range, its loudest 70 dB.
+
+    From `start` to `end`, in seconds; `stop` ends the decoding there, None at the sound's end.
 
     Windows of 46 ms, 11.6 ms apart; of a long sound, neighbours are averaged while it is read, so
     that there are never more than `MAX_CELLS` columns.
     """
     rate, n_fft, hop = 22050, 1024, 256
-    per = max(1, math.ceil(duration * rate / hop / MAX_CELLS))  # windows in a column
+    per = max(1, math.ceil((end - start) * rate / hop / MAX_CELLS))  # windows in a column
     power: list[np.ndarray] = []
     window = np.hanning(n_fft)
-    end = np.zeros(n_fft // 2 + (per - 1) * hop)
+    after = np.zeros(n_fft // 2 + (per - 1) * hop)
     waiting = np.zeros(n_fft // 2)  # the first window's centre is the beginning of the sound
-    for block in chain(audio.stream(sound, rate), [end]):
+    for block in chain(audio.stream(sound, rate, start, stop), [after]):
         waiting = np.concatenate([waiting, block])
         while len(waiting) >= n_fft + (per - 1) * hop:
             windows = np.lib.stride_tricks.sliding_window_view(waiting, n_fft)[: per * hop : hop]
             power.append(np.square(np.abs(np.fft.rfft(windows * window))).mean(axis=0))
             waiting = waiting[per * hop :]
     decibels = 10 * np.log10(np.array(power).T[1:] + 1e-10)  # (bins, columns)
-    times = (np.arange(len(power) + 1) - 0.5) * per * hop / rate
+    times = start + (np.arange(len(power) + 1) - 0.5) * per * hop / rate
     bins = (np.arange(n_fft // 2 + 1) + 0.5) * rate / n_fft
     top = decibels.max()
     axes.pcolormesh(times, bins, decibels, cmap="magma", vmin=top - 70, vmax=top, rasterized=True)
@@ -188,7 +235,7 @@ def time_axis(axes: Axes, start: float, end: float, ticks: int) -> None:
 def title(axes: Axes, source: str, model: str, width: float) -> None:
     """Write the file's name and the model's above the axes, shortened to `width` inches."""
     name = Path(source).name or source
-    room = max(int(8 * width) - len(model), 20)
+    room = max(int(8 * width) - len(model), 12)
     if len(name) > room:
         name = f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
     axes.set_title(f"{name} · {model}", loc="left", fontsize=11, parse_math=False)

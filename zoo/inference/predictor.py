@@ -14,8 +14,10 @@ import numpy as np
 
 from zoo import audio
 from zoo.audio import Segmentation, Source
+from zoo.audio.sources import is_list_pair
 from zoo.errors import ConfigError, UnknownName
 from zoo.inference import prediction
+from zoo.inference.features import Clips, Features, is_corpus, of_corpus
 from zoo.inference.onsets import COMBINE, SMOOTH, THRESHOLD, detect
 from zoo.inference.results import Embedding, Onsets, Taggram, Tags
 from zoo.registry import lookup
@@ -57,6 +59,11 @@ class Predictor:
     @abstractmethod
     def card(self) -> Card:
         """Paper, stages, labels, and the checkpoint that the weights come from, if any."""
+
+    @property
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Arguments of `zoo.build` that differ from the architecture's own."""
 
     @property
     @abstractmethod
@@ -131,7 +138,8 @@ class Predictor:
 
         Args:
             audio: a file, an (array, sample_rate) pair with the array (samples,) or
-                (samples, channels), or a list of these.
+                (samples, channels), a file open for reading bytes, a clip of a corpus, or a
+                dictionary with "array" and "sampling_rate"; or a list or iterator of these.
             top: how many tags the result shows; None for all. It holds all in any case.
             hop: seconds from one segment to the next; None for one segment after the other.
             tail: whether the rest after the last whole segment counts too. musicnn 0.1.0 drops it.
@@ -194,18 +202,27 @@ class Predictor:
         hop: float | None = None,
         tail: bool = True,
     ) -> list[Embedding]: ...
+    @overload
     def embed(
         self,
-        audio: Source | list[Source],
+        audio: Clips,
         stage: str = "penultimate",
         *,
         hop: float | None = None,
         tail: bool = True,
-    ) -> Embedding | list[Embedding]:
+    ) -> Features: ...
+    def embed(
+        self,
+        audio: Source | list[Source] | Clips,
+        stage: str = "penultimate",
+        *,
+        hop: float | None = None,
+        tail: bool = True,
+    ) -> Embedding | list[Embedding] | Features:
         """Return the output of a stage of the network for every segment of a clip.
 
         Args:
-            audio: as in `tag`.
+            audio: as in `tag`; or a corpus, for one vector a clip with labels and splits.
             stage: one of `stages`.
             hop: as in `tag`, in seconds.
             tail: as in `tag`.
@@ -213,12 +230,14 @@ class Predictor:
         Returns:
             `Embedding` with values (segments, units), or (segments, frames, channels) where the
             stage still has a time axis, and times and seconds (segments,) in seconds; for a list, a
-            list of them.
+            list of them; for a corpus `Features`, with X and y for scikit-learn.
 
         Raises:
             UnknownName: with the stages that there are.
             AudioError, FileNotFoundError, ConfigError: as in `tag`.
         """
+        if is_corpus(audio):
+            return of_corpus(audio, self.stream(audio.clips, stage, hop=hop, tail=tail))
         return self._results(audio, stage, hop, tail)
 
     @overload
@@ -269,7 +288,8 @@ class Predictor:
                 f"{self.name} does not find onsets; use tag or taggram. "
                 f"Those that do: {', '.join(lookup.list_models(task='onsets')) or 'none'}."
             )
-        sources = audio if isinstance(audio, list) else [audio]
+        many = is_many(audio)
+        sources = audio if many else [audio]
         found: list[Onsets] = []
         for source in sources:
             try:
@@ -287,7 +307,7 @@ class Predictor:
                 _with_results(error, found)
                 raise
             found.append(onsets)
-        return found if isinstance(audio, list) else found[0]
+        return found if many else found[0]
 
     @overload
     def stream(
@@ -369,13 +389,19 @@ class Predictor:
 
     def _results(self, sound, stage: str | None, hop: float | None, tail: bool):
         results: list = []
-        for result in self.stream(
-            sound if isinstance(sound, list) else [sound], stage, hop=hop, tail=tail
-        ):
+        many = is_many(sound)
+        for result in self.stream(sound if many else [sound], stage, hop=hop, tail=tail):
             if isinstance(result, Exception):
                 raise _with_results(result, results)
             results.append(result)
-        return results if isinstance(sound, list) else results[0]
+        return results if many else results[0]
+
+
+def is_many(sounds: Any) -> bool:
+    """Say whether these are several sounds: a list, a corpus, or an iterator, such as of glob."""
+    if isinstance(sounds, list):
+        return not is_list_pair(sounds)
+    return is_corpus(sounds) or (hasattr(sounds, "__next__") and not hasattr(sounds, "read"))
 
 
 def _with_results(error: Exception, results: list) -> Exception:

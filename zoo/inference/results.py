@@ -13,8 +13,11 @@ import numpy as np
 
 from zoo.errors import ConfigError, UnknownName
 from zoo.utils.files import PathLike, read_npz, replacing, write_csv
+from zoo.utils.frames import dataframe, html_table
 
 if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from zoo.audio import Source
@@ -85,6 +88,30 @@ class Tags(_Result):
     def __len__(self) -> int:
         return len(self.labels) if self.top is None else min(self.top, len(self.labels))
 
+    def __getitem__(self, label: str) -> float:
+        """Return the score of a label, also of one that is not shown."""
+        if not isinstance(label, str):
+            raise ConfigError(
+                f"tags[{label!r}]: give the name of a label, such as {self.labels[0]!r}."
+            )
+        if label not in self.labels:
+            raise UnknownName(no_label(self.model, label, self.labels))
+        return float(self.scores[self.labels.index(label)])
+
+    def _repr_html_(self) -> str:
+        return html_table(("label", "score"), ((n, f"{s:.3f}") for n, s in self), _head(self))
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return the `top` labels with their scores, best first.
+
+        Returns:
+            A data frame with the columns label and score.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return dataframe({"label": [n for n, _ in self], "score": [s for _, s in self]})
+
     def __repr__(self) -> str:
         width = max(len(label) for label, _ in self)
         rows = [f"{label:<{width}}  {score:.3f}" for label, score in self]
@@ -105,11 +132,19 @@ class Tags(_Result):
         """
         return write_csv([("label", "score"), *((label, f"{s:.6f}") for label, s in self)], path)
 
-    def plot(self, path: PathLike | None = None) -> "Figure":
+    def plot(
+        self,
+        path: PathLike | None = None,
+        *,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Draw the `top` labels as bars.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -120,7 +155,7 @@ class Tags(_Result):
         """
         from zoo.inference import plots
 
-        return plots.tags(dict(self), path, self.source, self.model)
+        return plots.tags(dict(self), path, self.source, self.model, figsize, ax)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,6 +197,28 @@ class Taggram(_Result):
         """Return the mean over the clip, (labels,) float32: each segment weighs its fresh audio."""
         return np.average(self.values, axis=0, weights=self.seconds).astype("float32")
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return a row a segment: time, seconds, and a column for each label.
+
+        Returns:
+            The data frame.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        scores = {label: self.values[:, i] for i, label in enumerate(self.labels)}
+        return dataframe({"time": self.times, "seconds": self.seconds, **scores})
+
+    def _repr_html_(self) -> str:
+        names = [label for label, _ in self.tags(5)]
+        columns = [self.labels.index(name) for name in names]
+        rows = [
+            (f"{time:.2f}", *(f"{score:.3f}" for score in row))
+            for time, row in zip(self.times[:20], self.values[:20, columns], strict=True)
+        ]
+        more = f"; the first 20 segments and the best {len(names)} labels"
+        return html_table(("time (s)", *names), rows, repr(self) + more)
+
     def tags(self, top: int | None = 10) -> Tags:
         """Return the scores of the whole clip, the mean over its segments.
 
@@ -194,15 +251,23 @@ class Taggram(_Result):
         top: int = 15,
         labels: Sequence[str] | None = None,
         vmax: float = 1.0,
+        *,
+        sound: "Source | None" = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the scores over time, a row a label, the best on top.
 
         Args:
-            path: save here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
             top: how many labels, by their mean over the clip.
             labels: these instead, in this order.
             vmax: score at the dark end of the colour scale, which starts at 0. It is the same for
                 every song, so that two pictures compare; take less where all scores are low.
+            sound: the audio, as in `AudioModel.tag`; its spectrogram is drawn above, on the same
+                time axis. None for no spectrogram.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -220,7 +285,10 @@ class Taggram(_Result):
         names = [self.labels[i] for i in columns]
         values = self.values[:, columns]
         return plots.taggram(
-            values, self.times, self.seconds, names, path, self.source, self.model, vmax
+            *(values, self.times, self.seconds, names, path, self.source, self.model, vmax),
+            figsize,
+            ax,
+            sound,
         )
 
     def _columns(self, top: int, labels: Sequence[str] | None) -> list[int]:
@@ -230,10 +298,7 @@ class Taggram(_Result):
             raise ConfigError(f"labels is {labels!r}; give a list of labels.")
         for label in labels:
             if label not in self.labels:
-                near = difflib.get_close_matches(label, self.labels, cutoff=0.5) or self.labels[:10]
-                raise UnknownName(
-                    f"{self.model} has no label {label!r}; it has, for instance, {', '.join(near)}."
-                )
+                raise UnknownName(no_label(self.model, label, self.labels))
         return [self.labels.index(label) for label in labels]
 
 
@@ -352,6 +417,17 @@ class Onsets(_Result):
         seconds = len(self.activation) / self.frame_rate
         return f"{_head(self)}: {len(self)} in {seconds:.1f} s"
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return the times.
+
+        Returns:
+            A data frame with the column time, in seconds.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return dataframe({"time": self.times})
+
     def to_csv(self, path: PathLike | None = None) -> str:
         """Return a time in seconds a line, and write them to `path` if given.
 
@@ -366,13 +442,27 @@ class Onsets(_Result):
         """
         return write_csv([(f"{t:.3f}",) for t in self.times], path)
 
-    def plot(self, path: PathLike | None = None, sound: "Source | None" = None) -> "Figure":
+    def plot(
+        self,
+        path: PathLike | None = None,
+        sound: "Source | None" = None,
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        figsize: tuple[float, float] | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Figure":
         """Draw activation and onsets over time.
 
         Args:
-            path: save the figure here too; .png, .pdf or .svg.
+            path: save the figure here; .png, .pdf or .svg. None for a figure to show.
             sound: the audio, a file or an (array, sample_rate) pair; its spectrogram is drawn
                 below. None for no spectrogram.
+            start: where the picture begins, in seconds.
+            end: where it ends; None for 10 s after the start, or the end of a sound that is little
+                longer. The title says what is shown.
+            figsize: width and height in inches; None for what fits.
+            ax: draw into these axes of a figure of yours.
 
         Returns:
             The figure.
@@ -381,7 +471,11 @@ class Onsets(_Result):
 
         times, activation = self.times, self.activation
         return plots.onsets(
-            times, activation, self.frame_rate, path, sound, self.source, self.model
+            *(times, activation, self.frame_rate, path, sound, self.source, self.model),
+            start,
+            end,
+            figsize,
+            ax,
         )
 
     def to_wav(self, path: PathLike, sound: "Source | None" = None) -> None:
@@ -399,6 +493,12 @@ class Onsets(_Result):
         from zoo.inference import clicks
 
         clicks.write(self.times, path, self.source if sound is None else sound)
+
+
+def no_label(model: str, label: str, labels: Sequence[str]) -> str:
+    """Return a message about a label that a model does not have, with the nearest that it has."""
+    near = difflib.get_close_matches(label, labels, cutoff=0.5) or labels[:10]
+    return f"{model} has no label {label!r}; it has, for instance, {', '.join(near)}."
 
 
 def best(scores: np.ndarray, top: int | None) -> np.ndarray:

@@ -76,6 +76,11 @@ class RuntimeModel(Predictor):
         return self._config["architecture"]
 
     @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of `zoo.build` that differ from the architecture's own."""
+        return dict(self._config.get("options") or {})
+
+    @property
     def activation(self) -> str:
         """The activation of the output: "sigmoid" or "softmax"."""
         return self._config.get("activation", "sigmoid")

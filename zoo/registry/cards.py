@@ -7,6 +7,7 @@ import msgspec
 
 from zoo.errors import ConfigError
 from zoo.registry.manifest import Checkpoint, Metric
+from zoo.utils.frames import html_text
 from zoo.utils.text import LABEL, WIDTH, columns, count, indented, label_lines, plural, wrapped
 from zoo.utils.version import __version__
 
@@ -136,6 +137,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return card(self)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_text(str(self))
 
 
 def card(c: Card) -> str:

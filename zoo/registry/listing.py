@@ -1,9 +1,13 @@
 """Tables of checkpoints and architectures for a terminal of 100 columns. Loads no framework."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
 
 from zoo.registry import cards, lookup
 from zoo.registry.cards import people, seconds
+from zoo.registry.manifest import Checkpoint
 from zoo.utils.text import columns, count, wrapped
 
 # --- lists ---
@@ -25,6 +29,7 @@ def checkpoints(names: Iterable[str]) -> str:
         Lines of text.
     """
     rows, marks = [CHECKPOINT_HEAD], set()
+    about: list[list[str]] = [[]]
     for name in names:
         checkpoint = lookup.info(name).checkpoints[name]
         mark = " *" * checkpoint.default + " ?" * (checkpoint.status == "not yet loaded")
@@ -44,8 +49,44 @@ def checkpoints(names: Iterable[str]) -> str:
                 short(data),
             )
         )
+        about.append(wrapped(described(name), "", 4))
     legend = [LEGEND, *[NOT_LOADED] * ("?" in marks)]
-    return "\n".join([*columns(rows, right="kHz s parameters ROC-AUC PR-AUC"), "", *legend])
+    table = columns(rows, right="kHz s parameters ROC-AUC PR-AUC")
+    lines = [one for row, more in zip(table, about, strict=True) for one in (row, *more)]
+    return "\n".join([*lines, "", *legend])
+
+
+def described(name: str) -> str:
+    """Return where the weights of a checkpoint are, their size, and what the network is."""
+    c, a = lookup.info(name).checkpoints[name], lookup.info(name).architecture
+    size = weight_bytes(c)
+    where = "bundled" if c.bundled else "fetched when first used"
+    megabytes = f", {size / 1e6:.1f} MB" if size else ""
+    return f"{where}{megabytes}; {a.shape}, on a {a.input} ({people(a)} {a.year})"
+
+
+def weight_bytes(c: Checkpoint) -> int | None:
+    """Return the size of a checkpoint's file; None if it is not known."""
+    return next((source.bytes for source in (*c.bundled, *c.remote) if source.bytes), None)
+
+
+def records(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what is known of checkpoints, fit for JSON.
+
+    Args:
+        names: of checkpoints.
+
+    Returns:
+        For each its name, architecture, task, licence, size in bytes, whether it is bundled, and
+        the whole record of the manifest.
+    """
+    found = []
+    for name in names:
+        c, a = lookup.info(name).checkpoints[name], lookup.info(name).architecture
+        plain = msgspec.json.decode(msgspec.json.encode(c))
+        more = {"task": a.task, "description": described(name), "bytes": weight_bytes(c)}
+        found.append({"name": name, **more, "is_bundled": bool(c.bundled), **plain})
+    return found
 
 
 def architectures(names: Sequence[str]) -> str:

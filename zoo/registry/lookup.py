@@ -124,7 +124,8 @@ def list_models(
     """List the models that can be loaded or built.
 
     Args:
-        pattern: shell pattern for names, such as "pons*" or "*.mtt".
+        pattern: shell pattern for names, such as "pons*" or "*.mtt"; without *, ? and [ a part of
+            the name, such as "pons".
         task: "tagging" or "onsets"; None for all.
         licence: shell pattern for the licence of the weights, such as "MIT" or "CC*"; None for all.
         trained: True for checkpoints; False for architectures, which `zoo.build` takes.
@@ -140,6 +141,8 @@ def list_models(
     ['pons2017.msd']
     """
     known = architectures()
+    if not set(pattern) & set("*?["):
+        pattern = f"*{pattern}*"
     if not trained:
         if licence is not None:
             raise ConfigError(

@@ -43,8 +43,8 @@ class Finetuned(Trained):
 
 def finetune(
     model: AudioModel | str,
-    train: Corpus,
-    validation: Corpus | None = None,
+    train: Corpus | PathLike,
+    validation: Corpus | PathLike | None = None,
     *,
     folder: PathLike | None = None,
     epochs: int = 30,
@@ -77,8 +77,8 @@ def finetune(
     Args:
         model: from `zoo.load(name, labels=[...])`, trained in place; or a name or file, which is
             loaded with a new head for the labels of `train`.
-        train: training clips. Their labels must be the model's. Of a corpus with splits only
-            "train" is used.
+        train: training clips, or the name of a folder or table of them. Their labels must be the
+            model's. Of a corpus with splits only "train" is used.
         validation: validation clips, which decide when to stop and which epoch is best. None: the
             split "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
@@ -120,7 +120,7 @@ def finetune(
     if not epochs and not head_epochs:
         raise ConfigError("epochs and head_epochs are both 0; one of them must be 1 or more.")
     check_monitor(monitor)
-    train, validation = preparation.split(train, validation, seed)
+    train, validation = preparation.opened(train, validation, seed)
     head = recipe(head_learning_rate, HEAD_BATCH * batch_size, head_epochs, HEAD_PATIENCE)
     tune = recipe(learning_rate, batch_size, epochs, patience)
     with devices.scope(distribute) as count:

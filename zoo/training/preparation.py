@@ -10,11 +10,13 @@ from typing import Any
 from zoo.data import devices
 from zoo.data.copies import copies
 from zoo.data.corpus import Corpus
+from zoo.data.opening import as_corpus
 from zoo.errors import ConfigError, UnknownName
 from zoo.inference import variables
 from zoo.inference.audio_model import HEAD, AudioModel
 from zoo.training.batches import Batches
 from zoo.training.run_folder import describe
+from zoo.utils.files import PathLike
 from zoo.utils.text import few
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,23 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before)
+
+
+def opened(
+    train: Corpus | PathLike, validation: Corpus | PathLike | None, seed: int
+) -> tuple[Corpus, Corpus]:
+    """Return training clips and validation clips, as `split` does, of corpora or their names.
+
+    Args:
+        train: as in `split`; or the name of a folder or table.
+        validation: as in `split`; or the name of a folder or table.
+        seed: as in `split`.
+
+    Returns:
+        Training corpus and validation corpus.
+    """
+    own = None if validation is None else as_corpus(validation)
+    return split(as_corpus(train), own, seed)
 
 
 def split(train: Corpus, validation: Corpus | None, seed: int) -> tuple[Corpus, Corpus]:

@@ -31,8 +31,8 @@ __all__ = ["Recipe", "Trained", "train"]
 
 def train(
     model: AudioModel | str,
-    train: Corpus,
-    validation: Corpus | None = None,
+    train: Corpus | PathLike,
+    validation: Corpus | PathLike | None = None,
     *,
     folder: PathLike | None = None,
     recipe: Recipe | None = None,
@@ -60,7 +60,8 @@ def train(
     Args:
         model: an architecture of `zoo.list_models(trained=False)`, which is built with the labels
             of `train`; or a model from `zoo.build`, which is trained in place.
-        train: training clips. Of a corpus with splits only "train" is used.
+        train: training clips, or the name of a folder or table of them. Of a corpus with splits
+            only "train" is used.
         validation: validation clips, which decide when to stop and which epoch is best. None: the
             split "validation" of `train`, or else a fifth of its groups, chosen by `seed`.
         folder: for model.keras, history.csv, history.png and settings.json; `zoo.load` opens it.
@@ -100,7 +101,7 @@ def train(
         AudioError: no clip could be decoded.
     """
     check_monitor(monitor)
-    train, validation = preparation.split(train, validation, seed)
+    train, validation = preparation.opened(train, validation, seed)
     with devices.scope(distribute) as count:
         if isinstance(model, str):
             check_architecture(model)

@@ -1,28 +1,41 @@
-"""Figures of the first layer's filters, to scale, on their input.
+"""Figures of the first layer's filters, to scale, on their input: `zoo.draw`.
 
-`generate.py` calls `picture`. The shapes are those of an architecture's `CARD`. The background
-is the example clip: its waveform, or the spectrogram that the network computes from it.
+The shapes are those of an architecture's `CARD`. The background is a sound: its waveform, or the
+spectrogram that the network computes from it.
 """
 
-import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import keras
 import matplotlib
+import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import ConnectionPatch, Rectangle
 
 from zoo import audio
+from zoo.errors import ConfigError
+from zoo.inference.assembly import import_architecture
+from zoo.registry import lookup
 from zoo.registry.cards import Architecture, Variant
+from zoo.utils.figures import Size, check, new, saved
+from zoo.utils.files import PathLike
 
-CLIP = Path(__file__).parents[1] / "examples" / "audio" / "bach_prelude_c_major.flac"
+if TYPE_CHECKING:
+    from zoo.inference.predictor import Predictor
+
+CLIPS = (  # the example: in a wheel, and in a checkout
+    Path(__file__).parents[1] / "web" / "example" / "bach_prelude_c_major.flac",
+    Path(__file__).parents[2] / "examples" / "audio" / "bach_prelude_c_major.flac",
+)
 START = 0.5  # seconds into the clip
 
 TALL, LONG, SMALL = "#51127c", "#d6336c", "#0b7285"
 TIMES = "\N{MULTIPLICATION SIGN}"
+NEWLINE = "\n"
 FEW = 12  # frames or bands: a filter within that both ways is small
 WIDTH, ROW = 9.0, 2.0  # inches
 WHOLE = 300  # frames: a longer spectrogram is shown in part
@@ -37,24 +50,88 @@ STYLE = {
 }
 
 
-def picture(a: Architecture, path: Path) -> None:
-    """Draw an architecture's networks, one below the other, and write the file."""
-    networks = different(a.variants)
-    module = importlib.import_module(f"zoo.models.{a.name}")
+def draw(
+    model: "Predictor | str",
+    path: PathLike | None = None,
+    sound: audio.Source | None = None,
+    *,
+    figsize: Size | None = None,
+) -> Figure:
+    """Draw the filters of a network's first layer, to scale, on the input that they move over.
+
+    Of an architecture all networks that differ in these filters are drawn, one below the other; of
+    a model its own alone.
+
+    Args:
+        model: what `zoo.load` or `zoo.build` returns; or a name of `zoo.list_models`.
+        path: save the figure here; .png, .pdf or .svg. None for a figure to show.
+        sound: the input, as in `AudioModel.tag`; None for the example clip, a prelude by Bach.
+        figsize: width and height in inches; None for what fits.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UnknownName: there is no such model.
+
+    >>> import zoo
+    >>> figure = zoo.draw("pons2017")
+    """
+    check(path)
+    if isinstance(model, str):
+        a = lookup.info(model).architecture
+        networks = different(a.variants)
+    else:
+        a = model.card.architecture
+        networks = network_of(model) or different(a.variants)
     with matplotlib.rc_context(STYLE):
-        heights = [ROW * (1.5 if v.over_mean else 1) for v in networks.values()]
-        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-        rows = figure.subfigures(
-            len(networks), 1, squeeze=False, hspace=0.08, height_ratios=heights
-        )[:, 0]
-        for row, (name, variant) in zip(rows, networks.items(), strict=True):
-            row.suptitle(name, x=0.01, ha="left", weight="bold", size=9)
-            waveform = sound(variant)
-            if variant.plane is None:
-                on_waveform(row, variant, waveform)
-            else:
-                on_spectrogram(row, variant, spectrogram(module, variant, waveform))
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        return saved(picture(a, networks, path, sound, figsize), path)
+
+
+def network_of(model: "Predictor") -> dict[str, Variant]:
+    """Return the network of an architecture's card that a model is, by its name in the card."""
+    known = model.card.architecture.variants
+    options = {k: list(v) if isinstance(v, tuple) else v for k, v in model.options.items()}
+    fitting = [name for name, v in known.items() if v.options.items() <= options.items()]
+    best = max(fitting, key=lambda name: len(known[name].options), default=None)
+    if best is None:
+        return {}
+    v = known[best]
+    if v.options.keys() >= options.keys():
+        return {best: v}
+    # Other options may change how many filters there are, but not their shapes.
+    uncounted = [(*shape[:2], 0) for shape in v.filters]
+    over_mean = [(frames, 0) for frames, _ in v.over_mean]
+    return {best: msgspec.structs.replace(v, filters=uncounted, over_mean=over_mean)}
+
+
+def amount(count: int, before: str) -> str:
+    """Return the number of filters as text after something; nothing for 0, an unknown number."""
+    return f"{before}{count} filters" if count else ""
+
+
+def picture(
+    a: Architecture,
+    networks: dict[str, Variant],
+    path: PathLike | None = None,
+    source: audio.Source | None = None,
+    figsize: Size | None = None,
+) -> Figure:
+    """Draw networks of an architecture, one below the other."""
+    module = import_architecture(a.name)
+    heights = [ROW * (1.5 if v.over_mean else 1) for v in networks.values()]
+    figure = new(path, figsize or (WIDTH, sum(heights)))
+    rows = figure.subfigures(len(networks), 1, squeeze=False, hspace=0.08, height_ratios=heights)[
+        :, 0
+    ]
+    for row, (name, variant) in zip(rows, networks.items(), strict=True):
+        row.suptitle(name, x=0.01, ha="left", weight="bold", size=9)
+        waveform = sound(variant, source)
+        if variant.plane is None:
+            on_waveform(row, variant, waveform)
+        else:
+            on_spectrogram(row, variant, spectrogram(module, variant, waveform))
+    return figure
 
 
 def different(variants: dict[str, Variant]) -> dict[str, Variant]:
@@ -69,10 +146,15 @@ def different(variants: dict[str, Variant]) -> dict[str, Variant]:
 # --- the background ---
 
 
-def sound(v: Variant) -> np.ndarray:
-    """Return as much of the example clip as a network's segment has, (samples,)."""
+def sound(v: Variant, source: audio.Source | None) -> np.ndarray:
+    """Return as much of a sound as a network's segment has, (samples,); it is repeated if short."""
+    if source is not None:
+        return np.resize(audio.load(source, v.sample_rate), v.segment)
+    clip = next((path for path in CLIPS if path.is_file()), None)
+    if clip is None:
+        raise ConfigError("the example clip is not in this installation: give a sound.")
     start = round(START * v.sample_rate)
-    return audio.load(CLIP, v.sample_rate)[start : start + v.segment]
+    return audio.load(clip, v.sample_rate)[start : start + v.segment]
 
 
 def spectrogram(module: ModuleType, v: Variant, waveform: np.ndarray) -> np.ndarray:
@@ -175,14 +257,18 @@ def place(axes: Axes, filters: list[tuple[int, int, int]]) -> None:
         y = bottom + min(low * height, (height - bands) / 2)
         colour = SMALL if bands <= FEW else TALL
         rectangle(axes, (x, y), frames, bands, colour)
-        text = f"{frames} {TIMES} {bands}\n{count} filters"
+        text = f"{frames} {TIMES} {bands}{amount(count, NEWLINE)}"
         note(axes, x + frames + gap, y + bands / 2, text, colour, "center")
         x += frames + gap + room
     for i, (frames, bands, count) in enumerate(long):
         y = bottom + height * (len(long) - i - 0.65) / len(long)
         rectangle(axes, (x, y), frames, bands, LONG)
         note(
-            axes, x, y + bands + 0.015 * height, f"{frames} {TIMES} {bands}, {count} filters", LONG
+            axes,
+            x,
+            y + bands + 0.015 * height,
+            f"{frames} {TIMES} {bands}{amount(count, ', ')}",
+            LONG,
         )
 
 
@@ -196,7 +282,7 @@ def over_mean(axes: Axes, v: Variant, mean: np.ndarray) -> None:
         y = high - 1 - i
         rectangle(axes, (0.016 * width, y + 0.2), frames, 0.6, LONG)
         x = 0.024 * width + frames
-        note(axes, x, y + 0.5, f"{frames} frames, {count} filters", LONG, "center")
+        note(axes, x, y + 0.5, f"{frames} frames{amount(count, ', ')}", LONG, "center")
 
 
 def rectangle(axes: Axes, corner, width: float, height: float, colour: str, **style) -> None:
@@ -245,6 +331,6 @@ def on_waveform(row: SubFigure, v: Variant, waveform: np.ndarray) -> None:
             style = {"facecolor": "none", "ls": (0, (2, 2)), "lw": 0.7} if i else {}
             corner = left + i * stride, -0.95 * high
             rectangle(part, corner, length, 1.9 * high, colour, **style)
-        text = f"{length} samples, stride {stride}\n{count} filters"
+        text = f"{length} samples, stride {stride}{amount(count, NEWLINE)}"
         note(part, left, 1.03 * high, text, colour)
         left += room * samples
