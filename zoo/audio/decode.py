@@ -76,6 +76,9 @@ def _decode(path: Path, part: Frames) -> Iterator[tuple[np.ndarray, float]]:
         else:
             yield from sndfile.blocks(sound, progress, found.layout.frames)
             yield from _beyond(sound, progress, found)
+        if found.mpeg and progress.wanted == (0, None) and (gap := mpeg.gap(path, found.tags)):
+            said = f" ({gap[1]:,} bytes at byte {gap[0]:,} are no MPEG audio)"
+            progress.holes = progress.holes or said
     progress.check()
 
 
@@ -195,6 +198,7 @@ class _Found(NamedTuple):
     size: int  # bytes
     layout: Layout = Layout()
     error: str = ""  # why libsndfile does not read it
+    tags: int = 0  # bytes of ID3v2 tags at its beginning
     mpeg: bool = False  # whether MPEG frames were found
     read: Callable[[], int] | None = None  # how many of the file's bytes libsndfile has read
 
@@ -241,7 +245,7 @@ def _opened(path: Path) -> Iterator[tuple[sndfile.Sound | None, _Found]]:
                 ),
             )
             return
-        found = found._replace(mpeg=True)
+        found = found._replace(mpeg=True, tags=tags)
         length = tags + announced
         if abs(length - size) <= 0.005 * size:
             length = None

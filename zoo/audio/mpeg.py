@@ -1,6 +1,7 @@
 """Recognise MP3s and read their announced length; libsndfile does neither reliably."""
 
 import io
+import mmap
 import os
 import re
 from pathlib import Path
@@ -32,19 +33,70 @@ def announced_bytes(head: bytes, size: int) -> int | None:
         The announced bytes; `ENDLESS` if the file states no number of frames; None if this is not
         MPEG audio of layer II or III.
     """
-    for sync in re.finditer(rb"\xff[\xe2-\xff]", head):
-        start = end = sync.start()
-        frames = 0
-        while frames < 3 and (step := _frame_bytes(head[end : end + 4], head[start : start + 4])):
-            end, frames = end + step, frames + 1
-        if frames == 3 or (frames == 2 and end + 4 > size):
-            break
-    else:
+    start = _first_frame(head, size)
+    if start is None:
         return None
     xing = re.search(rb"(?:Xing|Info)\0\0\0(.)(.{4})(.{4})", head[start : start + 200], re.DOTALL)
     if not xing or not xing[1][0] & 1:  # bit 0: the number of frames follows
         return ENDLESS
     return start + int.from_bytes(xing[3]) if xing[1][0] & 2 else size  # bit 1: then the bytes
+
+
+def gap(path: Path, start: int) -> tuple[int, int] | None:
+    """Return the first bytes between the frames of a file that are no MPEG audio.
+
+    libsndfile skips them and says nothing.
+
+    Args:
+        path: the file.
+        start: number of bytes before its frames: those of its ID3v2 tags.
+
+    Returns:
+        Their position and number; None if frame follows frame until the end, or until a tag, or
+        until a stream of another kind.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = _first_frame(data[start : start + HEAD], len(data) - start)
+        if found is None:
+            return None
+        at = start + found
+        first = data[at : at + 4]
+        steps: dict[bytes, int] = {}  # header -> length of the frame
+        while at + 4 <= len(data):
+            header = data[at : at + 4]
+            if header not in steps:
+                steps[header] = _frame_bytes(header, first)
+            if not steps[header]:
+                break
+            at += steps[header]
+        rest = data[at : at + HEAD]
+        known = rest[:3] in (b"TAG", b"ID3") or rest[:8] in (b"APETAGEX", b"LYRICSBE")
+        if known or _first_frame(rest, len(data) - at) == 0:
+            return None
+        for begin in range(at, len(data), HEAD // 2):  # half of it may hold no whole frames
+            rest = data[begin : begin + HEAD]
+            place = _first_frame(rest, len(data) - begin, first)
+            if place is not None:
+                return at, begin + place - at
+    return None
+
+
+def _first_frame(head: bytes, size: int, like: bytes = b"") -> int | None:
+    """Return where the first of three frames begins that follow each other; None if nowhere.
+
+    Args:
+        head: bytes to search.
+        size: number of bytes from there to the end of the file.
+        like: header of a frame; the frames must have its version, layer and rate. b"" for any.
+    """
+    for sync in re.finditer(rb"\xff[\xe2-\xff]", head):
+        start = end = sync.start()
+        first, frames = like or head[start : start + 4], 0
+        while frames < 3 and (step := _frame_bytes(head[end : end + 4], first)):
+            end, frames = end + step, frames + 1
+        if frames == 3 or (frames == 2 and end + 4 > size):
+            return start
+    return None
 
 
 def _frame_bytes(header: bytes, first: bytes) -> int:

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from zoo.audio import mpeg, mpg123
+from zoo.audio import mpeg
 from zoo.audio.arrays import BLOCK, check_rate, mix_down
 from zoo.audio.progress import Progress, reason
 
-MPEG = ("MP3", "MPEG")  # libsndfile's names of formats
 UNKNOWN = 2**36  # frames: more than any real file has (18 days at 44.1 kHz)
 
 # After a seek, MP3 frames lack the bits that earlier frames hold for them: at most 511 bytes back
@@ -31,18 +30,6 @@ class Sound(soundfile.SoundFile):
     that earlier frames hold for the next ones: at 32 kbit/s every block began with a click.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.heard: list[str] = []
-        with mpg123.listening(self.heard):
-            super().__init__(*args, **kwargs)
-
-    def read(self, *args: Any, **kwargs: Any) -> Any:
-        """Read as soundfile does; what libmpg123 says of damage is kept in `heard`."""
-        if self.format not in MPEG:
-            return super().read(*args, **kwargs)
-        with mpg123.listening(self.heard):
-            return super().read(*args, **kwargs)
-
     def seekable(self) -> bool:
         """Return False, so that soundfile does not seek by itself; `seek` still works."""
         return False
@@ -50,7 +37,7 @@ class Sound(soundfile.SoundFile):
     @property
     def compressed(self) -> bool:
         """Whether it is read packet by packet, so that bytes may stay unread at its end."""
-        return self.format in (*MPEG, "OGG", "FLAC")
+        return self.format in ("MP3", "MPEG", "OGG", "FLAC")
 
 
 @contextmanager
@@ -130,8 +117,6 @@ def blocks(
             yield mono if sound.channels > 1 else mono.copy(), rate  # the buffer is reused
         if read < wanted:
             break
-    if said := mpg123.damage(sound.heard):
-        progress.holes = progress.holes or f" ({said})"
     if known >= UNKNOWN and progress.damage and "seek" in progress.damage:
         progress.damage = None  # soundfile raises this at the end of a FLAC of unknown length
 
