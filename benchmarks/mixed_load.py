@@ -12,6 +12,7 @@ round lies in a temporary folder, which is removed.
 """
 
 import argparse
+import contextlib
 import csv
 import itertools
 import shutil
@@ -56,7 +57,7 @@ def finetune(work: Path) -> None:
     out = work / "run"
     shutil.rmtree(out, ignore_errors=True)
     corpus = zoo.data.from_folder(work / "songs")
-    model = zoo.load("dieleman2014.zoo")
+    model = zoo.load("dieleman2014.zoo", labels=corpus.labels)
     zoo.finetune(model, corpus, folder=out, epochs=1, head_epochs=1, batch_size=8, progress=False)
 
 
@@ -153,9 +154,9 @@ def main() -> None:
                 file.flush()
         finally:
             for process in started.values():
-                for child in process.children(recursive=True) if process.is_running() else ():
-                    child.kill()
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended by itself
+                    for child in [*process.children(recursive=True), process]:
+                        child.kill()
                 process.wait()
     compare(rows)
 

@@ -180,7 +180,7 @@ def site(given: Path, out: Path) -> None:
     from zoo.weights import site as pages
 
     pages.default_models = lambda: ["dieleman2014.zoo"]  # one is enough
-    pages.site(out / "site")
+    pages.write(out / "site", (), level=1)
 
 
 def files(out: Path) -> Result:

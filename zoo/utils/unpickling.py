@@ -115,7 +115,7 @@ def _check(stream: BinaryIO, persistent: bool) -> None:
     start = stream.tell()
     length = stream.seek(0, io.SEEK_END) - start
     stream.seek(start)
-    reader = _Reader(stream, start + length)
+    reader: Any = _Reader(stream, start + length)
     refused = REFUSED if persistent else REFUSED | PERSISTENT
     stack: list[Any] = []  # of (size, depth), and None for a mark
     memo: dict[int, Any] = {}
