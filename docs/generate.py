@@ -487,11 +487,17 @@ def fuzz() -> str:
     if not rows:
         return ""
     names = [name for name in rows[0] if name not in ("version", "seed", "kind")]
+    sounds = {row["kind"] for row in rows if row["version"] == "before"}
     lines: list[tuple[str, ...]] = []
-    for version in dict.fromkeys(row["version"] for row in rows):
-        these = [row for row in rows if row["version"] == version]
+    for version, what in (("before", "sounds"), ("after", "sounds"), ("after", "others")):
+        these = [
+            row
+            for row in rows
+            if row["version"] == version and (row["kind"] in sounds) == (what == "sounds")
+        ]
         lines += [(version, row["kind"], *(row[name] for name in names)) for row in these]
-        lines.append((version, "all", *(f"{sum(int(r[n]) for r in these):,}" for n in names)))
+        total = (f"{sum(int(row[name]) for row in these):,}" for name in names)
+        lines.append((version, f"all {what}", *total))
     return table(("version", "kind", *names), lines)
 
 
