@@ -508,6 +508,34 @@ def speeds() -> str:
     return table(head, lines)
 
 
+def fuzz() -> str:
+    """Return what damaged files gave, by kind and version; nothing if none was tried."""
+    rows = result("fuzz")
+    if not rows:
+        return ""
+    names = [name for name in rows[0] if name not in ("version", "seed", "kind")]
+    sounds = {row["kind"] for row in rows if row["version"] == "before"}
+    lines: list[tuple[str, ...]] = []
+    for version, what in (("before", "sounds"), ("after", "sounds"), ("after", "others")):
+        these = [
+            row
+            for row in rows
+            if row["version"] == version and (row["kind"] in sounds) == (what == "sounds")
+        ]
+        lines += [(version, row["kind"], *(row[name] for name in names)) for row in these]
+        total = (f"{sum(int(row[name]) for row in these):,}" for name in names)
+        lines.append((version, f"all {what}", *total))
+    return table(("version", "kind", *names), lines)
+
+
+def faults() -> str:
+    """Return the outcomes of faults while writing, by command; nothing if none was tried."""
+    rows = result("faults")
+    if not rows:
+        return ""
+    return table(tuple(rows[0]), (tuple(row.values()) for row in rows))
+
+
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
     """Return a document with updated tables."""
     content = path.read_text(encoding="utf-8")
@@ -532,6 +560,7 @@ def pages() -> dict[Path, str]:
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
         ),
+        DOCS / "reliability.md": filled(DOCS / "reliability.md", {"fuzz": fuzz, "faults": faults}),
         DOCS / "index.md": index(),
         **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},
     }

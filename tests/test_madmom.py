@@ -303,3 +303,9 @@ def test_other_network_of_madmom_is_not_taken_for_this_one(tmp_path):
     path.write_bytes(write.network(dense(weights=np.zeros((2, 2), "float32"))))
     with pytest.raises(zoo.WeightsError, match=r"which schluter2014\.from_madmom expects"):
         convert(path, reader="madmom", member="", architecture="schluter2014", adopt="from_madmom")
+
+
+def test_a_network_without_layers_is_refused(refused):
+    assert "without layers" in refused(
+        write.program(write.made("madmom.ml.nn NeuralNetwork", lay=1))
+    )

@@ -12,13 +12,16 @@ from zoo.utils import files
 from zoo.utils.files import replacing, write_csv
 
 
-def test_each_promise_names_tests_that_exist():
-    text = (CHECKOUT / "docs" / "promises.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["promises", "reliability"])
+def test_each_promise_names_tests_that_exist(page):
+    text = (CHECKOUT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     text = text.partition("## Limits")[0]
+    if page == "reliability":
+        text = text.partition("## The kinds of faults")[2]
     written = "".join(p.read_text(encoding="utf-8") for p in (CHECKOUT / "tests").glob("test_*.py"))
     known = set(re.findall(r"def (test_\w+)", written))
     rows = [row for row in text.splitlines() if row.startswith("| ") and "| test |" not in row]
-    assert len(rows) > 20
+    assert len(rows) == 29 if page == "reliability" else len(rows) > 20
     for row in rows:
         named = re.findall(r"`(test_\w+)`", row)
         assert named, row

@@ -79,9 +79,18 @@ def test_24_bits_in_an_int32_array_are_questioned():
 
 
 class Endless(BaseHTTPRequestHandler):
-    """Answers with a body that never ends: fast under /fast, a byte now and then under /slow."""
+    """Answers with a body that never ends: fast under /fast, a byte now and then under /slow.
+
+    /round leads to itself.
+    """
 
     def do_GET(self) -> None:
+        if self.path == "/round":
+            self.send_response(302)
+            self.send_header("Location", "/round")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
@@ -120,6 +129,12 @@ def test_a_download_that_drips_has_a_limit(endless, monkeypatch, tmp_path):
     with network.session() as client, pytest.raises(WeightsError, match="took longer"):
         network.download(client, f"{endless}/slow", tmp_path / "file", 10**9)
     assert time.monotonic() - start < 5
+
+
+def test_a_download_that_is_redirected_for_ever_ends(endless, tmp_path):
+    with network.session() as client, pytest.raises(OSError, match="redirects"):
+        network.download(client, f"{endless}/round", tmp_path / "file", 10)
+    assert not (tmp_path / "file").exists()
 
 
 @pytest.mark.parametrize(("place", "message"), [("fast", "no page"), ("slow", "took longer")])
@@ -242,3 +257,21 @@ def test_a_network_larger_than_its_weights_is_not_built():
     model = AudioModel(**small)
     with at_most(model.count_params()):
         AudioModel(**small)
+
+
+# Much of everything.
+
+
+def test_twenty_thousand_labels_are_no_slower_than_they_are_many():
+    from zoo.data.corpus import Clip, Corpus
+    from zoo.inference.results import Tags
+
+    labels = tuple(f"label {i}" for i in range(20_000))
+    start = time.process_time()
+    clips = tuple(Clip(f"{i}.wav", labels[i : i + 1]) for i in range(0, 20_000, 100))
+    corpus = Corpus("many", clips, labels)
+    assert corpus.targets.sum() == 200
+    assert len(corpus.rename({"label 0": "other"}).labels) == 20_000
+    tags = Tags(np.zeros(20_000, "float32"), labels, 10, "a", "b")
+    assert "label 0" in str(tags)
+    assert time.process_time() - start < 5  # 15 s for a quadratic step

@@ -403,3 +403,16 @@ def test_an_index_that_is_no_text_is_refused(tmp_path):
     corpus = data.Corpus("one", (data.Clip(tmp_path / "a.wav", ()),), ("a",))
     with pytest.raises(ConfigError, match="not the index of a cache"):
         shards.Shards(corpus, 16000, tmp_path, 1)
+
+
+@pytest.mark.parametrize("when", [0, 4_000_000_000])
+def test_a_clock_that_jumps_decodes_nothing_again(corpus, model, tmp_path, monkeypatch, when):
+    data.segments(corpus, model, cache=tmp_path / "cache")
+    for path in (tmp_path / "cache").rglob("*"):
+        os.utime(path, (when, when))
+
+    def fail(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(shards.audio, "stream", fail)
+    data.segments(corpus, model, cache=tmp_path / "cache")

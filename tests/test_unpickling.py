@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -92,3 +93,16 @@ def test_a_sound_pickle_may_repeat_itself(tmp_path, protocol):
     found = pickles.read(tmp_path / "file")
     assert found["TR7"][0] == "pop"
     np.testing.assert_array_equal(found["TR7"][2][1].values, row)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_bytes_that_are_announced_and_missing_take_no_memory(tmp_path, reader):
+    path = tmp_path / "announced.pkl"
+    path.write_bytes(b"\x80\x04\x8e" + (2**33).to_bytes(8, "little") + b"x.")
+    tracemalloc.start()
+    try:
+        with pytest.raises(zoo.errors.ZooError):
+            READERS[reader](path)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

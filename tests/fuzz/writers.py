@@ -180,7 +180,7 @@ def site(given: Path, out: Path) -> None:
     from zoo.weights import site as pages
 
     pages.default_models = lambda: ["dieleman2014.zoo"]  # one is enough
-    pages.site(out / "site")
+    pages.write(out / "site", (), level=1)
 
 
 def files(out: Path) -> Result:
@@ -306,6 +306,19 @@ def export(given: Path, out: Path) -> None:
     zoo.export(zoo.load(given / "start.keras"), out / "mine.onnx")
 
 
+def exported(out: Path) -> Result:
+    """Read the weights of an ONNX file; names of its nodes differ from run to run."""
+    import onnx
+
+    graph = onnx.load(out / "mine.onnx").graph
+    tensors = sorted(onnx.numpy_helper.to_array(t).tobytes() for t in graph.initializer)
+    return {
+        "weights": hashlib.sha256(b"".join(tensors)).hexdigest(),
+        "outputs": " ".join(output.name for output in graph.output),
+        "nodes": " ".join(sorted(node.op_type for node in graph.node)),
+    }
+
+
 WRITERS = {
     "batch": Writer(names, batch, batched),
     "embed": Writer(sounds, embed, embedded),
@@ -315,5 +328,5 @@ WRITERS = {
     "cache": Writer(start, cache, cached, True),
     "finetune": Writer(start, finetune, trained, True),
     "train": Writer(start, train, trained, True),
-    "export": Writer(start, export, files, True),
+    "export": Writer(start, export, exported, True),
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -286,6 +287,15 @@ def embed_command(
     targets = {path: output if single else output / names[path] for path in session.paths}
     if len(set(targets.values())) < len(targets):
         raise click.UsageError("FILES has a file twice; give each file once.")
+    if not single and folds_case(output):
+        found: dict[str, Path] = {}
+        for path, target in targets.items():
+            other = found.setdefault(str(target).casefold(), path)
+            if other != path:
+                raise click.UsageError(
+                    f"{other} and {path} differ in case only, which {output} does not tell apart. "
+                    "Give each a folder of its own."
+                )
     for path, embedding in session.stream(stage, hop):
         targets[path].parent.mkdir(parents=True, exist_ok=True)
         embedding.save(targets[path])
@@ -359,6 +369,17 @@ def write_features(
     click.echo(f"{output}: {found.X.shape} {stage} of {corpus.name}")
     session.failed, session.paths = len(found.skipped), list(corpus.clips)
     session.finish()
+
+
+def folds_case(folder: Path) -> bool:
+    """Return whether a folder is on a file system that takes "A" and "a" for the same name.
+
+    Args:
+        folder: an existing folder.
+    """
+    with tempfile.TemporaryDirectory(prefix=".case-a", dir=folder) as new:
+        name = Path(new).name
+        return Path(new).with_name(name.replace("case-a", "CASE-A")).exists()
 
 
 def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Path]:

@@ -3,7 +3,9 @@
 import csv
 import io
 import os
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,6 +98,46 @@ def _own(name: str, _: int) -> int:
             raise BlockingIOError(f"{name} was renamed before it was locked") from error
         raise
     return number
+
+
+@contextmanager
+def scratch(path: Path, prefix: str) -> Iterator[Path]:
+    """Make a temporary folder beside a path; those of killed processes for the same path go.
+
+    Args:
+        path: what will be written.
+        prefix: with which the name of the folder begins.
+
+    Yields:
+        The folder, which is removed at the end.
+    """
+    prefix += blake2b(os.fsencode(path.name), digest_size=8).hexdigest() + "-"
+    for left in path.parent.glob(f"{prefix}*"):
+        with _locked(left) as locked:
+            if locked:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as folder, _locked(folder):
+        yield Path(folder)
+
+
+@contextmanager
+def _locked(folder: PathLike) -> Iterator[bool]:
+    """Lock a folder; yield whether no other process holds it. On Windows none is locked."""
+    if sys.platform == "win32":
+        yield False
+        return
+    import fcntl
+
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        yield free
+    finally:
+        os.close(number)
 
 
 def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:

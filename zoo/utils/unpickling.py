@@ -94,6 +94,18 @@ class _Unpickler(pickle.Unpickler):
         return self.resolve(identity)
 
 
+class _Reader:
+    """A stream that never makes room for more bytes than it has, whatever it is asked for."""
+
+    def __init__(self, stream: BinaryIO, end: int):
+        self.stream, self.end = stream, end
+        self.tell, self.readline = stream.tell, stream.readline
+
+    def read(self, size: int) -> bytes:
+        """Read at most so many bytes."""
+        return self.stream.read(max(min(size, self.end - self.tell()), 0))
+
+
 def _check(stream: BinaryIO, persistent: bool) -> None:
     """Follow a pickle's instructions up to its end without running them.
 
@@ -103,6 +115,7 @@ def _check(stream: BinaryIO, persistent: bool) -> None:
     start = stream.tell()
     length = stream.seek(0, io.SEEK_END) - start
     stream.seek(start)
+    reader: Any = _Reader(stream, start + length)
     refused = REFUSED if persistent else REFUSED | PERSISTENT
     stack: list[Any] = []  # of (size, depth), and None for a mark
     memo: dict[int, Any] = {}
@@ -116,7 +129,7 @@ def _check(stream: BinaryIO, persistent: bool) -> None:
         if name == "STRING":  # which pickletools reads as ASCII alone
             stream.readline()
         elif opcode.arg is not None:
-            argument = opcode.arg.reader(stream)
+            argument = opcode.arg.reader(reader)
         if type(argument) is int and argument.bit_length() > MAX_BITS:
             raise Refused(f"holds an integer of {argument.bit_length()} bits, {MAX_BITS} at most")
         at, size = stream.tell(), stream.tell() - at

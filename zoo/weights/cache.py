@@ -132,6 +132,21 @@ def workspace(place: Path, checkpoint: str) -> Iterator[Path]:
         lock.release()
 
 
+def tidy(place: Path, checkpoint: str) -> None:
+    """Remove what processes have left that were killed when their file was already in place.
+
+    Args:
+        place: the cache folder.
+        checkpoint: name of the checkpoint.
+    """
+    left = list(place.glob(f".{checkpoint}-*"))
+    if left:
+        lock = filelock.FileLock(lock_file(place, checkpoint), timeout=0)
+        with contextlib.suppress(OSError, filelock.Timeout), lock:
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def lock_file(place: Path, checkpoint: str) -> Path:
     """Return the lock file of a checkpoint in a cache folder."""
     return place / f".{checkpoint}.lock"

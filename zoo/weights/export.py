@@ -8,7 +8,6 @@ rate, how to cut a clip, licence, authors.
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from zoo.inference.audio_model import AudioModel
 from zoo.registry import exported
 from zoo.registry.exported import FORMAT, KEY, Description
 from zoo.registry.manifest import Bundled
-from zoo.utils.files import PathLike
+from zoo.utils.files import PathLike, scratch
 from zoo.utils.version import __version__
 from zoo.weights import origin, tracing
 
@@ -82,8 +81,8 @@ def export(
     sounds = check_sounds(model, sound)
     about = description(model, wanted, quantize)
     # Beside the target, so that the last step is only a new name.
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        new = Path(folder) / (path.name or "model")
+    with scratch(path, ".export-") as folder:
+        new = folder / (path.name or "model")
         run = WRITERS[kind](model, new, about)
         worst, stage, name, allowed = compare(model, run, sounds, wanted, quantize)
         if not worst <= allowed:
@@ -92,7 +91,7 @@ def export(
                 f"by {worst:.2g} in the stage {stage} on {name}; at most {allowed:g} "
                 "is allowed, so nothing was written."
             )
-        for part in sorted(Path(folder).iterdir(), key=lambda part: part == new):
+        for part in sorted(folder.iterdir(), key=lambda part: part == new):
             target = path.with_name(part.name)
             if target.is_dir():
                 shutil.rmtree(target)

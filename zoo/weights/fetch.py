@@ -71,6 +71,8 @@ def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None
     tried: list[str] = []
     local = _first([*_bundled(checkpoint), *_cached(name, checkpoint)], tried)
     if local is not None:
+        if checkpoint.remote:
+            cache.tidy(local.parent, name)
         return local
     if checkpoint.remote:
         logger.info("fetching %s (%s)", name, "; ".join(tried))

@@ -18,7 +18,7 @@ from zoo.errors import ConfigError
 from zoo.inference import graphs
 from zoo.registry import cards, exported, lookup, manifest, saved
 from zoo.registry.exported import Geometry
-from zoo.utils.files import PathLike
+from zoo.utils.files import PathLike, scratch
 from zoo.utils.version import __version__
 from zoo.weights import fetch, runtimes
 
@@ -70,8 +70,8 @@ def write(folder: PathLike, models: Sequence[PathLike] = (), level: int = 9) -> 
     if len(taken) < len(own):
         raise ConfigError("two of the models have the same name. Rename one of the files.")
     rest = [name for name in default_models() if name not in taken]
-    with tempfile.TemporaryDirectory(prefix=".site-", dir=folder.absolute().parent) as scratch:
-        new = Path(scratch) / "site"
+    with scratch(folder.absolute(), ".site-") as work:
+        new = work / "site"
         _copy_page(new)
         described = []
         for about, content in [*own, *map(checkpoint, rest)]:
@@ -148,8 +148,8 @@ def _own(model: PathLike) -> tuple[dict[str, Any], bytes]:
     except ConfigError:  # an architecture with other options
         from zoo.weights.export import export  # not above: needs the extra "export"
 
-        with tempfile.TemporaryDirectory() as scratch:
-            file = export(loaded, Path(scratch) / f"{loaded.name}.onnx", stages=loaded.stages)
+        with tempfile.TemporaryDirectory() as place:
+            file = export(loaded, Path(place) / f"{loaded.name}.onnx", stages=loaded.stages)
             return _of_export(file)
     tensors = {path: variable.numpy() for path, variable in variables(loaded).items()}
     return _of_weights(loaded.name, config, tensors, own=True)

@@ -105,7 +105,10 @@ STAND_INS: dict[tuple[str, str], Any] = {
 def _arrays(network: Any) -> dict[str, np.ndarray]:
     """Name the arrays of each layer."""
     arrays = {}
-    for i, layer in enumerate(the(list, the(NETWORK, network).attributes["layers"])):
+    parts = the(NETWORK, network).attributes
+    if "layers" not in parts:
+        raise Refused("holds a network without layers")
+    for i, layer in enumerate(the(list, parts["layers"])):
         if not isinstance(layer, _Layer):
             raise Refused(f"holds a {type(layer).__name__} where a layer belongs")
         attributes = {name: _plain(layer.attributes[name]) for name in sorted(layer.attributes)}
