@@ -106,7 +106,7 @@ class Leaderboard(Sequence[Row]):
         return self.rows[index]
 
     def __repr__(self) -> str:
-        head = ("name", "licence", "MB", "published", "", "players", "", "ms")
+        head = ("name", "licence", "MB", "published", "players", "", "ms")
         lines = columns([head, *map(_line, self.rows)], right="MB ms")
         return "\n".join([*lines, "", LEGEND])
 
@@ -182,13 +182,12 @@ def as_cells(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
 
 def _line(row: Row) -> tuple[str, ...]:
     """Return a row for a terminal of 100 columns."""
-    low_high = "" if row.players_low is None else f"[{row.players_low:.3f}, {row.players_high:.3f}]"
+    low_high = "" if row.players_low is None else f"{row.players_low:.3f}-{row.players_high:.3f}"
     return (
         row.checkpoint + " *" * row.default,
         row.licence,
         _number(row.megabytes, 1),
-        _number(row.published_roc_auc, 3),
-        short(row.published_data or ""),
+        f"{_number(row.published_roc_auc, 3)} {short(row.published_data or '')}".strip(),
         _number(row.players_roc_auc, 3),
         low_high,
         _number(row.ms_file, 0),
