@@ -3,9 +3,9 @@
     python docs/generate.py
 
 Run it after a change of a model file's `CARD`, docstring or options, of a public name or a command,
-of `weights_manifest.json`, or of the CSV files in results/ that the tables use. `tests/test_docs.py` checks that it was run.
-It takes half a minute on a CPU, most of it for the spectrograms behind the filters; `python
-docs/generate.py text` leaves the figures as they are.
+of `weights_manifest.json`, or of the CSV files in results/ that the tables use.
+`tests/test_docs.py` checks that it was run. It takes half a minute on a CPU, most of it for the
+spectrograms behind the filters; `python docs/generate.py text` leaves the figures as they are.
 """
 
 import importlib
@@ -97,7 +97,7 @@ def review() -> str:
                 "back-end",
             ),
             map(history_row, by_year),
-        ),  # fmt: skip
+        ),
         "## Filters",
         FILTERS,
         *(
@@ -394,8 +394,8 @@ EXTRAS = {
     "openvino": '`zoo.load(name, runtime="openvino")`',
     "ray": "`zoo batch --engine ray`, on a cluster",
     "remote": "sources and results on S3 and HTTP",
-    "tensorflow-io": "[decoding in TensorFlow's graph](data.md#which-decoder), in an environment of "
-    "its own",
+    "tensorflow-io": "[decoding in TensorFlow's graph](data.md#which-decoder), in an environment "
+    "of its own",
     "test": "the tests",
     "torch": "PyTorch as the framework: `KERAS_BACKEND=torch`",
     "web-test": "the tests of the page, with a browser",

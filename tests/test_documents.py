@@ -27,10 +27,10 @@ def snippets(path):
 
 
 # The How-to pages of the site, in the order of its menu.
-HOW_TO = (
-    "tagging embedding finetuning choosing scores training evaluating export batch devices offline "
-    "onsets web hub"
-).split()
+HOW_TO = [
+    *("tagging", "embedding", "finetuning", "choosing", "scores", "training", "evaluating"),
+    *("export", "batch", "devices", "offline", "onsets", "web", "hub"),
+]
 # Beginning of a line of shell that no test runs -> why.
 NOT_RUN = {
     "#": "it is a comment",

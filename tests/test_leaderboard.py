@@ -114,7 +114,5 @@ def test_the_command_shows_the_same(run):
 
 def test_it_loads_no_framework():
     code = "import sys, zoo; zoo.leaderboard(); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert not {"keras", "tensorflow", "jax", "torch", "pandas"} & set(loaded.stdout.split())
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert not {"keras", "tensorflow", "jax", "torch", "pandas"} & set(loaded.split())

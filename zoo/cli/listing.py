@@ -42,9 +42,7 @@ def list_command(
 
     if scores:
         if untrained or taxonomy:
-            raise click.UsageError(
-                "--scores shows checkpoints; leave --untrained and --taxonomy out."
-            )
+            raise click.UsageError("--scores shows checkpoints: no --untrained or --taxonomy.")
         board = zoo.leaderboard(pattern, task, licence)
         rows = [msgspec.to_builtins(row) for row in board]
         click.echo(to_json(rows, indent=1) if as_json else str(board))
