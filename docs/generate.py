@@ -485,7 +485,7 @@ def api() -> dict[Path, str]:
         "index": document(
             MADE,
             "# API reference",
-            "Every public name, from its docstring. `import zoo` loads no framework; a name is "
+            "The list of functions and classes: every public name, from its docstring. `import zoo` loads no framework; a name is "
             "imported when it is first used. [The command line](../cli.md) has its own page.",
             *index,
         )
@@ -649,8 +649,8 @@ def precisions() -> str:
 SOUNDS = """\
 Each clip with the three best tags that every default checkpoint gives it, from one run of
 `python docs/sounds.py` (`results/sounds.csv`). The clips are **rendered** from written music by a
-sampler, but for the first, and few: they show how the networks differ, not how good they are. Their
-origin and licences: [clips](../examples/clips/README.md), [Bach](../examples/audio/README.md)."""
+sampler, and few: they show how the networks differ, not how good they are. Their origin and
+licences: [clips](../examples/clips/README.md), [Bach](../examples/audio/README.md)."""
 
 
 def sounds() -> str:

@@ -36,7 +36,9 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Point links at the site."""
+    """Point links at the site; give the widest table all of the page."""
+    if page.file.src_uri == "leaderboard.md":
+        page.meta["hide"] = ["navigation", "toc"]
     where = repository_path(page.file)
     here = posixpath.dirname(page.file.src_uri)
 
