@@ -485,8 +485,9 @@ def api() -> dict[Path, str]:
         "index": document(
             MADE,
             "# API reference",
-            "The list of functions and classes: every public name, from its docstring. `import zoo` loads no framework; a name is "
-            "imported when it is first used. [The command line](../cli.md) has its own page.",
+            "The list of functions and classes: every public name, from its docstring. `import "
+            "zoo` loads no framework; a name is imported when it is first used. [The command line]"
+            "(../cli.md) has its own page.",
             *index,
         )
     }
