@@ -87,7 +87,7 @@ def test_shell_of_a_page_runs(name, tmp_path, monkeypatch, run):
         shutil.copytree(CHECKOUT / "examples" / folder, tmp_path / "examples" / folder)
     monkeypatch.chdir(tmp_path)
     for line in shell(page(name)):
-        command, *arguments = shlex.split(line, comments=True)
+        command, *arguments = shlex.split(re.sub(r"\s#.*", "", line))  # data.csv#train is a split
         assert command == "zoo", f"{line}: run it in the tests, or add it to NOT_RUN with a reason"
         result = run(*arguments)
         assert result.exit_code == 0, f"{line}: {result.output} {result.exception!r}"
