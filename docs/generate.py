@@ -505,8 +505,9 @@ def path(value: object) -> str:
 def commands() -> str:
     """Return the help of every command."""
     parts = []
+    group = click.Context(command_line, info_name="zoo", **command_line.context_settings)
     for name, command in command_line.commands.items():
-        context = click.Context(command, info_name=f"zoo {name}", terminal_width=100)
+        context = click.Context(command, parent=group, info_name=name, terminal_width=100)
         parts.append(f"## zoo {name}\n\n```text\n{command.get_help(context)}\n```")
     return document(
         MADE,
