@@ -1,29 +1,36 @@
-"""Write `docs/index.md`, a page and a picture for each architecture, and the tables of other pages.
+"""Write what of `docs/` is made from code: the review, the models, the API, the tables of pages.
 
     python docs/generate.py
 
-Run it after a change of a model file's `CARD`, docstring or options, of `weights_manifest.json`, or
-of the CSV files in results/ that the tables use. `tests/test_docs.py` checks that it was run.
-It takes half a minute on a CPU, most of it for the spectrograms behind the filters; `python
-docs/generate.py text` leaves the figures as they are.
+Run it after a change of a model file's `CARD`, docstring or options, of a public name or a command,
+of `weights_manifest.json`, or of the CSV files in results/ that the tables use.
+`tests/test_docs.py` checks that it was run. It takes half a minute on a CPU, most of it for the
+spectrograms behind the filters; `python docs/generate.py text` leaves the figures as they are.
 """
 
-import csv
 import importlib
 import inspect
 import re
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from zoo.registry import cards, lookup, manifest
+import click
+import leaderboard
+
+import zoo
+from zoo.cli import main as command_line
+from zoo.registry import cards, lookup
 from zoo.registry.cards import Architecture, Variant
+from zoo.registry.leaderboard import Row
 from zoo.registry.manifest import Bundled, Checkpoint, PyPI, Source
 from zoo.utils import text
 
 DOCS = Path(__file__).resolve().parent
-RESULTS = DOCS.parent / "results"
+RESULTS = leaderboard.RESULTS
+result = leaderboard.result
 BEGIN, END = "<!-- {}: written by docs/generate.py -->", "<!-- end of {} -->"
 MADE = "<!-- Written by docs/generate.py from the models' cards: change those, and run it. -->"
 
@@ -31,7 +38,16 @@ REVIEW = """\
 Jordi Pons' review, "Deep learning architectures for music audio classification: a personal
 (re)view", sorts convolutional networks by two questions about the first layer: is its input a
 waveform or a spectrogram, and how much knowledge of audio is in the shape of its filters? A third
-question is how the back-end makes one vector of a clip. This is its grid, with our networks."""
+question is how the back-end makes one vector of a clip. This is its grid, with our networks.
+`zoo list --taxonomy` prints it."""
+
+HISTORY = """\
+Seven papers in eight years, in their order (pons2016 is the eighth file: the study that led to
+pons2017). What a network sees at once is a segment; what its first layer sees is a filter on it."""
+
+FILTERS = """\
+The filters of each first layer, drawn to scale on the input for the example clip. Click on a
+picture for its page."""
 
 REMARKS = """\
 - A paper's other networks may belong elsewhere: `variant="waveform"` of pons2017 has minimal
@@ -47,34 +63,48 @@ BACK_ENDS = """\
 A paper's own back-end is the default. `zoo.build(name, labels, backend="attention")` puts any of
 these behind any front-end; one of fixed length needs `segment=seconds` too."""
 
-COMPARE = """\
-An architecture's bare name loads the checkpoint in bold. Each page says on which part of the data
-a score was measured, and its source; only scores on the same part can be compared. On MagnaTagATune
-some papers test on all clips and some leave out those without any of the 50 tags, which alone
-raises PR-AUC from about .38 to about .45. `zoo list`, `zoo list --taxonomy` and `zoo info NAME`
-show the same on the command line."""
-
 STAGES = """\
 `model.stage(name)` gives the network up to a stage, `model.embed(audio, stage=name)` its
 output for a sound. Shapes are those of the default network, unless the table says otherwise."""
 
 
-# --- the index ---
+# --- the review and the list of architectures ---
 
 
-def index() -> str:
-    """Return the index: the review's grid, the back-ends, every architecture and checkpoint."""
+def review() -> str:
+    """Return the review's grid, what each network sees, and the back-ends."""
     from zoo.layers import backends
     from zoo.weights import keras_models
 
     names = lookup.list_models(trained=False)
+    by_year = sorted(names, key=lambda name: lookup.architecture(name).year)
     return document(
         MADE,
-        "# The architectures",
+        "# The review",
         REVIEW,
         "## Front-ends",
         grid(names),
         REMARKS,
+        "## History and what each architecture sees",
+        HISTORY,
+        table(
+            (
+                "year",
+                "network",
+                "authors",
+                "input",
+                "segment",
+                "what the first layer sees",
+                "back-end",
+            ),
+            map(history_row, by_year),
+        ),
+        "## Filters",
+        FILTERS,
+        *(
+            f"### {name}\n\n[![The filters of {name}](models/{name}.svg)](models/{name}.md)"
+            for name in by_year
+        ),
         "## Back-ends",
         BACK_ENDS,
         table(("back-end", "length", "in the review", "own back-end of"), back_ends(names)),
@@ -82,22 +112,43 @@ def index() -> str:
             document(f"### {name}", first_line(function), option_table([function]))
             for name, function in backends.BACKENDS.items()
         ),
-        "## All of them",
-        table(
-            ("", "year", "task", "input", "segment", "trained parameters", "checkpoints"),
-            map(architecture_row, names),
-        ),
-        "Segment and parameters are those of the default network, with the number of labels on its "
-        "page.",
-        "## Checkpoints",
-        table(
-            ("", "licence of the weights", "status", "published", "measured", "data"),
-            (row for name in lookup.list_models() for row in checkpoint_rows(name)),
-        ),
-        COMPARE,
         "## What `zoo.build` takes",
         "Each architecture and back-end also has its own options; its page lists them.",
         option_table([keras_models.build]),
+    )
+
+
+def history_row(name: str) -> tuple[str, ...]:
+    """Return an architecture's row in the history."""
+    a = lookup.architecture(name)
+    default = next(iter(a.variants.values()))
+    return (
+        str(a.year),
+        link(name),
+        cards.people(a),
+        f"{a.input}, {default.sample_rate / 1000:g} kHz",
+        segment_length(default),
+        f"{a.shape}: {cards.filters(default)}",
+        f"[{a.backend}](#{a.backend})",
+    )
+
+
+def models() -> str:
+    """Return the list of architectures."""
+    return document(
+        MADE,
+        "# Models",
+        "One page for each architecture: the paper, its networks and options, the filters, every "
+        "checkpoint with its scores, licence and labels. `zoo.info(NAME)` and `zoo info NAME` show "
+        "the same. [Choose a model](choosing.md) says which to take, the [leaderboard]"
+        "(leaderboard.md) compares all checkpoints, and on [sound examples](sounds.md) you hear "
+        "what they were given.",
+        table(
+            ("", "year", "task", "input", "segment", "trained parameters", "checkpoints"),
+            map(architecture_row, lookup.list_models(trained=False)),
+        ),
+        "Segment and parameters are those of the default network, with the number of labels on its "
+        "page. An architecture without a checkpoint is for `zoo.build` and `zoo.train`.",
     )
 
 
@@ -127,7 +178,7 @@ def back_ends(names: Iterable[str]) -> Iterable[tuple[str, ...]]:
 
 
 def architecture_row(name: str) -> tuple[str, ...]:
-    """Return an architecture's row in the index."""
+    """Return an architecture's row in the list."""
     card = lookup.info(name)
     a, (default, *_) = card.architecture, card.architecture.variants.values()
     length = segment_length(default)
@@ -141,25 +192,6 @@ def architecture_row(name: str) -> tuple[str, ...]:
         f"{default.parameters:,}",
         own,
     )
-
-
-def checkpoint_rows(name: str) -> Iterable[tuple[str, ...]]:
-    """Yield a checkpoint's rows in the index: one for each part of data, or one."""
-    checkpoint = lookup.info(name).checkpoints[name]
-    label = f"[{name}](models/{checkpoint.architecture}.md#{anchor(name)})"
-    label = f"**{label}**" if checkpoint.default else label
-    first = (label, checkpoint.licence.weights, checkpoint.status)
-    found = cards.scores(checkpoint.metrics)
-    if not found:
-        yield (*first, "", "", "")
-    for (data, _), metrics in found.items():
-        published, measured = (
-            ", ".join(
-                f"{m} {kinds[kind].value:.4f}" for m, kinds in metrics.items() if kind in kinds
-            )
-            for kind in ("published", "measured")
-        )
-        yield (*first, published, measured, data)
 
 
 # --- a page ---
@@ -187,7 +219,7 @@ def page(name: str) -> str:
             ((variant, *variant_row(v)) for variant, v in a.variants.items()),
         ),
         "## Options",
-        "Those of `zoo.build` are in the [index](../index.md#what-zoobuild-takes).",
+        "Those of `zoo.build` are in the [review](../review.md#what-zoobuild-takes).",
         option_table(functions),
         "## Stages",
         STAGES,
@@ -230,7 +262,7 @@ def facts(a: Architecture) -> Iterable[tuple[str, str]]:
     yield "task", a.task
     yield "front-end", f"{a.front_end}, {a.shape}, on a {a.input}; {knowledge} domain knowledge"
     yield "filters", a.filters
-    yield "back-end", f"[{a.backend}](../index.md#{a.backend}); {cards.length(a)}"
+    yield "back-end", f"[{a.backend}](../review.md#{a.backend}); {cards.length(a)}"
     if a.notes:
         yield "notes", a.notes
 
@@ -349,6 +381,144 @@ def first_line(function: Callable) -> str:
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
+# --- extras ---
+
+# Extra of pyproject.toml -> what it is for.
+EXTRAS = {
+    "aac": "nothing any more: what it brought is in the base; old requirements keep working",
+    "batch": "[`zoo batch`](batch.md): a library into Parquet",
+    "dev": "lint and types, for contributors",
+    "docs": "this site: `mkdocs build --strict -f docs/site/mkdocs.yml`",
+    "export": "[export](export.md) to ONNX, LiteRT, OpenVINO, SavedModel",
+    "jax": "JAX as the framework: `KERAS_BACKEND=jax`",
+    "notebooks": "to run the notebooks in `examples/`",
+    "openvino": '`zoo.load(name, runtime="openvino")`',
+    "ray": "`zoo batch --engine ray`, on a cluster",
+    "remote": "sources and results on S3 and HTTP",
+    "tensorflow-io": "[decoding in TensorFlow's graph](data.md#which-decoder), in an environment "
+    "of its own",
+    "test": "the tests",
+    "torch": "PyTorch as the framework: `KERAS_BACKEND=torch`",
+    "web-test": "the tests of the page, with a browser",
+}
+
+
+def extras() -> str:
+    """Return the table of extras."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = project["optional-dependencies"]
+    rows = (
+        (f"`{name}`", EXTRAS[name], ", ".join(f"`{n}`" for n in named[name]))
+        for name in sorted(named)
+    )
+    return document(
+        MADE,
+        "# Extras",
+        f"`pip install 'music-zoo[export,batch]'` installs the zoo with two of them. The base has "
+        f"what tagging, training and evaluation need: "
+        f"{', '.join(f'`{n}`' for n in project['dependencies'])}.",
+        table(("extra", "for", "installs"), rows),
+    )
+
+
+# --- the API and the command line ---
+
+# Folder of the package -> page of the API, title, what it holds.
+API = {
+    "weights": ("loading", "Load, build, export", "From a name or a file to a model, and back."),
+    "registry": ("registry", "Lists and cards", "What there is. Loads no framework."),
+    "inference": ("inference", "Models and results", "What a model predicts of a sound."),
+    "audio": ("audio", "Audio", "From a file or an array to samples and segments."),
+    "data": ("data", "Data", "Corpora and pipelines."),
+    "batching": ("batching", "Batch", "Many files into a Parquet data set."),
+    "evaluation": ("evaluation", "Evaluation", "How good a model is."),
+    "training": ("training", "Training", "Train and fine-tune."),
+    "layers": ("augmentation", "Augmentation", "Keras layers that change training audio."),
+    "errors": ("errors", "Errors", "What is raised."),
+}
+
+
+# Modules that a face offers -> their public names.
+OFFERED = {
+    "zoo.augmentation": "Gain Noise TimeMask FrequencyMask Mixup",
+    "zoo.cdbn": "pretrain",
+    "zoo.synonyms": "normalised canonical shared merged",
+    "zoo.data.devices": "scope available",
+}
+
+
+def public() -> dict[str, dict[str, object]]:
+    """Return the folder of the package -> public name -> the function or class."""
+    found: dict[str, dict[str, object]] = {folder: {} for folder in API}
+    faces = {"zoo": zoo, "zoo.data": zoo.data, "zoo.audio": zoo.audio}
+    listed = {face: module.__all__ for face, module in faces.items()}
+    for face, names in {**listed, **{m: names.split() for m, names in OFFERED.items()}}.items():
+        for name in names:
+            value = getattr(attribute(face), name)
+            if inspect.isfunction(value) or inspect.isclass(value):  # no module, no constant
+                found[value.__module__.split(".")[1]][f"{face}.{name}"] = value
+    return found
+
+
+def attribute(face: str) -> object:
+    """Return a module by its public name, such as "zoo.data.devices"."""
+    value: object = zoo
+    for name in face.split(".")[1:]:
+        value = getattr(value, name)
+    return value
+
+
+def api() -> dict[Path, str]:
+    """Return the pages of the API: mkdocstrings fills them from the docstrings."""
+    names = public()
+    index = [
+        document(
+            f"## {title}",
+            about,
+            table(
+                ("name", ""),
+                ((f"[`{n}`]({page}.md#{n})", first_line(v)) for n, v in names[folder].items()),
+            ),
+        )
+        for folder, (page, title, about) in API.items()
+    ]
+    pages = {
+        "index": document(
+            MADE,
+            "# API reference",
+            "The list of functions and classes: every public name, from its docstring. `import "
+            "zoo` loads no framework; a name is imported when it is first used. [The command line]"
+            "(../cli.md) has its own page.",
+            *index,
+        )
+    }
+    for folder, (page, title, about) in API.items():
+        entries = (f"## `{n}` {{#{n}}}\n\n::: {path(v)}" for n, v in names[folder].items())
+        pages[page] = document(MADE, f"# {title}", about, *entries)
+    return {DOCS / "api" / f"{name}.md": content for name, content in pages.items()}
+
+
+def path(value: object) -> str:
+    """Return the place where a function or class is defined."""
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    parts = []
+    group = click.Context(command_line, info_name="zoo", **command_line.context_settings)
+    for name, command in command_line.commands.items():
+        context = click.Context(command, parent=group, info_name=name, terminal_width=100)
+        parts.append(f"## zoo {name}\n\n```text\n{command.get_help(context)}\n```")
+    return document(
+        MADE,
+        "# The command line",
+        "`zoo COMMAND --help` prints the same. A bad file does not stop the rest; the exit status "
+        "says at the end whether one failed.",
+        *parts,
+    )
+
+
 # --- Markdown ---
 
 
@@ -365,7 +535,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def link(name: str) -> str:
-    """Return a link from the index to an architecture's page."""
+    """Return a link from a page of `docs/` to an architecture's page."""
     return f"[{name}](models/{name}.md)"
 
 
@@ -377,54 +547,51 @@ def anchor(heading: str) -> str:
 # --- the tables of other pages ---
 
 
-def models() -> str:
-    """Return the checkpoints, with published and measured scores in separate columns."""
-    genres, students, real = result("genre_test"), result("distillation"), result("real_test")
-    on_real = {r["checkpoint"]: r for r in real if (r["part"], r["question"]) == ("test", "mean")}
-    by_genre = {row["checkpoint"]: row for row in genres if row["genre"] == "mean of 4 genres"}
-    follows = {row["model"]: row for row in students if row["split"] == "test"}
-    rows = []
-    for name, checkpoint in manifest.load().checkpoints.items():
-        if checkpoint.architecture == "schluter2014":
-            continue
-        label = f"`{name}`"
-        label = f"**{label}**" if checkpoint.default else label
-        where = "in the package" if isinstance(checkpoint.sources[0], Bundled) else "fetched"
-        published = "; ".join(
-            f"{m.value:.3f} ({m.data.partition(',')[0]})"
-            for m in checkpoint.metrics
-            if (m.name, m.kind) == ("ROC-AUC", "published")
-        )
-        measured = [with_interval(found.get(name, {})) for found in (on_real, by_genre)]
-        teachers = ""
-        if name in follows:
-            of = follows[name]
-            teachers = f"{float(of['ROC-AUC']):.3f} ({of['tags counted']} tags)"
-        size, licence = f"{checkpoint.parameters:,}", checkpoint.licence.weights
-        rows.append((label, size, where, licence, published, *measured, teachers))
+def board() -> str:
+    """Return the leaderboard: published and measured scores in separate columns."""
     head = (
-        "checkpoint", "parameters", "weights", "licence", "ROC-AUC, published",
-        "real players, measured",
-        "four genres of the genre test, measured", "against its teachers, measured",
+        "checkpoint", "task", "licence", "weights", "parameters", "MB", "ROC-AUC, published",
+        "PR-AUC, published", "on", "real players, measured", "genres, measured",
+        "against its teachers, measured", "onsets F, measured", "s a segment", "ms, ONNX",
+        "ms, LiteRT", "ms, OpenVINO", "ms, SavedModel", "ms, from a file", "ms, in the browser",
     )  # fmt: skip
-    return table(head, rows)
+    return table(head, map(board_row, leaderboard.rows()))
 
 
-def with_interval(row: Mapping[str, str]) -> str:
-    """Return the ROC-AUC of a row of results with its interval; "" if it has none."""
-    if not row.get("ROC-AUC"):
-        return ""
-    value, low, high = (float(row[f"ROC-AUC{end}"]) for end in ("", " low", " high"))
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+def board_row(r: Row) -> tuple[str, ...]:
+    """Return a checkpoint's row of the leaderboard."""
+    label = f"[{r.checkpoint}](models/{r.architecture}.md#{anchor(r.checkpoint)})"
+    teachers = digits(r.teachers_roc_auc, 3) + (
+        f" ({r.teachers_tags} tags)" * bool(r.teachers_tags)
+    )
+    times = (r.ms_onnx, r.ms_litert, r.ms_openvino, r.ms_savedmodel, r.ms_file, r.ms_page)
+    return (
+        f"**{label}**" if r.default else label,
+        r.task,
+        r.licence,
+        r.weights,
+        text.count(r.parameters),
+        digits(r.megabytes, 1),
+        digits(r.published_roc_auc, 3),
+        digits(r.published_pr_auc, 3),
+        r.published_data or "",
+        with_interval(r.players_roc_auc, r.players_low, r.players_high),
+        with_interval(r.genres_roc_auc, r.genres_low, r.genres_high),
+        teachers,
+        digits(r.onsets_f, 3),
+        digits(r.segment, 2),
+        *(digits(t, 1) for t in times),
+    )
 
 
-def result(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table in `results/`, none if it is not there."""
-    path = RESULTS / f"{name}.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a score with its interval; "" if there is none."""
+    return "" if value is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def digits(value: float | None, after: int) -> str:
+    """Return a number with some digits after the point; "" if there is none."""
+    return "" if value is None else f"{value:.{after}f}"
 
 
 def onset_scores() -> str:
@@ -536,6 +703,25 @@ def faults() -> str:
     return table(tuple(rows[0]), (tuple(row.values()) for row in rows))
 
 
+SOUNDS = """\
+Each clip with the three best tags that every default checkpoint gives it, from one run of
+`python docs/sounds.py` (`results/sounds.csv`). The clips are **rendered** from written music by a
+sampler, and few: they show how the networks differ, not how good they are. Their origin and
+licences: [clips](../examples/clips/README.md), [Bach](../examples/audio/README.md)."""
+
+
+def sounds() -> str:
+    """Return the page with clips to play and their best tags."""
+    parts, rows = [], result("sounds")
+    for file in dict.fromkeys(row["file"] for row in rows):
+        own = [row for row in rows if row["file"] == file]
+        title = Path(file).stem.replace("_", " ").replace("-", " ").capitalize()
+        player = f'<audio controls preload="none" src="../{file}"></audio>'
+        found = ((f"`{row['model']}`", row["tags"]) for row in own)
+        parts.append(document(f"## {title}", player, table(("model", "best tags"), found)))
+    return document(MADE, "# Sound examples", SOUNDS, *parts)
+
+
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
     """Return a document with updated tables."""
     content = path.read_text(encoding="utf-8")
@@ -554,21 +740,28 @@ def pages() -> dict[Path, str]:
     architectures = lookup.architectures()
     exported = DOCS / "export.md"
     return {
-        DOCS / "weights.md": filled(DOCS / "weights.md", {"models": models}),
-        DOCS / "running.md": filled(DOCS / "running.md", {"speeds": speeds}),
+        RESULTS / leaderboard.FILE_NAME: leaderboard.text(),
+        DOCS / "leaderboard.md": filled(DOCS / "leaderboard.md", {"leaderboard": board}),
+        DOCS / "devices.md": filled(DOCS / "devices.md", {"speeds": speeds}),
         DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
         ),
         DOCS / "reliability.md": filled(DOCS / "reliability.md", {"fuzz": fuzz, "faults": faults}),
-        DOCS / "index.md": index(),
+        DOCS / "review.md": review(),
+        DOCS / "models.md": models(),
+        DOCS / "sounds.md": sounds(),
+        DOCS / "cli.md": commands(),
+        DOCS / "extras.md": extras(),
+        **api(),
         **{DOCS / "models" / f"{name}.md": page(name) for name in architectures},
     }
 
 
 def main() -> None:
     """Write everything."""
-    (DOCS / "models").mkdir(exist_ok=True)
+    for folder in ("models", "api"):
+        (DOCS / folder).mkdir(exist_ok=True)
     for path, content in pages().items():
         path.write_text(content, encoding="utf-8")
     if sys.argv[1:] != ["text"]:

@@ -523,11 +523,9 @@ def test_export(done, tmp_path):
 
 
 def queries():
-    """Return the queries of docs/batch.md by the word after `py`."""
-    page = Path(__file__).parent.parent / "docs" / "batch.md"
-    return dict(
-        re.findall(r"^```py (\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
-    )
+    """Return the queries of docs/batch.md by their title."""
+    page = (Path(__file__).parent.parent / "docs" / "batch.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^```py title=\"(\w+)\"\n(.*?)^```", page, re.M | re.S))
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,8 @@ def links(content: str) -> list[str]:
 def anchors(content: str) -> set[str]:
     """Return the names that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", content, re.M)
-    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    given = {anchor for h in headings for anchor in re.findall(r"\{#(\S+)\}$", h)}
+    return given | {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_pages_are_what_would_be_generated_today(generated):
@@ -64,6 +65,47 @@ def test_every_internal_link_leads_somewhere():
             assert path.exists(), f"{page.name} links to {target}"
             if anchor:
                 assert anchor in anchors(path.read_text(encoding="utf-8")), f"{page.name}: {target}"
+
+
+def test_every_question_of_the_start_page_leads_to_a_section():
+    start = (DOCS / "index.md").read_text(encoding="utf-8")
+    rows = start.partition("## Questions")[2].partition("\n## ")[0]
+    answers = [links(row) for row in rows.splitlines() if row.startswith("| ")][1:]
+    assert len(answers) == 10
+    for targets in answers:
+        assert targets
+        for target in targets:
+            file, _, anchor = target.partition("#")
+            content = (DOCS / file).read_text(encoding="utf-8")
+            assert not anchor or anchor in anchors(content), target
+
+
+def test_every_public_function_is_on_a_page_of_the_api():
+    from test_public_interface import PUBLIC
+
+    pages = "".join(p.read_text(encoding="utf-8") for p in (DOCS / "api").glob("*.md"))
+    shown = set(re.findall(r"^::: (\S+)$", pages, re.M))
+    for name, function in PUBLIC.items():
+        place = f"{function.__module__}.{function.__qualname__}"
+        assert {place, place.rpartition(".")[0]} & shown, f"{name}: {STALE}"
+
+
+def test_every_page_is_in_the_menu_of_the_site():
+    menu = (DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"(\S+\.md)$", menu.partition("\nnav:")[2], re.M))
+    outside = {"changelog.md", "contributing.md", "security.md"}
+    pages = {p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")}
+    assert listed == pages | outside
+
+
+def test_the_sound_examples_are_what_the_models_give():
+    sounds = script("sounds")
+    written = (CHECKOUT / "results" / "sounds.csv").read_text(encoding="utf-8")
+    for row in sounds.rows("dieleman2014.zoo", sounds.CLIPS[:2]):
+        file, model, tags = row
+        assert f'{file},{model},"{tags}"' in written
+    assert all(f"examples/{clip}," in written for clip in sounds.CLIPS)
+    assert all(f",{name}," in written for name in sounds.models())
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -1,9 +1,10 @@
-"""The examples in README and the docstrings run."""
+"""The examples in README, in `docs/` and in the docstrings run."""
 
 import doctest
 import importlib
 import pkgutil
 import re
+import shlex
 import shutil
 
 import pytest
@@ -25,6 +26,47 @@ def snippets(path):
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
 
 
+# The How-to pages of the site, in the order of its menu.
+HOW_TO = [
+    *("tagging", "embedding", "finetuning", "choosing", "scores", "training", "evaluating"),
+    *("export", "batch", "devices", "offline", "onsets", "web", "hub"),
+]
+# Beginning of a line of shell that no test runs -> why.
+NOT_RUN = {
+    "#": "it is a comment",
+    "pip install": "it installs",
+    "pytest": "it is the tests",
+    "zoo serve": "it does not end",
+    "zoo site": "tests/test_site.py runs it",
+    "zoo fetch": "it downloads; tests/test_fetch_cli.py runs it on a server of its own",
+    "zoo push": "it needs an account; tests/test_hub.py runs it on a hub of its own",
+    "zoo batch pons2017 /archive": "it is part of a script for SLURM; tests/test_batch.py shards",
+    "export ZOO_MIRROR": "it is for a machine with a mirror",
+}
+# Language of a block on a How-to page -> what runs it.
+LANGUAGES = {
+    "python": "test_python_of_a_document_runs",
+    "bash": "test_shell_of_a_page_runs",
+    "py": "tests/test_batch.py, tests/test_export.py: they need files of a run",
+    "js": "tests/test_export.py, where Node is installed",
+    "text": "nothing: it is output, or a call that needs an account or others' data",
+    "cpp": "nothing, which the page says",
+    "kotlin": "nothing, which the page says",
+    "swift": "nothing, which the page says",
+}
+
+
+def shell(path):
+    """Return the lines of shell on a page that a test runs."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith(tuple(NOT_RUN))]
+
+
+def page(name):
+    return CHECKOUT / "docs" / f"{name}.md"
+
+
 DOCUMENTS = [p for p in (README, *sorted((CHECKOUT / "docs").rglob("*.md"))) if snippets(p)]
 
 
@@ -36,6 +78,34 @@ def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
     names = {}
     for block in snippets(path):
         exec(compile(block, path.name, "exec"), names)
+
+
+@pytest.mark.filterwarnings("ignore::zoo.errors.AudioWarning")
+@pytest.mark.parametrize("name", [*(n for n in HOW_TO if shell(page(n))), "leaderboard", "citing"])
+def test_shell_of_a_page_runs(name, tmp_path, monkeypatch, run):
+    for folder in ("audio", "clips"):
+        shutil.copytree(CHECKOUT / "examples" / folder, tmp_path / "examples" / folder)
+    monkeypatch.chdir(tmp_path)
+    for line in shell(page(name)):
+        command, *arguments = shlex.split(re.sub(r"\s#.*", "", line))  # data.csv#train is a split
+        assert command == "zoo", f"{line}: run it in the tests, or add it to NOT_RUN with a reason"
+        result = run(*arguments)
+        assert result.exit_code == 0, f"{line}: {result.output} {result.exception!r}"
+
+
+@pytest.mark.parametrize("name", HOW_TO)
+def test_every_block_of_a_how_to_page_is_run_or_excepted(name):
+    content = page(name).read_text(encoding="utf-8")
+    languages = re.findall(r"^ *```(\S+)", content, re.M)
+    assert set(languages) <= LANGUAGES.keys()
+    outside = re.sub(r"^ *```.*?^ *```$", "", content, flags=re.M | re.S)
+    assert not re.findall(r"^ {4,}(?:zoo|pip|python) ", outside, re.M), "use a fenced block"
+
+
+def test_how_to_pages_are_those_of_the_menu():
+    menu = (CHECKOUT / "docs" / "site" / "mkdocs.yml").read_text(encoding="utf-8")
+    part = menu.partition("- How-to:\n")[2].partition("\n  - Models:")[0]
+    assert re.findall(r": (\w+)\.md", part) == HOW_TO
 
 
 def test_readme_shows_python():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from zoo.inference.results import Embedding, Onsets, Taggram, Tags
     from zoo.inference.runtime_model import RuntimeModel
     from zoo.layers import augmentation
+    from zoo.registry.leaderboard import leaderboard
     from zoo.registry.lookup import info, list_models
     from zoo.training import cdbn
     from zoo.training.augment import augment
@@ -63,6 +64,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "zoo.inference.filters": "Filters filters",
         "zoo.inference.results": "Embedding Onsets Taggram Tags",
         "zoo.inference.runtime_model": "RuntimeModel",
+        "zoo.registry.leaderboard": "leaderboard",
         "zoo.registry.lookup": "info list_models",
         "zoo.training.augment": "augment",
         "zoo.training.finetune": "finetune",

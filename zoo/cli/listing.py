@@ -1,6 +1,7 @@
 """`zoo list` and `zoo info`: the available models and their cards."""
 
 import click
+import msgspec
 
 import zoo
 from zoo.cli.common import Command, to_json
@@ -20,6 +21,11 @@ from zoo.registry import lookup
 )
 @click.option("--taxonomy", is_flag=True, help="Show architectures in the grid of Pons' review.")
 @click.option(
+    "--scores",
+    is_flag=True,
+    help="Show published and measured scores, size and speed, best first: the leaderboard.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: of checkpoints all that is known."
 )
 def list_command(
@@ -28,6 +34,7 @@ def list_command(
     licence: str | None,
     untrained: bool,
     taxonomy: bool,
+    scores: bool,
     as_json: bool,
 ) -> None:
     """List the models that can be loaded.
@@ -37,6 +44,13 @@ def list_command(
     """
     from zoo.registry import listing
 
+    if scores:
+        if untrained or taxonomy:
+            raise click.UsageError("--scores shows checkpoints: no --untrained or --taxonomy.")
+        board = zoo.leaderboard(pattern, task, licence)
+        rows = [msgspec.to_builtins(row) for row in board]
+        click.echo(to_json(rows, indent=1) if as_json else str(board))
+        return
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
     if not names:
         raise UnknownName(

@@ -62,11 +62,12 @@ class Tags(_Result):
     Raises:
         ConfigError: scores and labels do not fit together, or `top` is below 1.
 
-    >>> tags = Tags([0.1, 0.9, 0.4], ("rock", "piano", "solo"), 2, "song.mp3", "pons2017.mtt")
-    >>> tags
-    Tags of song.mp3 by pons2017.mtt
-    piano  0.900
-    solo   0.400
+    Examples:
+        >>> tags = Tags([0.1, 0.9, 0.4], ("rock", "piano", "solo"), 2, "song.mp3", "pons2017.mtt")
+        >>> tags
+        Tags of song.mp3 by pons2017.mtt
+        piano  0.900
+        solo   0.400
     """
 
     scores: np.ndarray

@@ -136,9 +136,10 @@ def list_models(
     Raises:
         ConfigError: `licence` is given with trained=False.
 
-    >>> import zoo
-    >>> zoo.list_models("pons2017.m?d")
-    ['pons2017.msd']
+    Examples:
+        >>> import zoo
+        >>> zoo.list_models("pons2017.m?d")
+        ['pons2017.msd']
     """
     known = architectures()
     if not set(pattern) & set("*?["):

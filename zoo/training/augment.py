@@ -31,11 +31,12 @@ def augment(
     Raises:
         ConfigError: `features` for a network without that stage; a `Mixup`; not a Keras layer.
 
-    >>> import zoo
-    >>> from zoo.layers.augmentation import Gain, TimeMask
-    >>> model = zoo.build("pons2017", ["jazz", "rock"])
-    >>> zoo.augment(model, [Gain()], [TimeMask()]).output_shape
-    (None, 2)
+    Examples:
+        >>> import zoo
+        >>> from zoo.layers.augmentation import Gain, TimeMask
+        >>> model = zoo.build("pons2017", ["jazz", "rock"])
+        >>> zoo.augment(model, [Gain()], [TimeMask()]).output_shape
+        (None, 2)
     """
     for layer in (*waveform, *features):
         if isinstance(layer, Mixup):

@@ -165,12 +165,13 @@ def build(
         ConfigError: an option that neither the architecture nor the back-end has; lists those
             that they have. Or labels that are not distinct strings in an order.
 
-    >>> import zoo
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
-    >>> model.output_shape
-    (None, 2)
-    >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
-    >>> model.stage("attention").output_shape
-    (None, None, 561)
+    Examples:
+        >>> import zoo
+        >>> model = zoo.build("pons2017", ["jazz", "rock"], variant="spectrogram")
+        >>> model.output_shape
+        (None, 2)
+        >>> model = zoo.build("pons2017", ["jazz", "rock"], backend="attention", per_feature=True)
+        >>> model.stage("attention").output_shape
+        (None, None, 561)
     """
     return AudioModel(name, labels, segment, activation, backend, options, dtype=dtype)

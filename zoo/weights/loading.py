@@ -84,10 +84,11 @@ def load(
         ConfigError: a runtime that is not installed or cannot run the model; or arguments that do
             not fit together.
 
-    >>> import zoo
-    >>> model = zoo.load("pons2017")
-    >>> len(model.labels)
-    50
+    Examples:
+        >>> import zoo
+        >>> model = zoo.load("pons2017")
+        >>> len(model.labels)
+        50
     """
     if not isinstance(name, str | os.PathLike):
         raise ConfigError(f"load takes a name or a path; given was a {type(name).__name__}.")
