@@ -273,7 +273,7 @@ class Predictor:
                 f"Those that do: {', '.join(lookup.list_models(task='onsets')) or 'none'}."
             )
         many = is_many(audio)
-        sources = audio if many else [audio]
+        sources: Any = audio if many else [audio]
         found: list[Onsets] = [
             detect(
                 source,
