@@ -18,6 +18,7 @@ with a standard deviation of .1.
 """
 
 import argparse
+import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ class Cell(NamedTuple):
 
 
 TAGS = [
-    Cell("ROC-AUC and PR-AUC of a tag", clips, groups, positives, area)
+    Cell("tag", clips, groups, positives, area)
     for clips, groups, positives in (
         *((20, 20, n) for n in (2, 6)),
         *((80, 80, n) for n in (3, 8, 24)),
@@ -143,10 +144,10 @@ def of_tags(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, Scor
             of = intervals.sample(targets[:, i] > 0, unit)
             each[0].append(intervals.roc_auc(values[0][0, i], of, rounds[0][:, i]))
             each[1].append(intervals.proportion(values[1][0, i], of, rounds[1][:, i]))
-        found.append((intervals.mean(each[0], rounds[0]), rounds[0].mean(axis=1)))
+        found.append((intervals.mean(each[0], rounds[0], groups), rounds[0].mean(axis=1)))
         if not worse:
             yield "ROC-AUC, mean of 5 tags", found[0][0], float(areas.mean())
-            pr = intervals.mean(each[1], rounds[1])
+            pr = intervals.mean(each[1], rounds[1], groups)
             yield "PR-AUC, mean of 5 tags", pr, float(np.mean(precisions))
     (one, a), (other, b) = found
     lead = intervals.difference(one, other, a, b, groups)
@@ -169,7 +170,7 @@ def of_classes(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, S
     accuracy = metrics.accuracy_rounds(truth, guess, counts)
     yield "accuracy, 5 classes", share(np.ones(len(truth), bool), accuracy), cell.true
     each = [share(truth == one, recalls[:, i]) for i, one in enumerate(np.unique(truth))]
-    yield "balanced accuracy, 5 classes", intervals.mean(each, recalls), cell.true
+    yield "balanced accuracy, 5 classes", intervals.mean(each, recalls, cell.groups), cell.true
 
 
 def of_onsets(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, Score, float]]:
@@ -184,10 +185,12 @@ def of_onsets(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, Sc
     yield "F of onsets", summed(clips, counts, cell.groups)[0]["F"], cell.true
 
 
+KINDS = {"five tags": of_tags, "classes": of_classes, "onsets": of_onsets}
+
+
 def measured(cell: Cell, draws: int) -> list[list[str]]:
     """Return the lines of the table for a cell: one for each score."""
-    kinds = {"five tags": of_tags, "classes": of_classes, "onsets": of_onsets}
-    draw = kinds.get(cell.score, of_tag)
+    draw = KINDS.get(cell.score, of_tag)
     random = np.random.default_rng([cell.clips, cell.groups, cell.positives, int(100 * cell.true)])
     found: dict[str, list[tuple[Score, float]]] = {}
     for _ in range(draws):
@@ -217,14 +220,26 @@ def main() -> None:
         default=RESULTS,
         help="The folder to write results to. Default: results/ of the checkout.",
     )
+    parser.add_argument(
+        "--only",
+        choices=["tag", *KINDS],
+        nargs="+",
+        help="Measure only these and keep the other rows. Default: all.",
+    )
     given = parser.parse_args()
-    lines = []
-    for cell in track([*TAGS, *OTHERS], "coverage"):
+    path = given.results / "interval_coverage.csv"
+    chosen = [c for c in (*TAGS, *OTHERS) if given.only is None or c.score in given.only]
+    lines: list[list[str]] = []
+    for cell in track(chosen, "coverage"):
         found = measured(cell, given.draws)
         print("\n".join(", ".join(line) for line in found), flush=True)
         lines += found
+    if given.only is not None:
+        new = {tuple(line[:4]) for line in lines}
+        with path.open(newline="", encoding="utf-8") as file:
+            lines += [row for row in list(csv.reader(file))[1:] if tuple(row[:4]) not in new]
     lines.sort(key=lambda line: [line[0], int(line[1]), -int(line[2]), int(line[3] or 0), line[4]])
-    write_csv([list(HEADER), *lines], given.results / "interval_coverage.csv")
+    write_csv([list(HEADER), *lines], path)
 
 
 if __name__ == "__main__":

@@ -722,6 +722,21 @@ def sounds() -> str:
     return document(MADE, "# Sound examples", SOUNDS, *parts)
 
 
+def coverage() -> str:
+    """Return how often intervals hold the true value; cells outside 92 to 97 % have a mark."""
+    head = ("score", "clips", "groups", "with the tag", "true value", "mean score", "coverage",
+            "of the mean score", "width")  # fmt: skip
+    lines = []
+    for r in result("interval_coverage"):
+        share = float(r["coverage"])
+        mark = "" if 0.92 <= share <= 0.97 else " **low**" if share < 0.92 else " wide"
+        cells = [r[h] for h in ("score", "clips", "groups", "with the tag", "true value")]
+        usual = f"{100 * float(r['coverage of the mean score']):.1f} %"
+        more = [r["mean score"], f"{100 * share:.1f} %{mark}", usual, r["width"]]
+        lines.append([*cells, *more])
+    return table(head, lines)
+
+
 def filled(path: Path, tables: dict[str, Callable[[], str]]) -> str:
     """Return a document with updated tables."""
     content = path.read_text(encoding="utf-8")
@@ -747,6 +762,7 @@ def pages() -> dict[Path, str]:
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
         ),
+        DOCS / "intervals.md": filled(DOCS / "intervals.md", {"coverage": coverage}),
         DOCS / "reliability.md": filled(DOCS / "reliability.md", {"fuzz": fuzz, "faults": faults}),
         DOCS / "review.md": review(),
         DOCS / "models.md": models(),

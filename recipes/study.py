@@ -34,6 +34,7 @@ import following
 import numpy as np
 import training_clips
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from zoo.inference import variables
 from zoo.utils import figures
@@ -94,9 +95,12 @@ def draw(path: Path, picture: Path) -> None:
             if r["front-end"] == front_end
         ]
         axes.plot(*zip(*sorted(mine), strict=True), "o-", color=colour, label=front_end)
-    axes.set(xscale="log", xlabel="hours of clips", ylabel="ROC-AUC against the teachers")
-    axes.set_title("Two front-ends with the same back-end, the same number of steps", fontsize=11)
-    axes.legend(frameon=False, loc="lower right")
+    hours = sorted({float(r["hours of clips"]) for r in rows})
+    axes.set(xscale="log", xlabel="hours of training clips", ylabel="ROC-AUC against the teachers")
+    axes.set_xticks(hours, [f"{h:.3g}" for h in hours], minor=False)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_title("Two front-ends, the same back-end and the same number of steps", fontsize=11)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title="first layer on a")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(picture, dpi=110)
 
@@ -104,9 +108,17 @@ def draw(path: Path, picture: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "clips", type=Path, help="The folder that distillation/training_clips.py filled."
+        "clips",
+        type=Path,
+        nargs="?",
+        help="The folder that distillation/training_clips.py filled.",
     )
-    parser.add_argument("state", type=Path, help="The folder in which to keep the networks.")
+    parser.add_argument(
+        "state", type=Path, nargs="?", help="The folder in which to keep the networks."
+    )
+    parser.add_argument(
+        "--picture", action="store_true", help="Only draw the figure of the table in results/."
+    )
     parser.add_argument(
         "--only", choices=FRONT_ENDS, help="Train only this front-end. Default: both."
     )
@@ -116,6 +128,11 @@ def main() -> None:
         help=f"Number of shards to train each network on. Default: {SHARDS}.",
     )
     given = parser.parse_args()
+    if given.picture:
+        draw(distill.RESULTS / "study.csv", distill.RESULTS / "study.png")
+        return
+    if given.state is None:
+        parser.error("give the folders clips and state, or --picture")
     given.state.mkdir(parents=True, exist_ok=True)
     for share in SHARES:
         for front_end in [given.only] if given.only else FRONT_ENDS:

@@ -193,6 +193,7 @@ def test_lines_end_alike_in_all_tables(tmp_path, run, small):
 
 
 @pytest.mark.parametrize("output", ["T.CSV", "T.PNG"])
+@pytest.mark.filterwarnings("ignore:no installed font has the letters")
 def test_suffixes_may_be_in_capitals(tmp_path, run, small, output):
     path = sound(tmp_path / "a.wav", 1)
     result = run("taggram", path, "-m", small, "-o", tmp_path / output)

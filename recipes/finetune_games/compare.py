@@ -128,8 +128,9 @@ def measured(scores: Scores, counts: np.ndarray) -> dict[str, tuple[Score, np.nd
     found, rounds, _ = single_label(scores, counts)
     own = {tag: ((tag,), (tag,)) for tag in scores.tags}
     each, _, of_each = tag_scores(scores, own, counts)
+    groups = len(set(scores.groups))
     for name, column in (("ROC-AUC", "roc_auc"), ("PR-AUC", "pr_auc")):
-        found[name] = intervals.mean([getattr(tag, column) for tag in each], of_each[name])
+        found[name] = intervals.mean([getattr(tag, column) for tag in each], of_each[name], groups)
         rounds[name] = of_each[name].mean(axis=1)
     return {measure: (found[measure], rounds[measure]) for measure in MEASURES}
 

@@ -157,9 +157,15 @@ def rows(results: dict[tuple[str, int], np.ndarray], names: Sequence[str]) -> li
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "genres", type=Path, help="The folder that recipes/genre_test/fetch.py filled."
+        "genres",
+        type=Path,
+        nargs="?",
+        help="The folder that recipes/genre_test/fetch.py filled.",
     )
-    parser.add_argument("state", type=Path, help="The folder that filters.py filled.")
+    parser.add_argument("state", type=Path, nargs="?", help="The folder that filters.py filled.")
+    parser.add_argument(
+        "--picture", action="store_true", help="Only draw the figure of the table in results/."
+    )
     parser.add_argument(
         "--results",
         type=Path,
@@ -167,6 +173,11 @@ def main() -> None:
         help="The folder to write results to. Default: results/ of the checkout.",
     )
     given = parser.parse_args()
+    if given.picture:
+        pictures.redraw_fewshot(given.results)
+        return
+    if given.state is None:
+        parser.error("give the folders genres and state, or --picture")
     corpus = tracks.corpus(given.genres)
     genres, artists = zip(*((clip.tags[0], clip.group) for clip in corpus.clips), strict=True)
     names = draws.classes(genres, artists)

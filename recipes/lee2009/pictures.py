@@ -83,6 +83,17 @@ def write_table(history: cdbn.History, path: Path) -> None:
                 table.writerow([layer, epoch, *(f"{value:.6f}" for value in pair)])
 
 
+FEATURES = {  # as the legend explains them
+    "RAW": "RAW: log spectrum",
+    "RAW level": "RAW level: spectrum without its level",
+    "MFCC": "MFCC: 20 coefficients",
+    "L1": "L1: first learned layer",
+    "L2": "L2: second learned layer",
+    "L1+L2": "L1+L2: both layers",
+    "untrained": "untrained: both, initial filters",
+}
+
+
 def draw_fewshot(
     results: dict[tuple[str, int], tuple[float, float]], names: Sequence[str], path: Path
 ) -> None:
@@ -94,7 +105,7 @@ def draw_fewshot(
         path: file to write.
     """
     sizes = sorted({size for _, size in results})
-    figure = Figure((8, 4.6), layout="constrained")
+    figure = Figure((9.5, 4.6), layout="constrained")
     axes = figure.subplots()
     looks = {"RAW": ("0.5", "-"), "RAW level": ("0.5", ":"), "MFCC": ("black", "-"),
              "L1": (figures.COLOUR, "-"), "L2": (figures.COLOUR, "--"),
@@ -111,7 +122,7 @@ def draw_fewshot(
             linestyle=style,
             marker="o",
             ms=4,
-            label=name,
+            label=FEATURES.get(name, name),
         )
     axes.axhline(1 / len(names), color="0.7", lw=1)
     axes.annotate("chance", (sizes[-1], 1 / len(names)), va="bottom", ha="right", color="0.5")
@@ -128,3 +139,22 @@ def draw_fewshot(
         fontsize=11,
     )
     figure.savefig(path, dpi=110)
+
+
+def redraw_fewshot(results: Path) -> None:
+    """Draw the figure of the table lee2009_fewshot.csv again.
+
+    Args:
+        results: the folder of both.
+    """
+    with (results / "lee2009_fewshot.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    means = {
+        (row["feature"], int(row["tracks a class"])): (
+            float(row["accuracy"]),
+            float(row["standard error"]),
+        )
+        for row in rows
+    }
+    names = rows[0]["which classes"].split(", ")
+    draw_fewshot(means, names, results / "lee2009_fewshot.png")

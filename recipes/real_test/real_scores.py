@@ -85,6 +85,6 @@ def areas(found: Mapping[str, np.ndarray], clips: list[Clip]) -> dict[str, Area]
         rows[question] = Area(intervals.roc_auc(value, of, rounds), rounds, *size)
     if len(rows) == len(asked):
         rounds = np.stack([row.rounds for row in rows.values()], axis=1)
-        mean = intervals.mean([row.score for row in rows.values()], rounds)
+        mean = intervals.mean([row.score for row in rows.values()], rounds, len(set(groups)))
         rows[MEAN] = Area(mean, rounds.mean(axis=1), len(clips), len(set(groups)), 0)
     return rows

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soxr
@@ -282,14 +282,14 @@ def _resampled(source: Source, excerpt: Excerpt) -> Iterator[np.ndarray]:
 
 def _blocks(source: Source, excerpt: Excerpt) -> Iterator[tuple[np.ndarray, float]]:
     """Yield the frames of the excerpt in mono blocks, with the source's own rate in Hz."""
-    source = plain(source)
-    if isinstance(source, str | os.PathLike):
-        return decode(source, excerpt.frames)
-    if isinstance(source, tuple) and len(source) == 2:
-        return _part(arrays.blocks(*source), np.shape(source[0]), excerpt.frames)
-    if hasattr(source, "read"):
-        return _of_open_file(source, excerpt)
-    what = f"array of shape {np.shape(source)}" if hasattr(source, "shape") else repr(source)[:80]
+    given: Any = plain(source)
+    if isinstance(given, str | os.PathLike):
+        return decode(given, excerpt.frames)
+    if isinstance(given, tuple) and len(given) == 2:
+        return _part(arrays.blocks(*given), np.shape(given[0]), excerpt.frames)
+    if hasattr(given, "read"):
+        return _of_open_file(given, excerpt)
+    what = f"array of shape {np.shape(given)}" if hasattr(given, "shape") else repr(given)[:80]
     raise AudioError(
         f"{what}: expected a file, or an array with its sample rate, without which pitch and tempo "
         f"are unknown. {arrays.HOW}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeGuard
 
 import numpy as np
 
@@ -16,9 +16,17 @@ from zoo.errors import AudioError
 class Part(Protocol):
     """A part of a file: a `zoo.data.Clip`, or anything with these attributes."""
 
-    path: Path
-    start: float
-    end: float | None
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def start(self) -> float:
+        """Seconds into the file."""
+
+    @property
+    def end(self) -> float | None:
+        """Seconds into the file; None for its end."""
 
 
 Source = str | os.PathLike[str] | tuple[np.ndarray, float] | BinaryIO | Part | Mapping[str, Any]
@@ -29,7 +37,7 @@ open for reading bytes; a clip of a corpus; or a sample of a Hugging Face data s
 PAIR = ("array", "sampling_rate")  # keys of Hugging Face's `Audio`
 
 
-def is_part(source: Any) -> bool:
+def is_part(source: Any) -> TypeGuard[Part]:
     """Say whether a source is a part of a file, such as a clip of a corpus."""
     return all(hasattr(source, name) for name in ("path", "start", "end"))
 

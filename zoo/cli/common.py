@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from zoo.errors import BandWarning, ConfigError, ShortWarning, ZooError
-from zoo.utils.lazy import framework_errors
+from zoo.utils.lazy import framework_errors, quiet
 
 MODEL = click.option(
     "-m",
@@ -164,20 +164,15 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 def import_framework() -> None:
     """Import Keras and its backend, without TensorFlow's start-up messages.
 
-    TensorFlow writes them to the process's error stream before its settings take effect, so this
-    stream is redirected during the import. TensorFlow's warnings about retracing, which appear
-    if several models run, are hidden too.
+    TensorFlow's warnings about retracing, which appear if several models run, are hidden too.
 
     Raises:
         ConfigError: Keras or its backend cannot be imported.
     """
     logging.getLogger("tensorflow").addFilter(lambda log: "retracing" not in log.getMessage())
-    sys.stderr.flush()
-    stderr = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import keras  # noqa: F401
+        with quiet():
+            import keras  # noqa: F401
     except (ImportError, ValueError) as error:  # ValueError: Keras has no such backend
         backend = os.environ.get("KERAS_BACKEND")
         named = f"KERAS_BACKEND={backend}" if backend else "its settings in ~/.keras/keras.json"
@@ -186,6 +181,3 @@ def import_framework() -> None:
             f"Keras cannot be imported with {named}: {reason}. Install what is missing, or set "
             "KERAS_BACKEND to tensorflow, jax or torch."
         ) from error
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)

@@ -153,7 +153,11 @@ def printed(output: Path | None) -> Iterator[Callable[[str], None]]:
         yield show
         return
     with replacing(output) as file:
-        yield lambda text: file.write(f"{text}\n".encode()) and None
+
+        def write(text: str) -> None:
+            file.write(f"{text}\n".encode())
+
+        yield write
     click.echo(f"{output} is written.", err=True)
 
 
@@ -367,7 +371,7 @@ def write_features(
         found = features.of_corpus(corpus, shown())
     found.save(output)
     click.echo(f"{output}: {found.X.shape} {stage} of {corpus.name}")
-    session.failed, session.paths = len(found.skipped), list(corpus.clips)
+    session.failed, session.paths = len(found.skipped), [clip.path for clip in corpus.clips]
     session.finish()
 
 

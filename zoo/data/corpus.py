@@ -105,7 +105,7 @@ class Corpus:
         return dataframe(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
-        split_of = {i: name for name, ids in reversed(self.splits.items()) for i in ids}
+        split_of = {i: name for name, ids in reversed(list(self.splits.items())) for i in ids}
         return {
             "path": [str(clip.path) for clip in self.clips],
             "start": [clip.start for clip in self.clips],

@@ -18,6 +18,7 @@ and the bootstrap says only how far the data's variance is from the formula's:
   Graubard (1998), Survey Methodology 24:193-201.
 - means over tags: the method of variance estimates recovery, Zou and Donner (2008), Statistics in
   Medicine 27:1693-1702, with the correlations of the tags in the bootstrap.
+- Means and F use Student's t distribution for the number of groups, as Korn and Graubard do.
 - differences of two models: percentiles of a paired bootstrap, expanded as in Hesterberg (2015),
   "What teachers should know about the bootstrap", The American Statistician 69:371-386.
 
@@ -136,29 +137,30 @@ def ratio(value: float, trials: int, groups: int, rounds: np.ndarray) -> Score:
     variance = np.var(rounds) * (groups + 1) / (groups - 1)
     most = max(trials, 1)
     found = value * (1 - value) / variance if variance > 0 else min(groups, most)
-    return _jeffreys(value, min(found, most))
+    return _jeffreys(value, min(found, most) / _wider(groups) ** 2)
 
 
-def mean(scores: Sequence[Score], rounds: np.ndarray) -> Score:
+def mean(scores: Sequence[Score], rounds: np.ndarray, groups: int) -> Score:
     """Return the mean of scores with its interval (method of variance estimates recovery).
 
     Args:
         scores: of each tag.
         rounds: (rounds, tags) their values in the same bootstrap.
+        groups: the independent ones that were drawn.
 
     Returns:
         The mean; without bounds if a score has none.
     """
     values, low, high = np.array(scores, "float64").T
     value = float(values.mean())
-    if not len(rounds) or not np.isfinite(low).all():
+    if not len(rounds) or groups < 2 or not np.isfinite(low).all():
         return Score(value)
     varies = rounds.std(axis=0) > 1e-12
     together = np.eye(len(values))  # a tag that does not vary is taken as independent of others
     if varies.sum() > 1:
         together[np.ix_(varies, varies)] = np.corrcoef(rounds[:, varies], rowvar=False)
     down, up = (values - low) / len(values), (high - values) / len(values)
-    below, above = (math.sqrt(max(d @ together @ d, 0.0)) for d in (down, up))
+    below, above = (_wider(groups) * math.sqrt(max(d @ together @ d, 0.0)) for d in (down, up))
     return Score(value, max(value - below, 0.0), min(value + above, 1.0))
 
 
@@ -183,10 +185,10 @@ def difference(
     if np.ptp(rounds) < 1e-12 and np.ptp(paired) < 1e-12:  # both are perfect, say
         low = value - math.hypot(one.value - one.low, other.high - other.value)
         return Score(value, low, value + math.hypot(one.high - one.value, other.value - other.low))
-    from scipy.special import ndtr, stdtrit  # type: ignore[import-untyped]  # loaded when used
+    from scipy.special import ndtr  # type: ignore[import-untyped]  # loaded when used
 
-    wider = math.sqrt((groups + 1) / (groups - 1)) * stdtrit(groups - 1, (1 + LEVEL) / 2)
-    low, high = np.quantile(rounds - paired, [ndtr(-wider), ndtr(wider)])
+    z = Z * _wider(groups) * math.sqrt((groups + 1) / (groups - 1))
+    low, high = np.quantile(rounds - paired, [ndtr(-z), ndtr(z)], method="weibull")
     return Score(value, float(min(low, value)), float(max(high, value)))
 
 
@@ -207,6 +209,13 @@ def inflation(formula: float, of: Sample, rounds: np.ndarray) -> float:
     small = (of.groups + 1) / (of.groups - 1)  # a bootstrap's variance is too small by this
     found = np.var(rounds) * small / formula
     return float((of.groups * found + PRIOR * of.expected) / (of.groups + PRIOR))
+
+
+def _wider(groups: int) -> float:
+    """Return Student's quantile for a number of groups in proportion to the normal one."""
+    from scipy.special import stdtrit  # loaded when used
+
+    return float(stdtrit(groups - 1, (1 + LEVEL) / 2)) / Z
 
 
 def _jeffreys(value: float, trials: float) -> Score:

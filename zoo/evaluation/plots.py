@@ -177,7 +177,7 @@ def confusion(axes: Axes, e: EvaluationRecord) -> None:
     figure = axes.get_figure()
     assert figure is not None
     scale = figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8, pad=0.02)
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
     numbers = np.arange(len(e.classes))
     axes.set_xticks(numbers, e.classes, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(numbers, e.classes)

@@ -199,7 +199,11 @@ def model_numbers(e: Entry) -> dict[str, str | float]:
     """Return a model's scores with their bounds, its size and speed, by the heads of a table."""
     scores = e.evaluation.metrics.items()
     found = {h: v for m, score in scores for h, v in zip(bounds(m), score, strict=True)}
-    cost = {"parameters": e.parameters, "bytes": e.size, "licence": e.licence}
+    cost: dict[str, str | float] = {
+        "parameters": e.parameters,
+        "bytes": e.size,
+        "licence": e.licence,
+    }
     return {"model": e.model, **found, **cost, "audio s per s": e.speed}
 
 

@@ -29,9 +29,10 @@ def of_tags(
     scores = scoring.of_clips(predictions, model.labels, corpus, tags)
     counts = scores.resample(bootstrap, seed)
     each, skipped, of_each = tag_scores(scores, tags, counts)
+    groups = len(set(scores.groups))
     macro = {
-        "ROC-AUC": intervals.mean([t.roc_auc for t in each], of_each["ROC-AUC"]),
-        "PR-AUC": intervals.mean([t.pr_auc for t in each], of_each["PR-AUC"]),
+        "ROC-AUC": intervals.mean([t.roc_auc for t in each], of_each["ROC-AUC"], groups),
+        "PR-AUC": intervals.mean([t.pr_auc for t in each], of_each["PR-AUC"], groups),
     }
     rounds = {name: one.mean(axis=1) for name, one in of_each.items()}
     known = {label for ours, _ in tags.values() for label in ours}
@@ -117,7 +118,7 @@ def single_label(
     each = [share(truth == one, recalls[:, i]) for i, one in enumerate(np.unique(truth))]
     accuracies = {
         "accuracy": share(np.ones(len(truth), bool), rounds),
-        "balanced accuracy": intervals.mean(each, recalls),
+        "balanced accuracy": intervals.mean(each, recalls, len(np.unique(unit))),
     }
     return accuracies, {"accuracy": rounds, "balanced accuracy": recalls.mean(axis=1)}, confusion
 

@@ -5,8 +5,7 @@ spectrogram that the network computes from it.
 """
 
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import matplotlib
@@ -40,7 +39,7 @@ FEW = 12  # frames or bands: a filter within that both ways is small
 WIDTH, ROW = 9.0, 2.0  # inches
 WHOLE = 300  # frames: a longer spectrogram is shown in part
 SHARES = (2, 5)  # widths of the whole and of the part beside it
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "zoo",
     "svg.fonttype": "none",
     "font.size": 8,
@@ -157,7 +156,7 @@ def sound(v: Variant, source: audio.Source | None) -> np.ndarray:
     return audio.load(clip, v.sample_rate)[start : start + v.segment]
 
 
-def spectrogram(module: ModuleType, v: Variant, waveform: np.ndarray) -> np.ndarray:
+def spectrogram(module: Any, v: Variant, waveform: np.ndarray) -> np.ndarray:
     """Return a network's spectrogram of a waveform as grey values, 0 to 1: (frames, bands)."""
     x = keras.Input((len(waveform),))
     features = keras.Model(x, module.frontend(x, **v.options)["features"])(waveform[None])
@@ -287,8 +286,8 @@ def over_mean(axes: Axes, v: Variant, mean: np.ndarray) -> None:
 
 def rectangle(axes: Axes, corner, width: float, height: float, colour: str, **style) -> None:
     """Draw a filter."""
-    style = {"facecolor": f"{colour}70", "edgecolor": colour, "lw": 1.0} | style
-    axes.add_patch(Rectangle(corner, width, height, zorder=3, **style))
+    look: Any = {"facecolor": f"{colour}70", "edgecolor": colour, "lw": 1.0} | style
+    axes.add_patch(Rectangle(corner, width, height, zorder=3, **look))
 
 
 def note(axes: Axes, x: float, y: float, text: str, colour: str, va: str = "bottom") -> None:
@@ -317,11 +316,11 @@ def on_waveform(row: SubFigure, v: Variant, waveform: np.ndarray) -> None:
     start = int(np.abs(waveform[: len(waveform) // 2]).argmax())
     x = waveform[start : start + samples]
     high = 1.15 * np.abs(x).max()
-    t = start + np.arange(samples) + 0.5
+    at = start + np.arange(samples) + 0.5
     if samples < 100:
-        part.stem(t, x, linefmt="0.5", markerfmt=".", basefmt=" ")
+        part.stem(at, x, linefmt="0.5", markerfmt=".", basefmt=" ")
     else:
-        part.plot(t, x, color="0.45", lw=0.9)
+        part.plot(at, x, color="0.45", lw=0.9)
     part.set(xlim=(start, start + samples), ylim=(-high, 1.7 * high), xticks=[], yticks=[])
     part.set_xlabel(f"{samples:,} samples, {1000 * samples / v.sample_rate:.3g} ms")
     magnify(whole, part)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -22,12 +22,29 @@ SUFFIXES = (".npz", ".parquet")
 class Clips(Protocol):
     """A `zoo.data.Corpus`: clips, labels and splits."""
 
-    name: str
-    clips: tuple[Any, ...]
-    labels: tuple[str, ...]
-    splits: Mapping[str, tuple[int, ...]]
-    single_label: bool
-    split_name: str
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def clips(self) -> tuple[Any, ...]:
+        """Of type `zoo.data.Clip`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the columns of `targets`."""
+
+    @property
+    def splits(self) -> Mapping[str, tuple[int, ...]]:
+        """Name of a split -> numbers of its clips."""
+
+    @property
+    def single_label(self) -> bool:
+        """Whether each clip has exactly one tag."""
+
+    @property
+    def split_name(self) -> str:
+        """The split that these clips are."""
 
     @property
     def targets(self) -> np.ndarray:
@@ -152,7 +169,8 @@ class Features:
         suffix = check(path)
         if suffix == ".npz":
             with replacing(path) as file:
-                np.savez(file, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
+                arrays: Any = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+                np.savez(file, **arrays)
             return
         try:
             import pyarrow as pa  # an extra, and slow to load
@@ -211,7 +229,7 @@ def check(path: PathLike) -> str:
     return suffix
 
 
-def is_corpus(sounds: Any) -> bool:
+def is_corpus(sounds: Any) -> TypeGuard[Clips]:
     """Say whether this is a corpus, and not one sound or a list of them."""
     return all(hasattr(sounds, name) for name in ("clips", "labels", "targets", "splits"))
 
@@ -250,7 +268,7 @@ def of_corpus(corpus: Clips, results: Iterable[Embedding | Exception]) -> Featur
             AudioWarning,
             stacklevel=4,
         )
-    split_of = {i: name for name, ids in reversed(corpus.splits.items()) for i in ids}
+    split_of = {i: name for name, ids in reversed(list(corpus.splits.items())) for i in ids}
     clips, groups, targets = corpus.clips, corpus.groups, corpus.targets[kept]
     return Features(
         X=np.stack(vectors),

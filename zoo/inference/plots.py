@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -147,7 +148,7 @@ def onsets(
     shown = f", {start:g} to {end:g} of {whole:.0f} s" if duration < whole else ""
     width = figure.get_figwidth() if ax is None else width
     if ax is None and width >= 7:
-        above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
+        above: Any = {"loc": "lower right", "bbox_to_anchor": (1, 1), "frameon": False}
         axes.legend(**above, ncols=2, borderaxespad=0)
     else:
         axes.legend(loc="upper right", fontsize=8)

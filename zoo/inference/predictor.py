@@ -289,7 +289,7 @@ class Predictor:
                 f"Those that do: {', '.join(lookup.list_models(task='onsets')) or 'none'}."
             )
         many = is_many(audio)
-        sources = audio if many else [audio]
+        sources: Any = audio if many else [audio]
         found: list[Onsets] = []
         for source in sources:
             try:

@@ -6,7 +6,7 @@ import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -30,9 +30,13 @@ Size = tuple[float, float]  # width and height in inches
 class Picture(Figure):
     """A figure that notebooks display, whether or not pyplot knows it."""
 
-    def _repr_png_(self) -> bytes:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Tell pyplot that the figure is shown: a notebook would show it again below the cell."""
         if pyplot := sys.modules.get("matplotlib.pyplot"):
-            pyplot.close(self)  # a notebook would show it once more at the end of the cell
+            pyplot.close(self)
+        return {}  # what shows it is IPython's own way of showing figures, or the next method
+
+    def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
         write(self, buffer, "png")
         return buffer.getvalue()

@@ -1,9 +1,10 @@
 """Public names that are imported when they are first used."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from zoo.errors import ConfigError
@@ -18,8 +19,10 @@ def framework_errors() -> Iterator[None]:
     Raises:
         ConfigError: Keras, or the framework that it runs on, is not installed.
     """
+    notebook = "ipykernel" in sys.modules and "keras" not in sys.modules
     try:
-        yield
+        with quiet() if notebook else nullcontext():
+            yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in FRAMEWORKS:
@@ -29,6 +32,29 @@ def framework_errors() -> Iterator[None]:
             "tensorflow (or set KERAS_BACKEND to jax or torch, if that is installed). Without a "
             "framework zoo.load(name, runtime='onnx') predicts, and so does the command line."
         ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide what TensorFlow writes to the process's error stream while it is imported.
+
+    It does so before its settings take effect, so the stream itself is redirected. Errors are
+    raised as ever.
+
+    Yields:
+        Nothing.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def attach(
