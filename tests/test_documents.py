@@ -6,6 +6,7 @@ import pkgutil
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import CHECKOUT
@@ -56,6 +57,15 @@ LANGUAGES = {
 }
 
 
+# docs/embedding.md: a folder with splits and classes.
+SONGS = [
+    Path("train/drums/drums-rock.ogg"),
+    Path("train/piano/piano-own-nocturne.ogg"),
+    Path("test/drums/drums-funk.ogg"),
+    Path("test/piano/piano-mozart-march.ogg"),
+]
+
+
 def shell(path):
     """Return the lines of shell on a page that a test runs."""
     blocks = re.findall(r"^```bash\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
@@ -67,13 +77,23 @@ def page(name):
     return CHECKOUT / "docs" / f"{name}.md"
 
 
+def prepare(folder):
+    """Put the files that the pages name into a folder."""
+    for name in ("audio", "clips"):
+        shutil.copytree(CHECKOUT / "examples" / name, folder / "examples" / name)
+    clips = folder / "examples" / "clips"
+    for path in SONGS:
+        (folder / "songs" / path).parent.mkdir(parents=True)
+        shutil.copy(clips / path.name, folder / "songs" / path)
+    shutil.copy(clips / "piano-beethoven-elise.ogg", folder / "new.ogg")
+
+
 DOCUMENTS = [p for p in (README, *sorted((CHECKOUT / "docs").rglob("*.md"))) if snippets(p)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
-    for folder in ("audio", "clips"):
-        shutil.copytree(CHECKOUT / "examples" / folder, tmp_path / "examples" / folder)
+    prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in snippets(path):
@@ -83,8 +103,7 @@ def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore::zoo.errors.AudioWarning")
 @pytest.mark.parametrize("name", [*(n for n in HOW_TO if shell(page(n))), "leaderboard", "citing"])
 def test_shell_of_a_page_runs(name, tmp_path, monkeypatch, run):
-    for folder in ("audio", "clips"):
-        shutil.copytree(CHECKOUT / "examples" / folder, tmp_path / "examples" / folder)
+    prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     for line in shell(page(name)):
         command, *arguments = shlex.split(re.sub(r"\s#.*", "", line))  # data.csv#train is a split
