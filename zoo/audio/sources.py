@@ -46,7 +46,9 @@ def is_list_pair(source: Any) -> bool:
     """Say whether this is [array, sample_rate], a list where a tuple is expected."""
     if not (isinstance(source, list) and len(source) == 2):
         return False
-    return isinstance(source[1], Real) and not isinstance(source[1], bool)
+    first, rate = source
+    several = hasattr(first, "__len__") and not isinstance(first, str | bytes)
+    return several and isinstance(rate, Real) and not isinstance(rate, bool)
 
 
 def name_of(source: Any) -> str:
