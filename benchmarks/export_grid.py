@@ -44,8 +44,9 @@ def exported(architecture: str, backend: str) -> dict[str, str]:
         except zoo.ConfigError as reason:
             return {**row, "error": "", "reason": str(reason)}
         read = zoo.load(path)
-        noise = np.random.default_rng(0).normal(0, 0.1, (2, model.segmentation.segment))
-        ours, theirs = (m.forward("probabilities")(noise.astype("float32")) for m in (read, model))
+        rng = np.random.default_rng(0)
+        noise = rng.normal(0, 0.1, (2, model.segmentation.segment)).astype("float32")
+        ours, theirs = (m.forward_pass("probabilities")(noise) for m in (read, model))
     error = tracing.difference(model, "probabilities", ours, theirs)
     return {**row, "error": f"{error:.1e}", "reason": ""}
 

@@ -83,8 +83,8 @@ def test_quantized_files_are_smaller_and_nearly_the_same(checkpoint, quantize, s
     kernels = sum(4 * np.prod(v.shape) for v in model.variables if v.path.endswith("kernel"))
     assert path.stat().st_size < 4 * model.count_params() + 100_000 - share * kernels
     noise = np.random.default_rng(1).normal(0, 0.1, (1, 48000)).astype("float32")
-    ours = zoo.load(path).forward("probabilities")(noise)
-    theirs = model.forward("probabilities")(noise)
+    ours = zoo.load(path).forward_pass("probabilities")(noise)
+    theirs = model.forward_pass("probabilities")(noise)
     np.testing.assert_allclose(ours, theirs, atol=exporting.TOLERANCE[quantize])
 
 
@@ -195,8 +195,8 @@ def test_a_cell_of_the_grid_is_exported_and_read_back(cell, backend, tmp_path):
     model = built(cell, backend)
     path = zoo.export(model, tmp_path / "cell.onnx")
     x = sounds(model.segmentation.segment)
-    ours = zoo.load(path).forward("probabilities")(x)
-    np.testing.assert_allclose(ours, model.forward("probabilities")(x), atol=1e-5)
+    ours = zoo.load(path).forward_pass("probabilities")(x)
+    np.testing.assert_allclose(ours, model.forward_pass("probabilities")(x), atol=1e-5)
 
 
 # --- docs/export.md ---
@@ -215,7 +215,7 @@ def test_the_python_of_the_document_runs(small, file, tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     exec(compile(snippet("py"), "export.md", "exec"), {})
     found = json.loads(capsys.readouterr().out)
-    scores = small.forward("probabilities")(noise)[0]
+    scores = small.forward_pass("probabilities")(noise)[0]
     np.testing.assert_allclose([found[label] for label in small.labels], scores, atol=1e-5)
 
 
@@ -231,7 +231,7 @@ def test_the_javascript_of_the_document_runs(small, file, tmp_path):
     done = subprocess.run([node, "run.js"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    scores = small.forward("probabilities")(noise)[0]
+    scores = small.forward_pass("probabilities")(noise)[0]
     np.testing.assert_allclose([found[label] for label in small.labels], scores, atol=1e-5)
 
 

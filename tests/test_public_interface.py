@@ -7,6 +7,7 @@ import keras
 import pytest
 
 import zoo
+from zoo.inference.predictor import Predictor
 
 FACES = {"zoo": zoo, "zoo.audio": zoo.audio, "zoo.data": zoo.data}
 OFFERED = {
@@ -60,3 +61,9 @@ def test_every_result_has_a_type_and_is_described(name):
     assert described
     if result not in (None, "None"):
         assert re.search(r"^(Returns|Yields):|^(Return|Yield|Make|Say) ", described, re.M)
+
+
+def test_a_model_has_no_method_that_a_framework_calls():
+    """PyTorch calls `forward` of a module; JAX and TensorFlow have no such name."""
+    assert "forward" not in vars(zoo.AudioModel)
+    assert not hasattr(Predictor, "forward")

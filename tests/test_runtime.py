@@ -41,7 +41,7 @@ def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, checkpoint, 
     for sound, samples in sounds(model, example).items():
         batch = samples[None].astype("float32")
         for stage, theirs in tracing.stages_of(model, batch, model.stages).items():
-            ours = other.forward(stage)(batch)
+            ours = other.forward_pass(stage)(batch)
             assert ours.shape == theirs.shape
             limit = tracing.tolerance(model, stage)
             assert tracing.difference(model, stage, ours, theirs) <= limit, (sound, stage)
@@ -248,7 +248,7 @@ def test_openvino_agrees_with_onnx_runtime(name):
     onnx, other = zoo.load(name, runtime="onnx"), zoo.load(name, runtime="openvino")
     rng = np.random.default_rng(0)
     batch = rng.normal(0, 0.1, (2, onnx.segmentation.segment)).astype("float32")
-    ours, theirs = other.forward("probabilities")(batch), onnx.forward("probabilities")(batch)
+    ours, theirs = (m.forward_pass("probabilities")(batch) for m in (other, onnx))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
@@ -256,8 +256,8 @@ def test_several_stages_come_from_one_run_of_the_network():
     model = zoo.load("dieleman2014", runtime="onnx")
     batch = np.random.default_rng(0).uniform(-1, 1, (3, model.segmentation.segment))
     stages = ("probabilities", "penultimate", "frontend")
-    together = model.forward_stages(stages)(batch)
+    together = model.forward_passes(stages)(batch)
     for stage, values in zip(stages, together, strict=True):
-        np.testing.assert_allclose(values, model.forward(stage)(batch), atol=1e-6)
+        np.testing.assert_allclose(values, model.forward_pass(stage)(batch), atol=1e-6)
     with pytest.raises(zoo.UnknownName, match="no stage named 'nowhere'"):
-        model.forward_stages(("penultimate", "nowhere"))
+        model.forward_passes(("penultimate", "nowhere"))

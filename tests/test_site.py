@@ -83,7 +83,7 @@ def test_the_model_of_the_page_computes_what_the_package_computes(name, folder, 
     sound = np.random.default_rng(0).normal(0, 0.1, (1, samples)).astype("float32")
     (found,) = session.run(["probabilities"], {"waveform": sound})
     model = zoo.load(name, runtime="onnx")
-    np.testing.assert_allclose(found, model.forward("probabilities")(sound), atol=1e-6)
+    np.testing.assert_allclose(found, model.forward_pass("probabilities")(sound), atol=1e-6)
     assert about["labels"] == list(model.labels)
     assert about["licence"]
     assert about["about"]

@@ -227,7 +227,7 @@ def test_interrupted_training_does_not_resume_with_other_data(interrupted, corpo
 def test_damaged_settings_are_named(interrupted, corpora, tmp_path):
     shutil.copytree(interrupted, tmp_path / "out")
     (tmp_path / "out" / "settings.json").write_text("{")
-    with pytest.raises(zoo.ConfigError, match=r"settings.json cannot be read"):
+    with pytest.raises(zoo.ConfigError, match=r"settings.json is damaged"):
         zoo.train("zhu2016", *corpora[:2], folder=tmp_path / "out", **QUICK)
 
 

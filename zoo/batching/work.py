@@ -169,7 +169,7 @@ class Model:
         self.stages = tuple(dict.fromkeys(wanted))
         units: dict[str, np.ndarray] = {}
         if self.stages:
-            self.forward = model.forward_stages(self.stages)
+            self.forward = model.forward_passes(self.stages)
             silence = np.zeros((1, self.cut.segment), "float32")
             units = dict(zip(self.stages, self.forward(silence), strict=True))
         self.about = About(
@@ -242,7 +242,7 @@ class Model:
         return answer
 
     def _onsets(self, file: str, beat: Beat, answer: Answer) -> None:
-        network = self.model.forward("probabilities")
+        network = self.model.forward_pass("probabilities")
         rate, done = self.model.sample_rate, 0.0
 
         def predict(samples: np.ndarray) -> np.ndarray:

@@ -386,7 +386,7 @@ class AudioModel(Predictor, keras.Model):
         """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
         return getattr(import_architecture(self.architecture), "FRAMES", None)
 
-    def forward(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
+    def forward_pass(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
 
         Args:

@@ -76,7 +76,7 @@ class Predictor:
         """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
 
     @abstractmethod
-    def forward(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
+    def forward_pass(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
 
         Args:
@@ -89,7 +89,7 @@ class Predictor:
             UnknownName: with the names that there are.
         """
 
-    def forward_stages(self, stages: tuple[str, ...]) -> Callable[[np.ndarray], list[np.ndarray]]:
+    def forward_passes(self, stages: tuple[str, ...]) -> Callable[[np.ndarray], list[np.ndarray]]:
         """Return the forward pass to several stages.
 
         Args:
@@ -99,9 +99,9 @@ class Predictor:
             The function, (batch, samples) -> [(batch, ...) of each stage], NumPy arrays.
 
         Raises:
-            UnknownName: as in `forward`.
+            UnknownName: as in `forward_pass`.
         """
-        each = [self.forward(stage) for stage in stages]
+        each = [self.forward_pass(stage) for stage in stages]
         return lambda batch: [forward(batch) for forward in each]
 
     def check_stage(self, stage: str) -> None:
@@ -295,7 +295,7 @@ class Predictor:
             try:
                 onsets = detect(
                     source,
-                    self.forward("probabilities"),
+                    self.forward_pass("probabilities"),
                     self.sample_rate,
                     **frames,
                     model=self.name,
@@ -353,7 +353,7 @@ class Predictor:
             raise ConfigError(f"stream takes many sounds, given was one: {given}. Give a list.")
         if stage in (None, "probabilities") and self.frame_wise:
             raise ConfigError(f"{self.name} scores frames, not clips: call its onsets, not tag.")
-        predict = self.forward(stage or "probabilities")
+        predict = self.forward_pass(stage or "probabilities")
         predictions = prediction.stream(sources, predict, self.sample_rate, self.cut(hop), tail)
         return (self._result(stage, source, found) for source, found in predictions)
 

@@ -105,7 +105,7 @@ class RuntimeModel(Predictor):
         """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
         return self._geometry.frames
 
-    def forward(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
+    def forward_pass(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
 
         Args:
@@ -119,10 +119,10 @@ class RuntimeModel(Predictor):
             ConfigError: the runtime is not installed, or refuses the network; or the model was
                 used before this process was forked from its parent.
         """
-        run = self.forward_stages((stage,))
+        run = self.forward_passes((stage,))
         return lambda batch: run(batch)[0]
 
-    def forward_stages(self, stages: tuple[str, ...]) -> Forward:
+    def forward_passes(self, stages: tuple[str, ...]) -> Forward:
         """Return the forward pass to several stages, computed in one run of the network.
 
         Args:
@@ -132,7 +132,7 @@ class RuntimeModel(Predictor):
             The function, (batch, samples) -> [(batch, ...) of each stage], NumPy arrays.
 
         Raises:
-            UnknownName, ConfigError: as in `forward`.
+            UnknownName, ConfigError: as in `forward_pass`.
         """
         for stage in stages:
             self.check_stage(stage)
