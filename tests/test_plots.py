@@ -275,7 +275,9 @@ def test_pyplot_shows_a_figure_without_a_path_and_forgets_it_when_displayed():
     before = plt.get_fignums()
     figure = DRAWN[1].plot()
     assert plt.figure(plt.get_fignums()[-1]) is figure
-    figure._repr_mimebundle_(include=None, exclude=None)  # what a notebook does with the last line of a cell
+    figure._repr_mimebundle_(
+        include=None, exclude=None
+    )  # what a notebook does with the last line of a cell
     assert plt.get_fignums() == before
 
 
