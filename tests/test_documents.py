@@ -91,6 +91,7 @@ def prepare(folder):
 DOCUMENTS = [p for p in (README, *sorted((CHECKOUT / "docs").rglob("*.md"))) if snippets(p)]
 
 
+@pytest.mark.filterwarnings("ignore::zoo.AudioWarning")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
     prepare(tmp_path)

@@ -131,7 +131,8 @@ def test_the_benchmarks_draws_are_right_about_as_often_as_they_say():
 
 def test_the_table_has_what_it_claims():
     path = CHECKOUT / "results" / "interval_coverage.csv"
-    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert {row["clips"] for row in rows} == {"20", "80", "300"}
     assert {row["draws"] for row in rows} == {"1000"}
     assert all(row["below 0 or above 1"] == row["zero width"] == "0" for row in rows)

@@ -40,8 +40,8 @@ def outputs(code):
     return [output for cell in code for output in cell["outputs"]]
 
 
-def test_there_are_four():
-    assert [path.name[:2] for path in NOTEBOOKS] == ["1_", "2_", "3_", "4_"]
+def test_there_are_seven():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i}_" for i in range(1, 8)]
 
 
 def test_cells_ran_in_order_in_a_fresh_kernel(code):

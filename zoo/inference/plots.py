@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -92,7 +93,8 @@ def tags(
     axes.set_xlabel("score")
     axes.spines[["top", "right", "left"]].set_visible(False)
     name_rows(axes, names, at=0)
-    title(axes, source, model, 6)
+    wide = figure.get_figwidth() * (1 if ax is None else axes.get_position().width)
+    title(axes, source, model, wide)
     return saved(figure, path)
 
 
@@ -239,4 +241,5 @@ def title(axes: Axes, source: str, model: str, width: float) -> None:
     room = max(int(8 * width) - len(model), 12)
     if len(name) > room:
         name = f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
-    axes.set_title(f"{name} · {model}", loc="left", fontsize=11, parse_math=False)
+    size = 1.1 * matplotlib.rcParams["font.size"]
+    axes.set_title(f"{name} · {model}", loc="left", fontsize=size, parse_math=False)
