@@ -122,6 +122,7 @@ async function predict(job) {
       say(`${run.about.name} …`, done / of, `segment ${done} of ${of}`);
       update(run);
     });
+    if (job !== song.job) return; // another job began while the last segment was predicted
     spent.push({ name: run.about.name, ...timing });
     update(run);
   }

@@ -1,7 +1,7 @@
 """Let atheris look for inputs that reach new code in the readers of our own.
 
     pip install atheris                       # Linux, Python 3.11 to 3.13
-    python tests/fuzz/coverage.py protobuf CORPUS -max_total_time=600
+    python tests/fuzz/guided.py protobuf CORPUS -max_total_time=600
 
 The first argument is a reader; the others are libFuzzer's: a folder that keeps the inputs that
 reached new code (whole files are put there first, as seeds), and options. An exception that the
