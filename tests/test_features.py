@@ -231,7 +231,7 @@ def test_a_table_or_folder_is_a_corpus_for_training_and_scoring(folder, tmp_path
     parts = preparation.opened(str(table), table, seed=0)
     assert [len(part) for part in parts] == [2, 2]
     assert check(str(train), bootstrap=10, batch_size=1).labels == ("drums", "piano")
-    with pytest.raises(zoo.ConfigError, match="corpus is a list; expected what zoo.data.load"):
+    with pytest.raises(zoo.ConfigError, match="corpus is a list; expected what zoo"):
         preparation.opened([], None, seed=0)
 
 
