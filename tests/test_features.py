@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,31 @@ def test_a_corpus_is_a_sequence_of_clips(folder):
     assert corpus["test"].clips == corpus.clips[2:]
     with pytest.raises(zoo.ConfigError, match="expected the number of a clip"):
         corpus[0.5]
+
+
+def test_a_table_or_folder_is_a_corpus_for_training_and_scoring(folder, tmp_path):
+    from zoo.evaluation.evaluate import check
+    from zoo.training import preparation
+
+    table = tmp_path / "games.csv"
+    train = folder / "train"
+    rows = [f"{path},{path.parent.name}" for path in sorted(train.rglob("*.ogg"))]
+    table.write_text("\n".join(["path,tags", *rows]))
+    parts = preparation.opened(str(table), table, seed=0)
+    assert [len(part) for part in parts] == [2, 2]
+    assert check(str(train), bootstrap=10, batch_size=1).labels == ("drums", "piano")
+    with pytest.raises(zoo.ConfigError, match="corpus is a list; expected what zoo"):
+        preparation.opened([], None, seed=0)
+
+
+def test_a_model_in_keras_older_format_loads(tmp_path):
+    model = zoo.build("schluter2014", ["onset"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras calls the format old
+        model.save(tmp_path / "mine.h5")
+    again = zoo.load(tmp_path / "mine.h5")
+    assert again.labels == ("onset",)
+    assert repr(again).startswith("AudioModel('")
 
 
 def test_data_frames_and_html(model, song, folder):
