@@ -44,7 +44,7 @@ def is_part(source: Any) -> TypeGuard[Part]:
 
 def is_list_pair(source: Any) -> bool:
     """Say whether this is [array, sample_rate], a list where a tuple is expected."""
-    if not (isinstance(source, list) and len(source) == 2):
+    if not (isinstance(source, list) and len(source) == 2) or isinstance(source[0], Real):
         return False
     return isinstance(source[1], Real) and not isinstance(source[1], bool)
 
