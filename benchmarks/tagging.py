@@ -21,7 +21,6 @@ in the table, and leaves those of others.
 """
 
 import argparse
-import csv
 import subprocess
 import sys
 import time
@@ -29,7 +28,8 @@ from pathlib import Path
 
 from turns import Contender, spread
 
-from zoo.utils.files import write_csv
+sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "distillation"))
+import following
 
 GFLOP_PER_PATCH = 2 * 1.3975  # 3 s: all convolutions of musicnn, twice the multiplications
 
@@ -166,22 +166,18 @@ def main() -> None:
         print_limits(arguments.track, duration, rows, peaks)
 
     if arguments.csv:
-        write(arguments.csv, arguments.model, duration, rows, peaks)
-
-
-def write(
-    path: Path, model: str, duration: float, rows: list[dict[str, float]], peaks: list[float]
-) -> None:
-    """Write the rounds of a model into a table; those of other models stay."""
-    kept = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            kept = [row for row in list(csv.reader(file))[1:] if row[0] != model]
-    for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1):
-        cells = [f"{row[name]:.3f}" if name in row else "" for name in CONTENDERS]
-        kept.append([model, str(i), f"{duration:.1f}", *cells, f"{peak:.0f}"])
-    head = ["model", "round", "track_seconds", *CONTENDERS, "matrix_gflops"]
-    write_csv([head, *sorted(kept, key=lambda row: row[0])], path)
+        lines = [
+            [
+                arguments.model,
+                i,
+                f"{duration:.1f}",
+                *(f"{row[name]:.3f}" if name in row else "" for name in CONTENDERS),
+                f"{peak:.0f}",
+            ]
+            for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1)
+        ]
+        head = ["model", "round", "track_seconds", *CONTENDERS, "matrix_gflops"]
+        following.merge(arguments.csv, head, lines)
 
 
 if __name__ == "__main__":
