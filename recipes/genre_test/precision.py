@@ -25,12 +25,14 @@ from tracks import GENRES, corpus
 
 import zoo
 from zoo.data.corpus import Clip
-from zoo.evaluation import synonyms
 from zoo.registry import lookup
 from zoo.weights.export import QUANTIZED
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "distillation"))
+sys.path += [
+    str(Path(__file__).resolve().parents[1] / name) for name in ("distillation", "real_test")
+]
 import following
+from real_scores import of_questions
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 HEADER = ("checkpoint", "precision", "clips", "ROC-AUC", "largest", "mean", "reason")
@@ -86,11 +88,9 @@ def scores(model: zoo.AudioModel | zoo.RuntimeModel, paths: list[Path]) -> np.nd
 
 def area(values: np.ndarray, labels: list[str], clips: list[Clip]) -> float:
     """Return the mean ROC-AUC over the genres that the labels have."""
-    meant = synonyms.by_concept(labels)
-    known = {g: meant[synonyms.canonical(g)] for g in GENRES if synonyms.canonical(g) in meant}
-    merged = synonyms.merged(values, labels, known)
-    truth = np.array([[genre in clip.tags for genre in known] for clip in clips])
-    return float(roc_auc_score(truth, merged, average="macro"))
+    found = of_questions(values, labels, GENRES)
+    truth = np.array([[genre in clip.tags for genre in found] for clip in clips])
+    return float(roc_auc_score(truth, np.stack([*found.values()], axis=1), average="macro"))
 
 
 def rows(name: str, clips: list[Clip], paths: list[Path]) -> Iterator[list[str]]:
