@@ -42,6 +42,19 @@ def own_cache(tmp_path_factory):
         os.environ["ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+def settings() -> dict[str, str]:
+    """The environment variables that change what zoo does."""
+    return {k: v for k, v in os.environ.items() if k.startswith(("ZOO_", "HF_", "KERAS_"))}
+
+
+@pytest.fixture(autouse=True)
+def unchanged_settings(own_cache):
+    """Fail a test that leaves a setting for the tests after it."""
+    before = settings()
+    yield
+    assert settings() == before, "undo it, for example with pytest's monkeypatch"
+
+
 @pytest.fixture(scope="session")
 def example() -> Path:
     """The clip in the repository."""
