@@ -14,6 +14,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # run in several processes instead.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+# numba, which librosa uses, loads wrong machine code if two processes write into one cache of
+# compiled functions at once: each worker of pytest-xdist has its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = str(
+        Path(__file__).parents[1] / ".pytest_cache" / f"numba-{os.environ['PYTEST_XDIST_WORKER']}"
+    )
+
 import zoo
 from zoo.cli import main
 from zoo.registry import manifest
