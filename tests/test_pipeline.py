@@ -1,11 +1,13 @@
 """zoo.data.pipeline.dataset: from a corpus to batches for Keras, on every backend."""
 
+import gc
 import itertools
 import logging
 import os
 import subprocess
 import sys
 import warnings
+import weakref
 from pathlib import Path
 
 import keras
@@ -336,6 +338,16 @@ def test_an_epoch_depends_on_the_seed_and_its_number_only(spoiled, model):
     made = data.dataset(spoiled, model, training=True, segments=3, batch_size=4).map(lambda *x: x)
     assert int(made.cardinality()) == 6
     assert len({waveform.tobytes() for waveform in straight[0][0]}) > 18
+
+
+def test_a_model_is_freed_after_its_training(corpus):
+    model = small()
+    source = pipeline.Segments(corpus, model)
+    batches(source.labelled(pipeline.PipelineOptions(True, seed=0), by_epoch=True))
+    left = weakref.ref(model)
+    del model, source
+    gc.collect()
+    assert left() is None
 
 
 def test_a_source_names_a_bad_clip_once_for_all_its_datasets(spoiled, model, caplog):

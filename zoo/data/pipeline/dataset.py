@@ -193,6 +193,17 @@ def _check_count(name: str, value: int | None) -> None:
         raise ConfigError(f"{name} is {value!r}; expected a whole number, 1 or more.")
 
 
+@dataclass
+class _Epoch:
+    """The number of an epoch.
+
+    TensorFlow never frees a Python function that a graph calls, nor what it refers to. The one that
+    reads the number refers to this, not to `Segments` with its model.
+    """
+
+    number: int = 0
+
+
 class Segments:
     """The source of all batches of a corpus for a model.
 
@@ -229,7 +240,16 @@ class Segments:
             raise ConfigError(f"{corpus.name} has no clips.")
         self.corpus, self.model = corpus, model
         self.cache, self.decoder, self.workers = cache, decoder, workers
-        self.epoch = 0
+        self._epoch = _Epoch()
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch, for `by_epoch`."""
+        return self._epoch.number
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._epoch.number = number
 
     @functools.cached_property
     def source(self) -> Source:
@@ -385,11 +405,11 @@ class Segments:
         (Some backends of Keras start an epoch twice, to inspect its first batch.)
         """
         assert seed is not None
+        epoch = self._epoch
 
         def of_epoch() -> np.ndarray:
-            return (
-                np.random.SeedSequence((seed, self.epoch)).generate_state(1, np.uint64).view("i8")
-            )
+            sequence = np.random.SeedSequence((seed, epoch.number))
+            return sequence.generate_state(1, np.uint64).view("i8")
 
         @graph
         def key(number: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
