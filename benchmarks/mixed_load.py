@@ -2,13 +2,18 @@
 
     python benchmarks/mixed_load.py --minutes 120 -o results/mixed_load.csv
 
-Four processes work all the time, each in a loop: `tag` tags short sounds with ONNX Runtime, `batch`
-runs `zoo.batch` with one worker into a new folder, `serve` answers requests for the page's files,
-`finetune` fine-tunes a small network. Each minute a row for each of them is appended: rounds done,
-and of the process itself resident memory in MB, open handles and threads. At the end the medians of
-the second tenth of the time and of the last are compared. The first tenth is not counted: caches
-and pools fill. A process that ends by itself ends the whole with an error. The state of the last
-round lies in a temporary folder, which is removed.
+Four processes work all the time: `tag` tags short sounds with ONNX Runtime, `batch` runs
+`zoo.batch` with one worker into a new folder, `serve` answers requests for the page's files, each
+in a loop; `finetune` is one long fine-tuning of a small network, whose rounds are epochs. Each
+minute a row for each of them is appended: rounds done, and of the process itself resident memory in
+MB, open handles and threads. At the end the medians of the second tenth of the time and of the last
+are compared. The first tenth is not counted: caches and pools fill. A process that ends by itself
+ends the whole with an error. What they write lies in a temporary folder, which is removed.
+
+`--roles finetune_again` is a loop of short trainings, each of one epoch. It grows by about 5 MB a
+training: Keras's optimizer sums gradients with a function of TensorFlow that never frees the graph
+of a training (`ReplicaContext.all_reduce`, in TensorFlow's registry of gradients). Start a process
+for each of many trainings.
 """
 
 import argparse
@@ -50,15 +55,21 @@ def batch(work: Path) -> None:
     zoo.batch("dieleman2014.zoo", work / "songs", out, workers=1, progress=False)
 
 
-def finetune(work: Path) -> None:
-    """Fine-tune a small network, one epoch."""
+def finetune(work: Path, epochs: int = 10**6) -> None:
+    """Fine-tune a small network."""
     import zoo
 
     out = work / "run"
     shutil.rmtree(out, ignore_errors=True)
     corpus = zoo.data.from_folder(work / "songs")
     model = zoo.load("dieleman2014.zoo", labels=corpus.labels)
-    zoo.finetune(model, corpus, folder=out, epochs=1, head_epochs=1, batch_size=8, progress=False)
+    short = {"head_epochs": 1, "batch_size": 8, "progress": False}
+    zoo.finetune(model, corpus, folder=out, epochs=epochs, patience=epochs, **short)
+
+
+def finetune_again(work: Path) -> None:
+    """Fine-tune a small network, one epoch."""
+    finetune(work, 1)
 
 
 def serve(work: Path) -> None:
@@ -95,7 +106,7 @@ def cached(name, make):
     return KEPT[name]
 
 
-ROLES = {role.__name__: role for role in (tag, batch, serve, finetune)}
+ROLES = {role.__name__: role for role in (tag, batch, serve, finetune, finetune_again)}
 
 
 def work_on(role: str, work: Path) -> None:
@@ -107,12 +118,16 @@ def work_on(role: str, work: Path) -> None:
 
 def measured(role: str, process: psutil.Process, minute: int, work: Path) -> list:
     """Return a row."""
-    rounds = work / "rounds"
+    rounds, history = work / "rounds", work / "run" / "history.csv"
+    if role == "finetune":
+        done = len(history.read_text().splitlines()) - 1 if history.exists() else 0
+    else:
+        done = int(rounds.read_text()) if rounds.exists() else 0
     with process.oneshot():
         return [
             role,
             minute,
-            rounds.read_text() if rounds.exists() else "0",
+            done,
             f"{process.memory_info().rss / 1e6:.0f}",
             process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
             process.num_threads(),
@@ -124,7 +139,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=int, default=120, help="Default: 120.")
-    parser.add_argument("--roles", nargs="+", default=list(ROLES), choices=ROLES)
+    parser.add_argument("--roles", nargs="+", default=list(ROLES)[:4], choices=ROLES)
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mixed_load.csv"))
     parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
