@@ -363,10 +363,10 @@ def test_playing_moves_the_playhead(page, files):
     page.predict(files / "song.wav")
     page.tab.click("#play")
     page.until("document.getElementById('audio').currentTime > 0.3")
-    assert page.text("#play") == "Pause"
+    page.until("document.getElementById('play').textContent == 'Pause'")
     assert "translateX" in page.tab.get_attribute("#head", "style")
     page.tab.click("#play")
-    assert page.text("#play") == "Play"
+    page.until("document.getElementById('play').textContent == 'Play'")
 
 
 def test_onsets_are_those_of_the_command_line(page, files):
