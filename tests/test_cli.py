@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 
 import zoo
 
@@ -220,6 +221,32 @@ def test_a_label_track_for_audacity(run, example, tmp_path):
     assert rows == sorted(rows, key=lambda row: float(row[0]))
     two = run("tag", example, tmp_path, "--format", "audacity")
     assert two.exit_code != 0
+
+
+def test_a_playlist_has_the_files_with_a_tag(run, example, tmp_path):
+    music = tmp_path / "music"
+    music.mkdir()
+    for name in ("one.flac", "two.flac", "line\nbreak.flac"):
+        shutil.copy(example, music / name)
+    noise = np.random.default_rng(0).normal(0, 0.1, 16000 * 4)
+    soundfile.write(music / "noise.wav", noise, 16000)
+    target = tmp_path / "lists" / "classical.m3u8"
+    target.parent.mkdir()
+    result = run("tag", music, "--tag", "classical", "--threshold", "0.35", "-o", target)
+    assert result.exit_code == 1
+    assert "a playlist cannot hold. Rename it" in result.stderr
+    assert "1 of 4 files could not be decoded or written" in result.stderr
+    assert target.read_text().splitlines() == [
+        *("#EXTM3U", "#EXTINF:32,one", "#EXTGENRE:classical", "../music/one.flac"),
+        *("#EXTINF:32,two", "#EXTGENRE:classical", "../music/two.flac"),
+    ]
+    both = run("tag", example, "--tag", "classical", "--tag", "guitar", "--json")
+    assert json.loads(both.stdout)["tags"].keys() == {"classical", "guitar"}
+    table = run("tag", example, "--tag", "guitar", "--csv").stdout.splitlines()
+    assert table[0] == "file,guitar"
+    unknown = run("tag", example, "--tag", "clasical")
+    assert unknown.exit_code == 1
+    assert "has no label 'clasical'; it has, for instance, classical" in unknown.output
 
 
 @pytest.mark.parametrize(

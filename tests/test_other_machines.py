@@ -105,6 +105,38 @@ def test_spaces_and_bytes_that_are_no_utf8_go_through_the_command(tmp_path, song
 
 
 @posix
+@pytest.mark.parametrize("name", ["o.txt", "o.json", "o.csv"])
+def test_names_that_are_no_utf8_are_escaped_in_a_file_of_tags(tmp_path, song, name, run):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    path.write_bytes(song.read_bytes())
+    assert run("tag", path, "-m", MODEL, "-o", tmp_path / name).exit_code == 0
+    assert "caf\\udce9.wav" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+@posix
+@pytest.mark.filterwarnings("ignore:r was trained on")
+def test_names_that_are_no_utf8_are_in_tables_and_in_settings(tmp_path, run):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = tmp_path / os.fsdecode(b"s\xe9")
+    songs.make(tmp_path / "made", 4, seconds=3.5)
+    (tmp_path / "made").rename(folder)
+    for path in [*folder.glob("*/*.wav"), *folder.glob("*")]:
+        path.rename(path.with_name(path.stem + os.fsdecode(b"\xe8") + path.suffix))
+    first = sorted(folder.iterdir())[0].name.replace("\udce8", "\\udce8")
+    assert run("embed", folder, "-m", MODEL, "-o", tmp_path / "x.parquet").exit_code == 0
+    columns = parquet.read_table(tmp_path / "x.parquet").to_pydict()
+    assert first in columns["label"]
+    assert columns["path"][0].endswith("0\\udce8.wav")
+    run_folder = tmp_path / os.fsdecode(b"r\xe9")
+    short = ("--epochs", "1", "--head-epochs", "1")
+    tuned = run("finetune", MODEL, "--data", folder, "-o", run_folder, *short)
+    assert tuned.exit_code == 0, tuned.output
+    assert "s\\udce9" in json.loads((run_folder / "settings.json").read_bytes())["train"]["name"]
+    assert run("evaluate", run_folder, "--data", folder, "-o", tmp_path / "e.json").exit_code == 0
+    assert run("tag", folder, "-m", run_folder, "-o", tmp_path / "t.csv").exit_code == 0
+
+
+@posix
 def test_the_command_works_with_lang_c(tmp_path, song):
     path = tmp_path / "日本語.wav"
     path.write_bytes(song.read_bytes())

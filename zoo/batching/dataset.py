@@ -28,7 +28,7 @@ from zoo.batching.plan import Done
 from zoo.batching.sources import Track
 from zoo.batching.work import About, Answer
 from zoo.errors import ConfigError, Unfinished
-from zoo.utils.files import replacing
+from zoo.utils.files import escaped, replacing
 
 RUN, FAILED = "run.json", "failed.parquet"
 TRACKS, SEGMENTS, FAILURES = FOLDERS = ("tracks", "segments", "failed")
@@ -229,7 +229,7 @@ class DataSet:
         answers = [answer for _, answer in self.answers]
         columns = self._known(tracks)
         columns["seconds"] = [a.seconds for a in answers]
-        columns["warning"] = [_text(a.warning) or None for a in answers]
+        columns["warning"] = [escaped(a.warning) or None for a in answers]
         for name, column in self.carried.items():
             kind = self.schemas[TRACKS].field(column).type
             columns[column] = [_as(kind, (t.carried or {}).get(name)) for t in tracks]
@@ -261,7 +261,7 @@ class DataSet:
 
     def _failures(self) -> pa.Table:
         columns = self._known([track for track, _, _ in self.failures])
-        columns["reason"] = [_text(reason) for _, reason, _ in self.failures]
+        columns["reason"] = [escaped(reason) for _, reason, _ in self.failures]
         columns["attempts"] = [attempts for _, _, attempts in self.failures]
         return pa.table(columns, self.schemas[FAILURES])
 
@@ -376,8 +376,4 @@ def _apart(names: Any, taken: list[str], prefix: str) -> list[str]:
 
 
 def _as(kind: pa.DataType, value: Any) -> Any:
-    return _text(str(value)) if value is not None and pa.types.is_string(kind) else value
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "backslashreplace").decode()
+    return escaped(str(value)) if value is not None and pa.types.is_string(kind) else value

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from zoo.audio.paths import AUDIO_SUFFIXES, is_address, missing
 from zoo.batching import remote
 from zoo.errors import ConfigError
+from zoo.utils.files import escaped
 
 TEXTS = (".txt", ".m3u", ".m3u8")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -43,9 +44,7 @@ class Track(NamedTuple):
     @property
     def name(self) -> str:
         """The path as text: bytes that are not UTF-8 are escaped."""
-        if self.path.isascii():
-            return self.path
-        return self.path.encode("utf-8", "backslashreplace").decode()
+        return escaped(self.path)
 
 
 def tracks(sources: Sequence[str], column: str) -> Iterator[Track]:

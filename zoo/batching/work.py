@@ -16,6 +16,7 @@ from zoo import audio
 from zoo.batching import remote
 from zoo.errors import AudioError, AudioWarning, ConfigError, ZooError
 from zoo.inference import onsets, prediction
+from zoo.utils.files import escaped
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -314,7 +315,7 @@ def reason_of(error: Exception) -> str:
     """Return an error as a reason of failure, in valid UTF-8."""
     known = isinstance(error, (ZooError, OSError))
     text = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
-    return text.encode("utf-8", "backslashreplace").decode()
+    return escaped(text)
 
 
 def _end_with_parent() -> None:

@@ -263,7 +263,8 @@ def write_json(content: dict[str, Any], path: Path) -> None:
         content: to write.
         path: of the file.
     """
-    from zoo.utils.files import replacing
+    from zoo.utils.files import escaped, replacing
 
     with replacing(path) as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        file.write(escaped(text).encode())

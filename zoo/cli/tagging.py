@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ from zoo.cli.common import (
     to_json,
     unicode_output,
 )
-from zoo.errors import ZooError
-from zoo.utils.files import replacing, write_csv
+from zoo.errors import ConfigError, UnknownName, ZooError
+from zoo.utils.files import escaped, replacing, write_csv
 from zoo.utils.progress import bar
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from zoo.inference.results import Taggram
 
 
-FORMATS = ("text", "json", "csv", "audacity")
+FORMATS = ("text", "json", "csv", "audacity", "m3u8")
+SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8"}
 
 
 @click.command("tag", cls=Command)
@@ -46,9 +47,13 @@ FORMATS = ("text", "json", "csv", "audacity")
     help="Number of tags to show; 0 shows all.",
 )
 @click.option(
+    "--tag", "only", multiple=True, help="Show only this tag. Can be given several times."
+)
+@click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Show only tags with at least this score. Default: no limit; with --format audacity 0.5.",
+    help="Show only tags with at least this score. Default: no limit; with --format audacity and "
+    "m3u8 0.5.",
 )
 @HOP
 @click.option(
@@ -59,7 +64,7 @@ FORMATS = ("text", "json", "csv", "audacity")
     show_default=True,
     help="The form of the result: text; json, one object per file; csv, a row per file and a "
     "column per tag; audacity, a label track of a single FILE, with the times at which it has each "
-    "tag.",
+    "tag; m3u8, a playlist of the files that have a tag, with their tags as genre.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
@@ -67,8 +72,8 @@ FORMATS = ("text", "json", "csv", "audacity")
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the result to this file instead of printing it. Without --format, .json, .jsonl "
-    "and .csv give that format.",
+    help="Write the result to this file instead of printing it. Without --format, .json, .jsonl, "
+    ".csv and .m3u8 give that format.",
 )
 @click.option(
     "--write-tags",
@@ -90,6 +95,7 @@ def tag_command(
     model: str,
     runtime: str,
     top: int,
+    only: tuple[str, ...],
     threshold: float | None,
     hop: float | None,
     form: str,
@@ -100,36 +106,50 @@ def tag_command(
     min_score: float,
     dry_run: bool,
 ) -> None:
-    """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'."""
+    """Predict the tags of FILES: audio files, folders, or patterns such as '*.mp3'.
+
+    For thousands of files use `zoo batch`, which continues where it stopped.
+    """
     if as_json + as_csv + (form != "text") > 1:
         raise click.UsageError("--json, --csv and --format cannot be combined; give one of them.")
     form = "json" if as_json else "csv" if as_csv else form
     if output is not None:
         if form == "text":
-            form = {".json": "json", ".jsonl": "json", ".csv": "csv"}.get(output.suffix, form)
+            form = SUFFIXES.get(output.suffix, form)
         check_output(output, (output.suffix.lower(),))
     if dry_run and not write_tags:
         raise click.UsageError("--dry-run is for --write-tags.")
+    from zoo.inference.results import no_label
+
+    if threshold is None:
+        threshold = 0.5 if form in ("audacity", "m3u8") else 0.0
     session = Session(files, model, runtime, most=1 if form == "audacity" else None)
+    for label in only:
+        if label not in session.model.labels:
+            raise UnknownName(no_label(session.model.name, label, session.model.labels))
+    shown = only or session.model.labels
     with printed(output) as show:
         if form == "csv":
-            show(write_csv([["file", *session.model.labels]]).rstrip("\n"))
+            show(write_csv([["file", *shown]]).rstrip("\n"))
+        if form == "m3u8":
+            show("#EXTM3U")
         for path, gram in session.stream(None, hop):
-            tags = gram.tags(top or None)
+            tags = gram.tags(None)
+            best = [(tag, score) for tag, score in tags if tag in shown][: top or None]
+            scores = {tag: score for tag, score in best if score >= threshold}
             if form == "audacity":
-                show(audacity(gram, top, 0.5 if threshold is None else threshold))
+                show(audacity(gram, [tag for tag, _ in best], threshold))
             elif form == "csv":
-                row = [str(path), *(f"{score:.6f}" for score in tags.scores)]
-                show(write_csv([row]).rstrip("\n"))
-            else:
-                scores = {tag: score for tag, score in tags if score >= (threshold or 0)}
-                if form == "json":
-                    content = {"file": str(path), "model": session.model.name, "tags": scores}
-                    show(to_json(content))
-                else:
-                    show(readable(scores, tags.labels, str(path)))
+                show(write_csv([[str(path), *(f"{tags[tag]:.6f}" for tag in shown)]]).rstrip("\n"))
+            elif form == "json":
+                show(to_json({"file": str(path), "model": session.model.name, "tags": scores}))
+            elif form == "text":
+                show(readable(scores, shown, str(path)))
+            elif scores:
+                with session.counted():
+                    show(playlist_entry(path, gram, scores, output))
             if write_tags:
-                labels = [label for label, score in tags if score >= min_score]
+                labels = [label for label, score in best if score >= min_score]
                 session.write(path, labels, dry_run)
     session.finish()
 
@@ -155,18 +175,49 @@ def printed(output: Path | None) -> Iterator[Callable[[str], None]]:
     with replacing(output) as file:
 
         def write(text: str) -> None:
-            file.write(f"{text}\n".encode())
+            file.write(escaped(f"{text}\n").encode())
 
         yield write
     click.echo(f"{output} is written.", err=True)
 
 
-def audacity(gram: "Taggram", top: int, threshold: float) -> str:
+def playlist_entry(
+    path: Path, gram: "Taggram", scores: Mapping[str, float], output: Path | None
+) -> str:
+    """Return the lines of a file in an extended M3U playlist.
+
+    Args:
+        path: of the audio file.
+        gram: the scores of each segment.
+        scores: of its tags, which become the genre.
+        output: the playlist: the path is relative to its folder. None for the path as it is.
+
+    Returns:
+        Length in seconds and name, genre, path.
+
+    Raises:
+        ConfigError: the path cannot stand in a playlist.
+    """
+    place = str(path)
+    if output is not None:
+        with suppress(ValueError):  # on Windows, another drive
+            place = os.path.relpath(path, output.parent)
+    if "\n" in place or "\r" in place or escaped(place) != place:
+        raise ConfigError(
+            f"{place!r} has a line break or bytes that are not UTF-8, which a playlist cannot "
+            "hold. Rename it."
+        )
+    place = os.path.join(os.curdir, place) if place.startswith("#") else place
+    length = f"#EXTINF:{round(gram.seconds.sum())},{path.stem}"
+    return f"{length}\n#EXTGENRE:{', '.join(scores)}\n{place}"
+
+
+def audacity(gram: "Taggram", tags: Sequence[str], threshold: float) -> str:
     """Return the times at which a sound has each tag, as a label track of Audacity.
 
     Args:
         gram: the scores of each segment.
-        top: number of tags, by their mean; 0 for all.
+        tags: to show.
         threshold: a segment has a tag if its score is at least this.
 
     Returns:
@@ -175,7 +226,7 @@ def audacity(gram: "Taggram", top: int, threshold: float) -> str:
     rows = []
     bounds = [*(float(t) for t in gram.times), float(gram.times[-1] + gram.seconds[-1])]
     bounds[-1] = float(gram.times[0] + gram.seconds.sum())
-    for label, _ in gram.tags(top or None):
+    for label in tags:
         has = [*(gram.values[:, gram.labels.index(label)] >= threshold), False]
         start = None
         for i, now in enumerate(has):
@@ -583,17 +634,22 @@ class Session:
         """
         from zoo.audio import metadata
 
-        if labels and not dry_run:
-            try:
+        with self.counted():
+            if labels and not dry_run:
                 metadata.write_tags(path, labels)
-            except (ZooError, OSError) as error:
-                self.failed += 1
-                self.verb = "could not be decoded or written"
-                click.echo(f"Error: {error}", err=True)
-                return
-        done = "would be written" if dry_run else "written"
-        what = f"genre {'; '.join(labels)!r}" if labels else "no tag has that score; nothing"
-        click.echo(f"{path}: {what} {done}", err=True)
+            done = "would be written" if dry_run else "written"
+            what = f"genre {'; '.join(labels)!r}" if labels else "no tag has that score; nothing"
+            click.echo(f"{path}: {what} {done}", err=True)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Show an error of writing what was predicted of a file, and count the file as failed."""
+        try:
+            yield
+        except (ZooError, OSError) as error:
+            self.failed += 1
+            self.verb = "could not be decoded or written"
+            click.echo(f"Error: {error}", err=True)
 
     def _show(self, results: Iterator[Any]) -> Iterator[tuple[Path, Any]]:
         shown = None if len(self.paths) > 1 else False

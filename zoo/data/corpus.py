@@ -14,6 +14,7 @@ from zoo.data.clips import Clip, Skipped
 from zoo.data.division import divide
 from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning, ConfigError, UnknownName
+from zoo.utils.files import escaped
 from zoo.utils.frames import dataframe, html_table
 from zoo.utils.text import few
 
@@ -28,7 +29,8 @@ class Corpus:
     """A set of labelled clips.
 
     Attributes:
-        name: for messages and results, such as "mtat" or "mtat/test".
+        name: for messages and results, such as "mtat" or "mtat/test"; of a file's or folder's name,
+            bytes that are not UTF-8 are escaped.
         clips: in a fixed order.
         labels: all tags, in the order of the columns of `targets`.
         splits: name of a split -> indices of its clips; splits may overlap.
@@ -50,6 +52,7 @@ class Corpus:
     split_name: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", escaped(self.name))
         if bad := [x for x in self.labels if not isinstance(x, str) or not x.strip()]:
             raise ConfigError(f"{self.name}: the label {bad[0]!r}; expected a word.")
         foreign = Counter(tag for clip in self.clips for tag in clip.tags)

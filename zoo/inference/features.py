@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.errors import AudioError, AudioWarning, ConfigError
 from zoo.inference.results import Embedding
-from zoo.utils.files import PathLike, read_npz, replacing
+from zoo.utils.files import PathLike, escaped, read_npz, replacing
 from zoo.utils.text import few
 
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ class Features:
                 "name that ends in .npz."
             ) from error
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(self.X.ravel()), self.X.shape[1])
-        columns = {name: pa.array(values) for name, values in self.columns().items()}
-        about = {"model": self.model, "stage": self.stage, "labels": "\n".join(self.labels)}
+        columns = {name: pa.array(_utf8(values)) for name, values in self.columns().items()}
+        labels = escaped("\n".join(self.labels))
+        about = {"model": self.model, "stage": self.stage, "labels": labels}
         columns["end"] = columns["end"].cast(pa.float64())
         table = pa.table(columns | {"x": vectors}).replace_schema_metadata(about)
         with replacing(path) as file:
@@ -209,6 +210,13 @@ class Features:
         for name in ("labels", "paths", "split", "groups", "skipped"):
             found[name] = tuple(map(str, found[name]))
         return cls(**found | {name: str(found[name]) for name in ("stage", "model")})
+
+
+def _utf8(value: Any) -> Any:
+    """Return a column with text that Parquet can hold."""
+    if isinstance(value, list):
+        return [_utf8(part) for part in value]
+    return escaped(value) if isinstance(value, str) else value
 
 
 def check(path: PathLike) -> str:

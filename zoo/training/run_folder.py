@@ -30,7 +30,7 @@ from zoo.errors import ConfigError
 from zoo.inference.audio_model import AudioModel
 from zoo.registry import saved
 from zoo.training.history import Row, write_history
-from zoo.utils.files import PathLike, replacing
+from zoo.utils.files import PathLike, escaped, replacing
 from zoo.utils.version import __version__
 
 MODEL, SETTINGS, STATE = "model.keras", "settings.json", "state.npz"
@@ -201,7 +201,8 @@ class Run:
 
     def _write(self, settings: Mapping[str, Any]) -> None:
         with replacing(self.folder / SETTINGS) as file:  # type: ignore[operator]
-            file.write(json.dumps(settings, indent=1, ensure_ascii=False).encode())
+            text = json.dumps(settings, indent=1, ensure_ascii=False)
+            file.write(escaped(text).encode())
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:

@@ -140,6 +140,15 @@ def _locked(folder: PathLike) -> Iterator[bool]:
         os.close(number)
 
 
+def escaped(text: str) -> str:
+    """Return text that can be written in UTF-8: other bytes of a file's name become escapes.
+
+    Args:
+        text: may have names of files, as Python gives them.
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:
     """Return rows as comma-separated text, and write it to `path` if one is given.
 
@@ -157,7 +166,7 @@ def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> st
     csv.writer(text, lineterminator="\n").writerows(rows)
     if path is not None:
         with replacing(path) as file:
-            file.write(text.getvalue().encode())
+            file.write(escaped(text.getvalue()).encode())
     return text.getvalue()
 
 

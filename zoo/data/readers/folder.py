@@ -14,6 +14,7 @@ from pathlib import Path
 from zoo.audio.paths import AUDIO_SUFFIXES, find, missing
 from zoo.data.corpus import Clip, Corpus, Skipped
 from zoo.errors import AudioError, ConfigError
+from zoo.utils.files import escaped
 
 SPLITS = {
     "train": "train",
@@ -99,7 +100,7 @@ def _classes(
         except AudioError:
             skipped.append(Skipped(str(folder), "a class without audio files"))
             continue
-        tags = (folder.name,)
+        tags = (escaped(folder.name),)
         clips += [Clip(path, tags, group=_group(path, folder, group)) for path in paths]
     return clips
 
