@@ -45,7 +45,7 @@ export function mean(rows, seconds) {
 
 // --- onsets ---
 
-const CHUNK = 512; // frames that the network takes at once
+const CHUNK = 256; // frames that the network takes at once
 const THRESHOLD = 0.54 / 2.24;
 const SMOOTH = 0.05;
 const COMBINE = 0.03;

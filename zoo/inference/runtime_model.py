@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.audio import Segmentation
 from zoo.errors import ConfigError
+from zoo.inference.onsets import RUNTIME_CHUNK
 from zoo.inference.predictor import Predictor
 from zoo.inference.sessions import Forward
 from zoo.registry import lookup
@@ -102,8 +103,9 @@ class RuntimeModel(Predictor):
 
     @property
     def frames(self) -> dict[str, int] | None:
-        """Frames of the output for `onsets`: "hop_length" in samples, "context" in frames."""
-        return self._geometry.frames
+        """Frames of the output for `onsets`: as in `AudioModel`, and "chunk" in frames."""
+        frames = self._geometry.frames
+        return frames and frames | {"chunk": RUNTIME_CHUNK}
 
     def forward_pass(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
