@@ -517,6 +517,24 @@ def test_push_and_fetch_on_the_command_line(server, model, monkeypatch, tmp_path
     assert failed.stdout.startswith(pinned)
 
 
+@pytest.mark.parametrize("way", ["plain", "xet"])
+def test_push_prints_the_address_and_no_log(server, model, tmp_path, way):
+    model.save(tmp_path / "mine.keras")
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "push", str(tmp_path / "mine.keras"), URL],
+        env={**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home")}
+        | {"HF_HUB_DISABLE_XET": "1" if way == "plain" else "0"},
+        capture_output=True,
+        text=True,
+    )
+    if way == "plain":
+        assert done.stdout.strip() == f"{URL}@{server.repositories[REPO].refs['main']}"
+        assert done.stderr == ""
+    else:  # the server does not know this way, whose bars are begun all the same
+        assert done.stderr.count("\n") <= 1
+        assert "Processing" not in done.stderr
+
+
 # --- the model card ---
 
 

@@ -7,6 +7,7 @@ HF_HUB_OFFLINE; and our ZOO_OFFLINE. Its errors become ours, which state what to
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,7 +174,7 @@ def client() -> "HfApi":
 
 @contextmanager
 def explained(address: Address) -> Iterator[None]:
-    """Turn errors of huggingface_hub and its libraries into a WeightsError.
+    """Turn errors of huggingface_hub and its libraries into a WeightsError; keep its bars quiet.
 
     Args:
         address: of the repository, for the message.
@@ -185,11 +186,33 @@ def explained(address: Address) -> Iterator[None]:
         WeightsError: see `reason`.
     """
     try:
-        yield
+        with quiet():
+            yield
     except ZooError:
         raise
     except Exception as error:  # httpx, requests and hf_xet have no common error
         raise reason(address, error) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide the progress bars of huggingface_hub if standard error is a file or a pipe.
+
+    Yields:
+        Nothing.
+    """
+    from huggingface_hub import constants, utils
+
+    watched = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+    decided = constants.HF_HUB_DISABLE_PROGRESS_BARS is not None  # by the user
+    if watched or decided or utils.are_progress_bars_disabled():
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
 
 
 def reason(address: Address, error: Exception) -> WeightsError:
