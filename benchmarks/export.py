@@ -1,6 +1,10 @@
 """Error, size and speed of exported files: every default checkpoint in every format.
 
-    python benchmarks/export.py [--csv results/export.csv]
+    python benchmarks/export.py [NAME ...] [--csv results/export.csv]
+
+NAME is a checkpoint; without any, the default ones are measured. Those that are not the default of
+their architecture are measured in float32 only. `--csv` replaces the rows of these models in the
+table, and leaves those of others.
 
 Each file is compared with Keras as `zoo.export` does, on the example clip too, but with all stages
 and without a limit. Milliseconds are those of one segment in the format's own runtime, the median
@@ -9,9 +13,9 @@ of the runs after a first one; they depend on the machine. `python docs/generate
 """
 
 import argparse
-import csv
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import zoo
 from zoo.registry import lookup
 from zoo.weights import export as exporting
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "recipes" / "distillation"))
+import following
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RUNS = 5
@@ -59,24 +66,21 @@ def measured(model: zoo.AudioModel, kind: str, quantize: str | None, clip: Path)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--csv", help="The file to write. Default: none.")
-    arguments = parser.parse_args()
+    parser.add_argument("names", nargs="*", help="Checkpoints. Default: the default ones.")
+    parser.add_argument("--csv", type=Path, help="The file to write. Default: none.")
+    given = parser.parse_args()
     (clip,) = (CHECKOUT / "examples" / "audio").glob("*.flac")
     ways = [(kind, None) for kind in exporting.FORMATS]
     ways += [(kind, small) for kind in ("onnx", "litert") for small in exporting.QUANTIZED]
-    rows = []
-    for name in lookup.architectures():
-        if lookup.default_checkpoint(name) is None:
-            continue
+    default = [lookup.default_checkpoint(name) for name in lookup.architectures()]
+    for name in given.names or [name for name in default if name is not None]:
         model = zoo.load(name)
-        for kind, quantize in ways:
+        rows = []
+        for kind, quantize in ways if name in default else ways[: len(exporting.FORMATS)]:
             rows.append(measured(model, kind, quantize, clip))
             print(*rows[-1].values(), flush=True)
-    if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        if given.csv:
+            following.merge(given.csv, tuple(rows[0]), [list(row.values()) for row in rows], 3)
 
 
 if __name__ == "__main__":

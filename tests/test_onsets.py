@@ -82,25 +82,29 @@ HOP, REACH, CONTEXT, CHUNK = 7, 20, 5, 16
 
 
 def loudness(batch):
-    """(1, samples) -> (1, frames, 1): energy within REACH samples, ends repeated over 2 frames.
+    """(chunks, samples) -> (chunks, frames, 1): energy within REACH samples, ends repeated.
 
-    A small stand-in for a network: zeros outside the sound, then its ends repeated, so that frames
-    depend on CONTEXT others.
+    A small stand-in for a network: zeros outside the sound, then its ends repeated over 2 frames,
+    so that frames depend on CONTEXT others.
     """
-    (x,) = batch
+    return np.stack([loudness_of_one(x) for x in batch])
+
+
+def loudness_of_one(x):
     frames = -(-len(x) // HOP)
     padded = np.pad(x, (REACH, REACH + HOP)) ** 2
     energy = np.array([padded[i * HOP : i * HOP + 2 * REACH].sum() for i in range(frames)])
     around = np.pad(energy, 2, mode="edge")
-    return np.convolve(around, np.arange(1.0, 6.0), "valid")[None, :, None]
+    return np.convolve(around, np.arange(1.0, 6.0), "valid")[:, None]
 
 
 @pytest.mark.parametrize("samples", [*range(1, 400, 23), 16 * HOP, 16 * HOP + 1, 22 * HOP, 5000])
 @pytest.mark.parametrize("block", [1, 50, 10_000])
-def test_chunks_give_what_one_piece_gives(samples, block):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_chunks_give_what_one_piece_gives(samples, block, batch):
     sound = np.random.default_rng(samples).normal(size=samples).astype("float32")
     blocks = (sound[i : i + block] for i in range(0, samples, block))
-    found = onsets.activations(blocks, loudness, HOP, CONTEXT, CHUNK)
+    found = onsets.activations(blocks, loudness, HOP, CONTEXT, CHUNK, batch)
     np.testing.assert_allclose(found, loudness(sound[None])[0], rtol=1e-5)
 
 

@@ -252,6 +252,14 @@ def test_openvino_agrees_with_onnx_runtime(name):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+def test_segments_side_by_side_have_the_results_of_one_by_one(onnx):
+    forward = onnx.forward_pass("probabilities")
+    noise = np.random.default_rng(0).normal(0, 0.1, (9, onnx.segmentation.segment))
+    together = forward(noise.astype("float32"))
+    alone = np.concatenate([forward(row[None].astype("float32")) for row in noise])
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_several_stages_come_from_one_run_of_the_network():
     model = zoo.load("dieleman2014", runtime="onnx")
     batch = np.random.default_rng(0).uniform(-1, 1, (3, model.segmentation.segment))

@@ -248,7 +248,7 @@ class Model:
 
         def predict(samples: np.ndarray) -> np.ndarray:
             nonlocal done
-            done += samples.shape[1] / rate
+            done += samples.size / rate
             _check_length(done)
             beat(done)
             return network(samples)

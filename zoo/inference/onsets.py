@@ -16,7 +16,8 @@ SMOOTH = 0.05
 COMBINE = 0.03
 
 CHUNK = 512  # frames that the network takes at once: 5 s; best in TensorFlow
-RUNTIME_CHUNK = 256  # best in ONNX Runtime: 0.64 s for 32 s of sound; 0.63 with 192, 0.81 with 512
+# Of a runtime: best in ONNX Runtime, which computes the chunks of a batch side by side.
+RUNTIME_CHUNKS = {"chunk": 256, "batch": 8}
 
 
 def detect(
@@ -27,18 +28,21 @@ def detect(
     context: int,
     model: str,
     chunk: int = CHUNK,
+    batch: int = 1,
     **picking: float,
 ) -> Onsets:
     """Find the onsets in a sound.
 
     Args:
         source: a file, or an (array, sample_rate) pair.
-        predict: (1, samples) float32 -> (1, frames, 1), a frame every `hop_length` samples.
+        predict: (chunks, samples) float32 -> (chunks, frames, 1), a frame every `hop_length`
+            samples.
         sample_rate: of the network, in Hz.
         hop_length: in samples.
         context: as in `activations`.
         model: name of the network.
         chunk: as in `activations`.
+        batch: as in `activations`.
         **picking: of `pick`.
 
     Returns:
@@ -51,7 +55,7 @@ def detect(
     frame_rate = sample_rate / hop_length
     pick(np.zeros(1), frame_rate, **picking)  # checks the settings before the work
     blocks = prediction.ahead(audio.stream(source, sample_rate), prediction.WAITING)
-    activation = activations(blocks, predict, hop_length, context, chunk)
+    activation = activations(blocks, predict, hop_length, context, chunk, batch)
     if activation.shape[1] != 1:
         raise ConfigError(f"{model} has {activation.shape[1]} outputs a frame; expected one.")
     times = pick(activation[:, 0], frame_rate, **picking)
@@ -64,6 +68,7 @@ def activations(
     hop_length: int,
     context: int,
     chunk: int = CHUNK,
+    batch: int = 1,
 ) -> np.ndarray:
     """Predict every frame of a sound in bounded memory, with the same result as in one piece.
 
@@ -73,12 +78,13 @@ def activations(
 
     Args:
         blocks: the sound in pieces (samples,), of any length each.
-        predict: (1, samples) -> (1, frames, outputs) with frames = ceil(samples / hop_length),
-            for which zeros at the end of the last frame make no difference.
+        predict: (chunks, samples) -> (chunks, frames, outputs) with frames = ceil(samples /
+            hop_length), for which zeros at the end of the last frame make no difference.
         hop_length: in samples.
         context: frames at either side on which an output may depend, including those that the
             windows of a spectrogram reach into.
-        chunk: frames that go through the network at once; more than twice `context`.
+        chunk: frames that go through the network as one row; more than twice `context`.
+        batch: chunks that go through the network at once.
 
     Returns:
         (frames, outputs) float32.
@@ -87,15 +93,25 @@ def activations(
     first = 0
     start = 0  # frame where the next chunk begins
     done = 0  # frames predicted so far
-    parts = []
+    parts: list[np.ndarray] = []
+    rows: list[tuple[np.ndarray, slice]] = []  # samples of a chunk, and the frames that count
+
+    def flush() -> None:
+        if rows:
+            predicted = predict(np.stack([samples for samples, _ in rows]))
+            parts.extend(p[which] for p, (_, which) in zip(predicted, rows, strict=True))
+            rows.clear()
+
     for block in blocks:
         waiting = np.concatenate([waiting, block])
         while len(waiting) > (start + chunk - first) * hop_length:  # it is not the last one
             waiting, first = waiting[(start - first) * hop_length :], start
-            predicted = predict(waiting[None, : chunk * hop_length])[0]
-            parts.append(predicted[done - start : chunk - context])
+            rows.append((waiting[: chunk * hop_length], slice(done - start, chunk - context)))
             done = start + chunk - context
             start = done - context
+            if len(rows) == batch:
+                flush()
+    flush()
     end = first + -(-len(waiting) // hop_length)
     start = max(first, end - chunk)
     last = waiting[(start - first) * hop_length :]

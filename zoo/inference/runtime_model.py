@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.audio import Segmentation
 from zoo.errors import ConfigError
-from zoo.inference.onsets import RUNTIME_CHUNK
+from zoo.inference.onsets import RUNTIME_CHUNKS
 from zoo.inference.predictor import Predictor
 from zoo.inference.sessions import Forward
 from zoo.registry import lookup
@@ -103,9 +103,9 @@ class RuntimeModel(Predictor):
 
     @property
     def frames(self) -> dict[str, int] | None:
-        """Frames of the output for `onsets`: as in `AudioModel`, and "chunk" in frames."""
+        """Frames of the output for `onsets`: as in `AudioModel`, and how many at once."""
         frames = self._geometry.frames
-        return frames and frames | {"chunk": RUNTIME_CHUNK}
+        return frames and frames | RUNTIME_CHUNKS
 
     def forward_pass(self, stage: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return the forward pass to a stage, (batch, samples) -> (batch, ...), NumPy arrays.
