@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -432,9 +431,13 @@ def folds_case(folder: Path) -> bool:
     Args:
         folder: an existing folder.
     """
-    with tempfile.TemporaryDirectory(prefix=".case-a", dir=folder) as new:
-        name = Path(new).name
-        return Path(new).with_name(name.replace("case-a", "CASE-A")).exists()
+    probe = folder / ".case"
+    probe.mkdir(exist_ok=True)  # a process that was killed here may have left it
+    try:
+        return (folder / ".CASE").exists()
+    finally:
+        with suppress(OSError):  # another process may have removed it
+            probe.rmdir()
 
 
 def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Path]:
