@@ -35,7 +35,7 @@ def onnx(
             several segments at the same time.
 
     Returns:
-        The forward pass.
+        The forward pass. Its first call opens the network, unless `threads` is given.
 
     Raises:
         ConfigError: ONNX Runtime is not installed, or refuses the model.
@@ -47,41 +47,54 @@ def onnx(
             f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime, or use "
             "runtime='keras' (--runtime keras)."
         ) from error
-    options = ort.SessionOptions()
-    # Without the arena, memory for intermediate results is returned: a sixth of the memory, and
-    # the time is the same within the noise.
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3  # errors, not warnings
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # decoding needs cores
-    if threads:
-        options.intra_op_num_threads = threads
-    if samples is not None:
-        options.add_free_dimension_override_by_name("samples", samples)
-    if arrays:
-        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
-        options.add_external_initializers(list(arrays), values)
-    try:
-        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime has classes of its own, without a common base
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(f"ONNX Runtime cannot open the network: {reason}") from error
+    values = [ort.OrtValue.ortvalue_from_numpy(array) for array in (arrays or {}).values()]
 
-    def of_segment(segment: np.ndarray) -> list[np.ndarray]:
-        return session.run(list(stages), {"waveform": segment[None]})
+    def opened(threads: int | None) -> Any:
+        options = ort.SessionOptions()
+        # Without the arena, memory for intermediate results is returned: a sixth of the memory,
+        # and the time is the same within the noise.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3  # errors, not warnings
+        # Decoding needs cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if threads:
+            options.intra_op_num_threads = threads
+        if samples is not None:
+            options.add_free_dimension_override_by_name("samples", samples)
+        if values:
+            options.add_external_initializers(list(arrays or {}), values)
+        try:
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime has classes of its own, without a common base
+            reason = str(error).partition("\n")[0]
+            raise ConfigError(f"ONNX Runtime cannot open the network: {reason}") from error
 
-    # Each segment is a run of its own: pons2017 took 0.91 s of CPU so for 11 segments, 0.98 by 2
-    # and 1.24 by 8. Runs side by side use the cores better than the threads of an operation do: on
-    # two cores a segment of pons2017 took 22 ms so and 24 one by one, of lee2017 9 and 20.
-    cores = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
-    pool = ThreadPoolExecutor(min(cores, SIDE_BY_SIDE)) if threads is None and cores > 1 else None
-
-    def run(batch: np.ndarray) -> list[np.ndarray]:
+    def run(session: Any, mapped: Callable, batch: np.ndarray) -> list[np.ndarray]:
+        # Each segment is a run: pons2017 took 0.91 s of CPU so for 11 segments, 1.24 by 8.
+        names = list(stages)
         batch = np.ascontiguousarray(batch, "float32")
-        together = pool is not None and len(batch) > 1
-        found = list((pool.map if together else map)(of_segment, batch))  # type: ignore[union-attr]
+        found = list(mapped(lambda x: session.run(names, {"waveform": x[None]}), batch))
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
-    return run
+    cores = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
+    if threads is not None or cores == 1:
+        session = opened(threads)
+        return lambda batch: run(session, map, batch)
+    # Several segments run side by side, each with few threads: on two cores a song of 410 s took
+    # 0.80 s so with lee2009 and 2.79 with pons2017, 0.92 and 3.09 one by one with all threads.
+    # A single segment has all threads, unless only the other session is open already.
+    together: list[Any] = []
+    alone: list[Any] = []
+    pool = ThreadPoolExecutor(min(cores, SIDE_BY_SIDE))
+
+    def choose(batch: np.ndarray) -> list[np.ndarray]:
+        if len(batch) == 1 and (alone or not together):
+            alone[:] = alone or [opened(None)]
+            return run(alone[0], map, batch)
+        together[:] = together or [opened(max(cores // SIDE_BY_SIDE, 1))]
+        return run(together[0], pool.map, batch)
+
+    return choose
 
 
 def openvino(
