@@ -113,7 +113,8 @@ def work_on(role: str, work: Path) -> None:
     """Repeat a role until the process is ended; count the rounds in a file."""
     for number in itertools.count(1):
         ROLES[role](work)
-        (work / "rounds").write_text(str(number))
+        (work / "rounds.new").write_text(str(number))
+        (work / "rounds.new").replace(work / "rounds")  # it is read at any moment
 
 
 def measured(role: str, process: psutil.Process, minute: int, work: Path) -> list:
