@@ -209,6 +209,8 @@ def test_tags_are_written_to_a_file(run, example, tmp_path):
     assert min(found["tags"].values()) >= 0.3
     run("tag", example, "-o", tmp_path / "tags.csv")
     assert (tmp_path / "tags.csv").read_text().startswith("file,guitar,")
+    run("tag", example, "-o", tmp_path / "TAGS.CSV")
+    assert (tmp_path / "TAGS.CSV").read_text() == (tmp_path / "tags.csv").read_text()
     run("tag", example, "-o", tmp_path / "tags.txt", "--top", "2")
     assert len((tmp_path / "tags.txt").read_text().splitlines()) == 3
 

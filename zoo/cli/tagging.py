@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 FORMATS = ("text", "json", "csv", "audacity", "m3u8")
-SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8"}
+SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8", ".m3u": "m3u8"}
 
 
 @click.command("tag", cls=Command)
@@ -114,7 +114,7 @@ def tag_command(
     form = "json" if as_json else "csv" if as_csv else form
     if output is not None:
         if form == "text":
-            form = SUFFIXES.get(output.suffix, form)
+            form = SUFFIXES.get(output.suffix.lower(), form)
         check_output(output, (output.suffix.lower(),))
     if dry_run and not write_tags:
         raise click.UsageError("--dry-run is for --write-tags.")
