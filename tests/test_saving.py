@@ -11,6 +11,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from keras.src.saving import serialization_lib
 
 import zoo
 from zoo.registry import lookup
@@ -54,6 +55,16 @@ def copies(model, folder):
 
 def rates(model) -> list[float]:
     return [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+
+
+@pytest.mark.parametrize("read", [zoo.load, keras.saving.load_model])
+def test_an_id_that_is_given_again_makes_no_layer_another(small, tmp_path, monkeypatch, read):
+    for layer in small.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.9  # so that layers are rebuilt from their settings
+    small.save(tmp_path / "model.keras")
+    monkeypatch.setattr(serialization_lib, "id", lambda _: 1, raising=False)
+    assert rates(read(tmp_path / "model.keras")) == [0.9, 0.9]
 
 
 def test_frozen_layers_stay_frozen(small, x, tmp_path):

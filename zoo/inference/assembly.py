@@ -151,6 +151,30 @@ def dtype_policy(dtype: Any) -> Iterator[str]:
         keras.config.set_dtype_policy(before)
 
 
+@contextmanager
+def nothing_shared() -> Iterator[None]:
+    """Build layers as if Keras did not read a file at the moment.
+
+    While it reads one, Keras takes objects with the same id() for the same object. An id is given
+    again when an object is freed, and a build makes and frees some: a backward layer could become
+    the forward layer.
+
+    Yields:
+        Nothing.
+    """
+    from keras.src.backend.common import global_state  # there is no public way
+
+    names = [f"shared_objects/id_to_{kind}_map" for kind in ("obj", "config")]
+    before = {name: global_state.get_global_attribute(name) for name in names}
+    try:
+        for name in names:
+            global_state.set_global_attribute(name, None)
+        yield
+    finally:
+        for name, value in before.items():
+            global_state.set_global_attribute(name, value)
+
+
 # --- layers that were changed ---
 
 

@@ -26,6 +26,7 @@ from zoo.inference.assembly import (
     dtype_policy,
     import_architecture,
     layer_configs,
+    nothing_shared,
     rebuilt,
     xla_is_slow,
 )
@@ -244,7 +245,8 @@ class AudioModel(Predictor, keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects=None) -> "AudioModel":
         """Make an untrained model from what `get_config` returned."""
-        return cls(**config)
+        with nothing_shared():
+            return cls(**config)
 
     def stage(self, name: str) -> keras.Model:
         """Return the part of the network from the waveform to a stage; it shares the weights.
