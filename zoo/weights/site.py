@@ -63,14 +63,16 @@ def write(folder: PathLike, models: Sequence[PathLike] = (), level: int = 9) -> 
         raise FileNotFoundError(
             f"cannot write {folder}: there is no folder {folder.absolute().parent}."
         )
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(f"{folder} exists and is not empty. Give the name of a new folder.")
-    own = [_own(model) for model in models]
-    taken = {about["name"] for about, _ in own}
-    if len(taken) < len(own):
-        raise ConfigError("two of the models have the same name. Rename one of the files.")
-    rest = [name for name in default_models() if name not in taken]
     with scratch(folder.absolute(), ".site-") as work:
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise FileExistsError(
+                f"{folder} exists and is not empty. Give the name of a new folder."
+            )
+        own = [_own(model) for model in models]
+        taken = {about["name"] for about, _ in own}
+        if len(taken) < len(own):
+            raise ConfigError("two of the models have the same name. Rename one of the files.")
+        rest = [name for name in default_models() if name not in taken]
         new = work / "site"
         _copy_page(new)
         described = []
