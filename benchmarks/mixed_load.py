@@ -106,6 +106,7 @@ def cached(name, make):
     return KEPT[name]
 
 
+DEFAULT = ("tag", "batch", "serve", "finetune")
 ROLES = {role.__name__: role for role in (tag, batch, serve, finetune, finetune_again)}
 
 
@@ -140,7 +141,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=int, default=120, help="Default: 120.")
-    parser.add_argument("--roles", nargs="+", default=list(ROLES)[:4], choices=ROLES)
+    parser.add_argument("--roles", nargs="+", default=DEFAULT, choices=ROLES)
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mixed_load.csv"))
     parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)

@@ -260,6 +260,15 @@ def test_segments_side_by_side_have_the_results_of_one_by_one(onnx):
     np.testing.assert_array_equal(together, alone)
 
 
+def test_a_segment_with_all_threads_has_the_results_of_one_with_few():
+    model = zoo.load("pons2017.mtt", runtime="onnx")
+    forward = model.forward_pass("probabilities")
+    noise = np.random.default_rng(0).normal(0, 0.1, (9, model.segmentation.segment))
+    noise = noise.astype("float32")
+    alone = np.concatenate([forward(row[None]) for row in noise])  # before any others
+    np.testing.assert_allclose(alone, forward(noise), atol=1e-6)
+
+
 def test_several_stages_come_from_one_run_of_the_network():
     model = zoo.load("dieleman2014", runtime="onnx")
     batch = np.random.default_rng(0).uniform(-1, 1, (3, model.segmentation.segment))

@@ -21,6 +21,7 @@ from zoo.batching.status import Status
 from zoo.batching.work import About, Job, open_model
 from zoo.errors import ConfigError
 from zoo.registry import lookup, saved
+from zoo.utils import cores
 from zoo.utils.version import __version__
 from zoo.weights import cache, fetch, hub_client, runtimes
 
@@ -132,7 +133,7 @@ def batch(
         hop=hop,
     )
     limits = Limits(timeout, memory * 1e9)
-    count = workers or _cores()
+    count = workers or cores.available()
 
     def start() -> Any:
         if engine == "ray":
@@ -373,10 +374,3 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

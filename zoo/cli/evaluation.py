@@ -263,8 +263,6 @@ def write_json(content: dict[str, Any], path: Path) -> None:
         content: to write.
         path: of the file.
     """
-    from zoo.utils.files import escaped, replacing
+    from zoo.utils.files import write_text
 
-    with replacing(path) as file:
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        file.write(escaped(text).encode())
+    write_text(json.dumps(content, indent=1, ensure_ascii=False), path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from zoo.errors import ConfigError, UnknownName
 from zoo.evaluation import tables
 from zoo.evaluation.records import ComparisonRecord, EvaluationRecord
-from zoo.utils.files import PathLike, escaped, replacing, write_csv
+from zoo.utils.files import PathLike, write_csv, write_text
 from zoo.utils.frames import dataframe, html_text
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ class Comparison(ComparisonRecord):
         """
         text = tables.comparison_markdown(self)
         if path is not None:
-            with replacing(path) as file:
-                file.write(escaped(text).encode())
+            write_text(text, path)
         return text
 
     def plot(

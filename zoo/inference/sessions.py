@@ -3,7 +3,6 @@
 Both are imported when a session is made, and only the one that is asked for.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ConfigError
+from zoo.utils import cores
 
 # (batch, samples) float32 -> each of the stages, (batch, ...) float32
 Forward = Callable[[np.ndarray], list[np.ndarray]]
@@ -76,23 +76,25 @@ def onnx(
         found = list(mapped(lambda x: session.run(names, {"waveform": x[None]}), batch))
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
-    cores = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
-    if threads is not None or cores == 1:
+    count = cores.available()
+    if threads is not None or count == 1:
         session = opened(threads)
         return lambda batch: run(session, map, batch)
     # Several segments run side by side, each with few threads: on two cores a song of 410 s took
     # 0.80 s so with lee2009 and 2.79 with pons2017, 0.92 and 3.09 one by one with all threads.
-    # A single segment has all threads, unless only the other session is open already.
-    together: list[Any] = []
-    alone: list[Any] = []
-    pool = ThreadPoolExecutor(min(cores, SIDE_BY_SIDE))
+    # A single segment has all threads, unless only the other session is open already; the results
+    # of both differ by rounding.
+    alone: Any = None
+    together: Any = None
+    pool = ThreadPoolExecutor(min(count, SIDE_BY_SIDE))
 
     def choose(batch: np.ndarray) -> list[np.ndarray]:
+        nonlocal alone, together
         if len(batch) == 1 and (alone or not together):
-            alone[:] = alone or [opened(None)]
-            return run(alone[0], map, batch)
-        together[:] = together or [opened(max(cores // SIDE_BY_SIDE, 1))]
-        return run(together[0], pool.map, batch)
+            alone = alone or opened(None)
+            return run(alone, map, batch)
+        together = together or opened(max(count // SIDE_BY_SIDE, 1))
+        return run(together, pool.map, batch)
 
     return choose
 

@@ -30,7 +30,7 @@ from zoo.errors import ConfigError
 from zoo.inference.audio_model import AudioModel
 from zoo.registry import saved
 from zoo.training.history import Row, write_history
-from zoo.utils.files import PathLike, escaped, replacing
+from zoo.utils.files import PathLike, replacing, write_text
 from zoo.utils.version import __version__
 
 MODEL, SETTINGS, STATE = "model.keras", "settings.json", "state.npz"
@@ -200,9 +200,8 @@ class Run:
             path.unlink()  # of a run that was killed before its first epoch
 
     def _write(self, settings: Mapping[str, Any]) -> None:
-        with replacing(self.folder / SETTINGS) as file:  # type: ignore[operator]
-            text = json.dumps(settings, indent=1, ensure_ascii=False)
-            file.write(escaped(text).encode())
+        text = json.dumps(settings, indent=1, ensure_ascii=False)
+        write_text(text, self.folder / SETTINGS)  # type: ignore[operator]
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:

@@ -149,6 +149,20 @@ def escaped(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
+def write_text(text: str, path: PathLike) -> None:
+    """Write text in UTF-8; what UTF-8 does not have is escaped.
+
+    Args:
+        text: to write.
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+    """
+    with replacing(path) as file:
+        file.write(escaped(text).encode())
+
+
 def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> str:
     """Return rows as comma-separated text, and write it to `path` if one is given.
 
@@ -165,8 +179,7 @@ def write_csv(rows: Iterable[Sequence[str]], path: PathLike | None = None) -> st
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     if path is not None:
-        with replacing(path) as file:
-            file.write(escaped(text.getvalue()).encode())
+        write_text(text.getvalue(), path)
     return text.getvalue()
 
 

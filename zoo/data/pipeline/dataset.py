@@ -12,7 +12,6 @@ as `zoo.audio.segments` cuts them. Several workers decode, and only the needed p
 """
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from zoo.data.pipeline import cutting, decoding, shards
 from zoo.data.pipeline.cutting import Piece, Source, graph
 from zoo.errors import ConfigError
 from zoo.inference.assembly import import_architecture
+from zoo.utils import cores
 from zoo.utils.files import PathLike
 
 if TYPE_CHECKING:
@@ -340,10 +340,7 @@ class Segments:
     @property
     def _parallel(self) -> int:
         """How many clips are decoded at once: one for each core that this process may use."""
-        if self.workers is not None:
-            return int(self.workers)
-        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-        return len(cores(0))
+        return cores.available() if self.workers is None else int(self.workers)
 
     @property
     def _sure(self) -> list[int]:
