@@ -1,10 +1,12 @@
 """Speed of `zoo batch` with 1 and 2 workers, beside `zoo tag` and the original musicnn in a loop.
 
-    python benchmarks/batch.py FOLDER [--reference REF/bin/python] [--rounds 3] [--csv OUT.csv]
+    python benchmarks/batch.py FOLDER... [--reference REF/bin/python] [--csv OUT.csv]
 
-FOLDER has real tracks of three minutes or more, best some 200. The contenders take turns; the time
-of each is that of its whole process, with starting and loading. How REF is made:
-`benchmarks/tagging.py`. The last column is the peak memory of the largest process.
+Of the sounds of the folders the first 200 that last three minutes or more are used: the genre test
+(`recipes/genre_test/fetch.py`) and the games of `recipes/corpus/build.py FOLDER --only games` have
+as many. They are dealt out to the rounds, and in each round the contenders take turns. The time of
+each is that of its whole process, with starting and loading. How REF is made:
+`benchmarks/tagging.py`. The memory is the peak of the largest process.
 """
 
 import argparse
@@ -15,12 +17,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from zoo import audio
 
+ONE = "zoo batch, 1 worker"
 MUSICNN = """
 import sys, warnings
 warnings.filterwarnings("ignore")
@@ -56,51 +60,71 @@ def timed(command: list[str]) -> tuple[float, float]:
     return seconds, peak
 
 
+def one_round(
+    tracks: list[str], model: str, reference: str | None
+) -> Iterator[tuple[str, float, float]]:
+    """Let each contender work through the tracks; yield its name, seconds and peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder, "tracks.txt")
+        paths.write_text("".join(f"{track}\n" for track in tracks))
+        ours = [sys.executable, "-m", "zoo"]
+        batch = [*ours, "batch", model, str(paths)]
+        contenders = {
+            "zoo tag": [*ours, "tag", "-m", model, "--json", *tracks],
+            ONE: [*batch, "-o", f"{folder}/1", "--workers", "1"],
+            "zoo batch, 2 workers": [*batch, "-o", f"{folder}/2", "--workers", "2"],
+        }
+        if reference:
+            contenders["musicnn"] = [reference, "-c", MUSICNN, *tracks]
+        for name, command in contenders.items():
+            yield name, *timed(command)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="A folder of real tracks.")
+    parser.add_argument("folders", nargs="+", help="Folders of real tracks.")
     parser.add_argument("--reference", help="Python of the original's environment.")
     parser.add_argument("--model", default="pons2017", help="Default: pons2017.")
-    parser.add_argument("--rounds", type=int, default=3, help="Default: 3.")
+    parser.add_argument("--tracks", type=int, default=200, help="Default: 200.")
+    parser.add_argument("--shortest", type=float, default=180, help="In seconds. Default: 180.")
+    parser.add_argument("--rounds", type=int, default=5, help="Default: 5.")
     parser.add_argument("--csv", help="The file to write the rounds to. Default: none.")
     arguments = parser.parse_args()
-    tracks = [str(path) for path in audio.find([arguments.folder])]
-    hours = sum(audio.duration(path) for path in tracks) / 3600
-    print(f"{len(tracks)} tracks, {hours:.2f} hours")
-    with tempfile.TemporaryDirectory() as folder:
-        ours = [sys.executable, "-m", "zoo"]
-        contenders = {"zoo tag": [*ours, "tag", "-m", arguments.model, "--json", arguments.folder]}
-        for n in ("1", "2"):
-            out = str(Path(folder, n))
-            contenders[f"zoo batch, {n} worker{'s' * (n != '1')}"] = [
-                *ours, "batch", arguments.model, arguments.folder, "-o", out, "--workers", n
-            ]  # fmt: skip
-        if arguments.reference:
-            contenders["musicnn"] = [arguments.reference, "-c", MUSICNN, *tracks]
-        rows = []
-        for number in range(1, arguments.rounds + 1):
-            for name, command in contenders.items():
-                for n in ("1", "2"):
-                    subprocess.run(["rm", "-rf", str(Path(folder, n))], check=True)
-                seconds, peak = timed(command)
-                rows.append((number, name, round(seconds, 2), round(peak)))
-                speed = f"{len(tracks) / seconds:.3f} tracks a second"
-                print(f"round {number}: {name:<20} {seconds:7.1f} s  {speed}  {peak:.0f} MB")
-    for name in contenders:
-        ratios = [
-            base / own
-            for (_, first, base, _), (_, other, own, _) in zip(
-                [r for r in rows if r[1] == "zoo batch, 1 worker"],
-                [r for r in rows if r[1] == name],
-                strict=True,
+    seconds = {str(path): audio.duration(path) for path in audio.find(arguments.folders)}
+    tracks = [path for path in seconds if seconds[path] >= arguments.shortest][: arguments.tracks]
+    print(f"{len(tracks)} tracks, {sum(map(seconds.get, tracks)) / 3600:.2f} hours")
+    rows = []
+    for number in range(1, arguments.rounds + 1):
+        share = tracks[number - 1 :: arguments.rounds]
+        hours = sum(map(seconds.get, share)) / 3600
+        for name, took, peak in one_round(share, arguments.model, arguments.reference):
+            rows.append((number, name, round(took, 2), round(peak), len(share), round(hours, 3)))
+            speed = len(share) / took
+            times = 3600 * hours / took
+            print(
+                f"round {number}: {name:<20} {took:7.1f} s  {speed:.3f} tracks a second, "
+                f"{times:.0f} times real time  {peak:.0f} MB",
+                flush=True,
             )
-        ]
-        print(f"{name:<20} {statistics.median(ratios):.2f} times as fast as one worker")
+    for base in (ONE, "musicnn") if arguments.reference else (ONE,):
+        for name in dict.fromkeys(row[1] for row in rows):
+            ratios = [
+                other[2] / own[2]
+                for other, own in zip(
+                    [row for row in rows if row[1] == base],
+                    [row for row in rows if row[1] == name],
+                    strict=True,
+                )
+            ]
+            print(
+                f"{name:<20} {statistics.median(ratios):.2f} ({min(ratios):.2f} to "
+                f"{max(ratios):.2f}) times as fast as {base}"
+            )
     if arguments.csv:
         with open(arguments.csv, "w", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["round", "contender", "seconds", "peak_mb", "tracks", "hours"])
-            writer.writerows([*row, len(tracks), round(hours, 3)] for row in rows)
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The test on real players: who is in it, what its clips answer, and how they are scored."""
 
 import csv
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -59,6 +61,46 @@ def test_songs_of_a_band_are_by_one_player(recordings):
     assert (
         recordings.player("train/more-sing-male-goekhan-02-gel-2.ogg") == "more-sing-male-goekhan"
     )
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_recordings_come_from_the_commit_that_is_named(recipe, tmp_path):
+    fetch, clips = recipe("fetch"), recipe("real_clips")
+    repository = tmp_path / "clones" / "player" / "songs"
+    repository.mkdir(parents=True)
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(repository), *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    sound = np.linspace(-0.5, 0.5, 8000).astype("float32")
+    for values in (sound, -sound):  # the later commit is not the one that is named
+        soundfile.write(repository / "solo.wav", values, 1000, subtype="PCM_16")
+        git("add", "solo.wav")
+        git("commit", "--quiet", "-m", "a song")
+    source = f"player/songs@{git('rev-parse', 'HEAD~1')}"
+
+    def row(name: str, original: str, source: str = source) -> object:
+        kind = clip(clips, "solo", "flute", name=name)
+        return kind._replace(file=f"extra/{name}.flac", source=source, original=original)
+
+    rows = [
+        row("whole", "solo.wav"),
+        row("later", "solo.wav from 5.5 s"),
+        row("missing", "other.wav"),
+        row("notes", "a.wav; b.wav"),
+        row("package", "solo.wav", "npm:songs@1.0.0"),
+    ]
+    failed = fetch.fetch(rows, tmp_path / "recordings", tmp_path / "clones")
+    assert failed.keys() == {"missing", "notes", "package"}
+    assert "other.wav" in failed["missing"]
+    for name, expected in (("whole", sound[:3000]), ("later", sound[5500:])):
+        got, rate = soundfile.read(tmp_path / "recordings" / "extra" / f"{name}.flac")
+        assert rate == 1000
+        np.testing.assert_allclose(got, expected, atol=1e-4)
+    assert fetch.fetch(rows[:2], tmp_path / "recordings", tmp_path / "nowhere") == {}  # are there
 
 
 def clip(module, kind: str, labels: str, group: str = "a", name: str = "a"):

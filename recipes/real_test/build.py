@@ -1,6 +1,7 @@
 """Cut the clips of the real test out of the recordings.
 
     python recipes/genre_test/fetch.py GENRE
+    python recipes/real_test/fetch.py RECORDINGS
     python recipes/real_test/build.py FOLDER --recordings RECORDINGS --genre GENRE
 
 RECORDINGS is a folder with the recordings under the names of the column `file` in `clips.csv`; the

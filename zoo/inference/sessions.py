@@ -113,7 +113,8 @@ def openvino(
         stages: the outputs to compute.
         samples: length of the input, if it is always the same; None for any.
         dtype: "float32", or "bfloat16" for processors that have it.
-        threads: that compute an operation; None for one per core.
+        threads: that compute an operation, one batch after the other; None for one per core, and
+            parts of a batch at the same time.
 
     Returns:
         The forward pass.
@@ -127,24 +128,34 @@ def openvino(
         raise ConfigError(
             f"OpenVINO cannot be imported ({error}): pip install 'music-zoo[openvino]'."
         ) from error
+    # Parts of a batch side by side, each with few threads: on two cores a segment of pons2017 in
+    # bfloat16 took 20 ms so, 24 with both threads in each operation.
+    count = cores.available()
+    streams = 1 if threads else min(count, SIDE_BY_SIDE)
     core = openvino.Core()
-    hints: dict[str, Any] = {
+    hints = {
         "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bfloat16" else "f32",
-        "PERFORMANCE_HINT": "LATENCY",
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads or count,
     }
-    if threads:
-        hints["INFERENCE_NUM_THREADS"] = threads
     try:
         network = core.read_model(model)
         network.reshape({"waveform": openvino.PartialShape([-1, samples or -1])})
-        request = core.compile_model(network, "CPU", hints).create_infer_request()
+        compiled = core.compile_model(network, "CPU", hints)
+        requests = [compiled.create_infer_request() for _ in range(streams)]
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ConfigError(f"OpenVINO cannot open the network: {reason}") from error
 
     def run(batch: np.ndarray) -> list[np.ndarray]:
-        request.infer({"waveform": np.ascontiguousarray(batch, "float32")})
+        batch = np.ascontiguousarray(batch, "float32")
+        started = requests[: len(batch)]
+        for request, part in zip(started, np.array_split(batch, len(started)), strict=True):
+            request.start_async({"waveform": part})
+        for request in started:
+            request.wait()
         # Copies: the next call writes there.
-        return [np.array(request.get_tensor(stage).data) for stage in stages]
+        return [np.concatenate([r.get_tensor(s).data for r in started]) for s in stages]
 
     return run

@@ -1,0 +1,110 @@
+"""Get recordings of the real test out of the public repositories that they lie in.
+
+    python recipes/real_test/fetch.py RECORDINGS
+
+Each repository that `clips.csv` names is cloned with git, without its files; of these only the
+wanted ones are downloaded, from the commit that the table names. The wanted part of each is written
+to RECORDINGS as FLAC, at its own sample rate, under the name in the column `file`. What is there is
+not fetched again. `--clones FOLDER` keeps the clones, or uses those that are there, OWNER/NAME.
+
+A clip of single notes of an instrument is a row of several files; we put these together by hand,
+and they are named at the end, as is all that could not be fetched; the exit status is then 1.
+Licences and authors are in `clips.csv`. **This is a test: no training ever uses these recordings.**
+"""
+
+import argparse
+import io
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import soundfile
+from real_clips import TEST, VALIDATION, Clip, read
+from rich.progress import track
+
+from zoo.utils.files import replacing
+
+SOURCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{12,40})")
+ORIGINAL = re.compile(r"(?P<path>[^;*]+?\.\w+)(?: from (?P<start>[\d.]+) s)?")
+
+
+def git(*arguments: str | Path) -> bytes:
+    """Run git; return what it prints."""
+    return subprocess.run(["git", *arguments], check=True, capture_output=True).stdout
+
+
+def original(clip: Clip, clones: Path) -> tuple[bytes, float]:
+    """Return the file that a clip was taken from, and where the clip begins in it, in seconds.
+
+    Raises:
+        ValueError: the clip was not taken from a single file of a repository.
+        subprocess.CalledProcessError: git cannot get it.
+    """
+    source, file = SOURCE.fullmatch(clip.source), ORIGINAL.fullmatch(clip.original)
+    if source is None or file is None:
+        raise ValueError("not a single file of a repository")
+    folder = clones / source["repository"]
+    if not folder.exists():
+        address = f"https://github.com/{source['repository']}"
+        git("clone", "--quiet", "--bare", "--filter=blob:none", address, folder)
+    data = git("-C", folder, "show", f"{source['commit']}:{file['path']}")
+    return data, float(file["start"] or 0)
+
+
+def cut(clip: Clip, clones: Path, path: Path) -> None:
+    """Write the recording that a clip is cut from."""
+    data, start = original(clip, clones)
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        file.seek(round(start * file.samplerate))
+        sound = file.read(round((clip.start + clip.seconds) * file.samplerate), dtype="float32")
+        rate = file.samplerate
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        soundfile.write(new, sound, rate, format="FLAC", subtype="PCM_16")
+
+
+def fetch(clips: list[Clip], folder: Path, clones: Path) -> dict[str, str]:
+    """Write the recordings that are missing in a folder.
+
+    Args:
+        clips: what to fetch; clips of the genre test are left out.
+        folder: of the recordings.
+        clones: the folder of the clones.
+
+    Returns:
+        Clips that could not be fetched, each with the reason.
+    """
+    failed = {}
+    for clip in track([clip for clip in clips if clip.kind != "genre"], "recordings"):
+        path = folder / clip.file
+        if path.is_file():
+            continue
+        try:
+            cut(clip, clones, path)
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.decode(errors="replace").strip().splitlines()
+            failed[clip.clip] = lines[-1] if lines else f"{error}"
+        except (OSError, ValueError, soundfile.SoundFileError) as error:
+            failed[clip.clip] = str(error)
+    return failed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="The folder to write the recordings to.")
+    parser.add_argument(
+        "--clones", type=Path, help="A folder for the clones. Default: deleted at the end."
+    )
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        clips = [*read(VALIDATION), *read(TEST)]
+        failed = fetch(clips, given.folder, given.clones or Path(scratch))
+    for name, reason in failed.items():
+        print(f"{name}: {reason}")
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
