@@ -15,8 +15,9 @@ OpenVINO also in bfloat16 where the network allows it; on a processor without bf
 OpenVINO computes in float32 all the same. Each runs in a process of its own and is warmed up by
 one run. Then they take turns, from the file on disk to the ten best tags, or to the onsets of
 schluter2014. Absolute times depend on the machine and its load; compare the ratios within a round.
-With `--reference` the last lines compare with the limit of the machine: the network's
-multiplications at the speed of its best matrix product. `--csv` replaces the rounds of the model
+With `--reference` the last lines compare with the limit of direct convolutions on the machine: the
+network's multiplications at the speed of its best matrix product. pons2017 needs fewer
+(`zoo.models.pons2017.extreme_responses`). `--csv` replaces the rounds of the model
 in the table, and leaves those of others.
 """
 
@@ -103,15 +104,13 @@ def print_limits(
     """Compare with the speed of a matrix product, and bfloat16 with float32."""
     work = duration / 2.992 * GFLOP_PER_PATCH
     limits = [work / peak for peak in peaks]
-    share = [limit / row["ONNX Runtime"] for limit, row in zip(limits, rows, strict=True)]
+    share = [row["ONNX Runtime"] / limit for limit, row in zip(limits, rows, strict=True)]
     possible = [row["musicnn 0.1.0"] / limit for row, limit in zip(rows, limits, strict=True)]
     print(
-        f"\nThe network alone is {work:.0f} GFLOP: {spread(limits)} s at a matrix product's speed,"
+        f"\nDirect convolutions are {work:.0f} GFLOP: {spread(limits)} s at the speed of a matrix"
     )
-    print(
-        f"{spread(possible)} times as fast as musicnn: the limit of float32. ONNX Runtime reaches"
-    )
-    print(f"{spread(share)} of that limit, decoding included.")
+    print(f"product, {spread(possible)} times as fast as musicnn. ONNX Runtime takes")
+    print(f"{spread(share)} of that time, decoding included.")
     largest, mean, clip = bfloat16_error(track)
     print(f"bfloat16 differs from float32 by {largest:.4f} at most and {mean:.5f} on average over")
     print(f"segments and tags, and by {clip:.4f} at most in the scores of the whole track.")

@@ -48,7 +48,7 @@ TORCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 # The 2017 code initialises every layer by variance scaling; musicnn by TensorFlow 1's default.
 HE = "he_normal"
 
-GROUP = 68  # filters at once in `largest_response`: their intermediate results fit into a cache
+GROUP = 68  # filters at once in `extreme_responses`: their intermediate results fit into a cache
 
 
 # --- layers ---
@@ -85,7 +85,7 @@ class PooledFilters(layers.Layer):
 
     In inference the maximum is taken first, directly on the convolution, which saves three passes
     over the widest tensors of the network; tall filters have an even shorter way to it,
-    `largest_response`. The result is the same: ReLU and a normalisation with a positive scale keep
+    `extreme_responses`. The result is the same: ReLU and a normalisation with a positive scale keep
     the order of values. For a negative scale the minimum is needed, which is the maximum of the
     negated filter's response.
 
@@ -167,11 +167,8 @@ class PooledFilters(layers.Layer):
     def _maximum_first(self, x: keras.KerasTensor) -> keras.KerasTensor:
         sign = ops.cast(ops.where(self.norm.gamma < 0, -1.0, 1.0), self.compute_dtype)
         kernel = self.conv.kernel * sign
-        # JAX is slower with it on a CPU, and Fourier sums want more than 8 or 11 bits.
-        by_spectra = self.compute_dtype == "float32" and keras.config.backend() != "jax"
-        if by_spectra and self.kernel_size[1] > 1:
-            x = largest_response(ops.squeeze(x, axis=-1), ops.squeeze(kernel, axis=2))
-            x = ops.expand_dims(x, 2)
+        if self.kernel_size[1] > 1 and by_spectra(self):
+            x = extreme_responses(x, kernel)  # (batch, frames, 1, filters)
         else:
             # (batch, frames, positions, filters)
             x = ops.conv(x, kernel, data_format="channels_last")
@@ -195,24 +192,55 @@ class PooledFilters(layers.Layer):
         }
 
 
-def largest_response(x: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
+@keras.saving.register_keras_serializable("zoo")
+class TallConv2D(layers.Conv2D):
+    """Convolution with tall filters, of which only the extremes over frequency are wanted.
+
+    (batch, frames + length - 1, bands, 1) -> (batch, frames, positions, filters) in training. In
+    inference -> (batch, frames, 2, filters), the largest and the smallest response. After a
+    normalisation and ReLU, which keep or reverse the order of values, the maximum over the two is
+    that over all positions.
+    """
+
+    def call(self, x: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        if training or not by_spectra(self):
+            return super().call(x)
+        return extreme_responses(x, self.kernel, smallest=True) + self.bias
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, frames, _, filters = super().compute_output_shape(input_shape)
+        return batch, frames, None, filters
+
+
+def by_spectra(layer: layers.Layer) -> bool:
+    """Whether a layer takes `extreme_responses` in inference.
+
+    JAX is slower with it on a CPU, and in less than float32 its sums would be inexact.
+    """
+    return layer.compute_dtype == "float32" and keras.config.backend() != "jax"
+
+
+def extreme_responses(
+    x: keras.KerasTensor, kernel: keras.KerasTensor, smallest: bool = False
+) -> keras.KerasTensor:
     """Convolve with tall filters, without padding, and take the maximum over frequency.
 
     The same as `ops.max(ops.conv(x, kernel), axis=2)`, within rounding (1e-6 of the largest value),
     in half of the time on a CPU; on a GPU it was not measured. Along frequency the convolution is a
     product of Fourier transforms. They need no padding, since no filter is moved beyond the axis.
     Positions are counted from the middle one. Those of +j and -j are then a - b and a + b with the
-    same a and b, and the larger of them is a + |b|.
+    same a and b: the larger of them is a + |b|, the smaller a - |b|.
 
     Args:
-        x: (batch, frames + length - 1, bands).
-        kernel: (length, height, filters), of at most `bands` bands.
+        x: (batch, frames + length - 1, bands, 1).
+        kernel: (length, height, 1, filters), of at most `bands` bands.
+        smallest: return the minimum, too.
 
     Returns:
-        (batch, frames, filters).
+        (batch, frames, 1, filters); with the minimum (batch, frames, 2, filters).
     """
-    length, height, filters = kernel.shape
-    bands = x.shape[-1]
+    length, height, _, filters = kernel.shape
+    bands = x.shape[2]
     middle = (bands - height) / 2
     frequencies = np.arange(bands // 2 + 1)
     positions = np.arange(middle % 1, middle + 1)  # from the middle one upwards
@@ -222,14 +250,14 @@ def largest_response(x: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.K
         return np.cos(turns).astype("float32"), np.sin(turns).astype("float32")
 
     # Spectra of the frames, conjugate: real parts, then imaginary ones.
-    x = ops.matmul(x, np.concatenate(wave(np.arange(bands)), axis=1))  # (.., .., 2 frequencies)
+    x = ops.matmul(ops.squeeze(x, axis=3), np.concatenate(wave(np.arange(bands)), axis=1))
     x = ops.concatenate([x[:, i : i - length + 1 or None] for i in range(length)], axis=-1)
     frames = ops.shape(x)[1]
     x = ops.reshape(x, (-1, frames, 2 * length, len(frequencies)))
     x = ops.transpose(x, (0, 3, 1, 2))  # (batch, frequencies, frames, 2 length)
 
     # Spectra of the filters: (frequencies, length, 1, filters).
-    taps = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (height, length * filters))
+    taps = ops.reshape(ops.transpose(kernel, (1, 0, 2, 3)), (height, length * filters))
     cosine, sine = (
         ops.reshape(ops.matmul(part.T, taps), (-1, length, 1, filters))
         for part in wave(np.arange(height) + middle)
@@ -249,8 +277,12 @@ def largest_response(x: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.K
             y = ops.matmul(x, spectra[..., group])  # (batch, frequencies, frames, group)
             y = ops.reshape(y, (-1, len(frequencies), frames * y.shape[-1]))
             sums.append(ops.matmul(waves, y))  # (batch, half of the positions, frames * group)
-        y = ops.max(sums[0] + ops.abs(sums[1]), axis=1)
-        found.append(ops.reshape(y, (-1, frames, spectra[..., group].shape[-1])))
+        centre, distance = sums[0], ops.abs(sums[1])
+        ends = [ops.max(centre + distance, axis=1)]
+        if smallest:
+            ends.append(ops.min(centre - distance, axis=1))
+        shape = (-1, frames, spectra[..., group].shape[-1])
+        found.append(ops.stack([ops.reshape(end, shape) for end in ends], axis=2))
     return ops.concatenate(found, axis=-1)
 
 
@@ -513,11 +545,10 @@ def won2020_frontend(waveform: keras.KerasTensor) -> dict[str, keras.KerasTensor
     padded = layers.ZeroPadding2D(((3, 3), (0, 0)), name="padded")(x)
     timbral = []
     for bands in (67, 38):  # .7 and .4 of 96 bands
-        name, positions = f"timbral_{bands}", 96 - bands + 1
-        y = layers.Conv2D(204, (7, bands), name=f"{name}_conv")(padded)
+        name = f"timbral_{bands}"
+        y = TallConv2D(204, (7, bands), name=f"{name}_conv")(padded)
         y = norm_relu(y, name)  # (batch, 188, positions, 204)
-        y = layers.MaxPooling2D((1, positions), name=f"{name}_pool")(y)
-        timbral.append(layers.Reshape((-1, 204), name=name)(y))
+        timbral.append(ops.max(y, axis=2))  # (batch, 188, 204)
     energy = ops.mean(x, axis=2)  # (batch, 188, 1)
     temporal = []
     for length in (129, 65, 33):
