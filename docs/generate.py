@@ -675,6 +675,25 @@ def speeds() -> str:
     return table(head, lines)
 
 
+def batch_speeds() -> str:
+    """Return the speed and memory of `zoo batch` and others, from `benchmarks/batch.py`."""
+    rows = result("batch")
+    seconds = {(row["contender"], row["round"]): float(row["seconds"]) for row in rows}
+    rounds = list(dict.fromkeys(row["round"] for row in rows))
+    lines = []
+    for name in dict.fromkeys(row["contender"] for row in rows):
+        own = [row for row in rows if row["contender"] == name]
+        real = [float(row["hours"]) * 3600 / float(row["seconds"]) for row in own]
+        cells = [name, f"{statistics.median(real):.0f}"]
+        for base in ("musicnn", "zoo batch, 1 worker"):
+            ratios = [seconds[base, r] / seconds[name, r] for r in rounds]
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            cells.append("1" if base == name else f"{statistics.median(ratios):.2f} ({spread})")
+        lines.append((*cells, str(max(int(row["peak_mb"]) for row in own))))
+    head = ("", "times real time", "times musicnn", "times one worker", "memory of a process, MB")
+    return table(head, lines)
+
+
 def fuzz() -> str:
     """Return what damaged files gave, by kind and version; nothing if none was tried."""
     rows = result("fuzz")
@@ -758,6 +777,7 @@ def pages() -> dict[Path, str]:
         RESULTS / leaderboard.FILE_NAME: leaderboard.text(),
         DOCS / "leaderboard.md": filled(DOCS / "leaderboard.md", {"leaderboard": board}),
         DOCS / "devices.md": filled(DOCS / "devices.md", {"speeds": speeds}),
+        DOCS / "batch.md": filled(DOCS / "batch.md", {"speed of batches": batch_speeds}),
         DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
