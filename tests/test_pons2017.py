@@ -197,3 +197,36 @@ def test_gradients_of_the_input_normalisation_are_those_of_the_plain_layers(kern
     np.testing.assert_allclose(loss, same, rtol=1e-5)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
+
+
+# --- tall filters ---
+
+
+@pytest.mark.parametrize("height", [1, 38, 67, 95, 96])
+def test_extreme_responses_are_those_of_the_convolution(height):
+    rng = np.random.default_rng(height)
+    x = rng.uniform(0, 5, (2, 20, 96, 1)).astype("float32")
+    kernel = rng.normal(0, 0.1, (7, height, 1, 70)).astype("float32")  # more than one group
+    found = pons2017.extreme_responses(x, kernel, smallest=True)
+    assert pons2017.extreme_responses(x, kernel).shape == (2, 14, 1, 70)
+    every = keras.ops.conv(x, kernel, data_format="channels_last")
+    expected = keras.ops.stack([keras.ops.max(every, axis=2), keras.ops.min(every, axis=2)], axis=2)
+    largest = float(keras.ops.max(keras.ops.abs(every)))
+    np.testing.assert_allclose(found, expected, atol=2e-6 * largest)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_tall_convolution_keeps_the_maximum_behind_a_normalisation(dtype):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 5, (2, 20, 96, 1)).astype("float32")
+    conv = pons2017.TallConv2D(9, (7, 67), dtype=dtype)
+    scale = rng.normal(0, 1, 9)  # some are negative
+    every, few = (
+        keras.ops.convert_to_numpy(keras.ops.cast(conv(x, training=training), "float32"))
+        for training in (True, False)
+    )
+    assert every.shape == (2, 14, 30, 9)
+    assert few.shape[2] == (2 if pons2017.by_spectra(conv) else 30)
+    assert pons2017.by_spectra(conv) == (dtype == "float32" and keras.backend.backend() != "jax")
+    expected, found = (np.maximum(y * scale, 0).max(axis=2) for y in (every, few))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
