@@ -57,6 +57,28 @@ def rates(model) -> list[float]:
     return [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_save_that_fails_leaves_the_old_file(small, tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"model.{suffix}"
+    small.save(path)
+    before = path.read_bytes()
+
+    def half(model, filepath, *args, **kwargs):
+        filepath.write_bytes(before[: len(before) // 2])
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "save", half)
+        with pytest.raises(OSError, match="No space"):
+            small.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    small.save(str(path), overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        small.save(tmp_path / "nowhere" / path.name)
+
+
 @pytest.mark.parametrize("read", [zoo.load, keras.saving.load_model])
 def test_an_id_that_is_given_again_makes_no_layer_another(small, tmp_path, monkeypatch, read):
     for layer in small.layers:

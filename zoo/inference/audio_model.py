@@ -6,6 +6,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -35,6 +36,7 @@ from zoo.layers import backends
 from zoo.registry import lookup
 from zoo.registry.cards import Card
 from zoo.utils import text
+from zoo.utils.files import scratch
 
 HEAD = ("logits",)  # the layers that belong to the labels
 
@@ -219,20 +221,34 @@ class AudioModel(Predictor, keras.Model):
         settings = changes(self._keep.given, layer_configs(self))
         return config | ({"layer_settings": settings} if settings else {})
 
-    def save(self, filepath, *args: Any, **kwargs: Any) -> None:
+    def save(self, filepath, overwrite: bool = True, *args: Any, **kwargs: Any) -> None:
         """Save the model as `keras.Model.save` does.
+
+        The file is written aside and renamed: an interrupted save leaves the old one.
 
         Args:
             filepath: ends in .keras; or in .h5, Keras's older format.
+            overwrite: replace a file that exists without asking.
             *args: see `keras.Model.save`.
             **kwargs: see `keras.Model.save`.
 
         Raises:
             ConfigError: the model has layers, or settings of layers, that a file cannot hold: it
                 names them.
+            OSError: the file cannot be written.
         """
         check_saved(self, self._flatten_layers(include_self=False, recursive=False))
-        super().save(filepath, *args, **kwargs)
+        path = Path(filepath)
+        asks = path.exists() and not overwrite
+        known = path.suffix in (".keras", ".h5", ".hdf5") and "://" not in str(filepath)
+        if args or kwargs or asks or not known:
+            super().save(filepath, overwrite, *args, **kwargs)
+            return
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}.")
+        with scratch(path, ".save-") as folder:
+            super().save(folder / path.name)
+            os.replace(folder / path.name, path)
 
     def _freeze(self) -> None:
         """Set `trainable` to False for the model alone: Keras would do it for each layer too."""
