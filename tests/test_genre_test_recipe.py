@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recipe_modules
 import soundfile
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "genre_test"
@@ -23,12 +24,8 @@ needs_apt = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def recipe():
     """The recipe's modules, imported as its own scripts import them."""
-    sys.path.insert(0, str(RECIPE))
-    import fetch
-    import tracks
-
-    yield fetch, tracks
-    sys.path.remove(str(RECIPE))
+    with recipe_modules.of("genre_test") as module:
+        yield module("fetch"), module("tracks")
 
 
 @pytest.fixture(scope="module")
