@@ -1,6 +1,7 @@
 """`zoo batch`: rows, resuming, failures, and what a killed run leaves behind."""
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -178,6 +179,44 @@ def test_the_command_counts_failures_and_goes_on(run, songs, tmp_path):
     assert again.exit_code == 0
     assert "1 track," in again.stdout
     assert "6 were done before" in again.stdout
+
+
+def hostile(folder: Path) -> dict[str, bytes]:
+    """Return contents that are no sound, by what they are."""
+    start = {}
+    for suffix in ("wav", "flac", "ogg"):
+        start[suffix] = write(folder / f"start.{suffix}", 0.5).read_bytes()
+    soundfile.write(folder / "none.wav", np.zeros((0, 1)), 16000)
+    return {
+        "empty": b"",
+        "text": b"no sound\n" * 50,
+        "picture": b"\x89PNG\r\n\x1a\n" + np.random.default_rng(0).bytes(400),
+        "zeros": bytes(4096),
+        "archive": b"PK\3\4" + bytes(200),
+        "wav without samples": (folder / "none.wav").read_bytes(),
+        "start of a wav": start["wav"][:30],
+        "start of a flac": start["flac"][:42],
+        "start of an ogg": start["ogg"][:60],
+        "tag without a song": b"ID3\4\0\0\0\0\2\x2c" + bytes(300),
+    }
+
+
+def test_a_corpus_of_500_files_of_which_40_are_hostile(tmp_path):
+    corpus, kinds = tmp_path / "corpus", ("a.wav", "b.flac", "c.ogg", "d.mp3", "e.aiff")
+    for i in range(460):
+        name, rate = kinds[i % 5], (16000, 22050, 44100, 48000)[i % 4]
+        write(corpus / f"{i % 7}" / f"{i:03d}{name}", 0.6 + i % 3, rate, 1 + i % 2, seed=i)
+    bad = hostile(tmp_path)
+    for i, (content, suffix) in enumerate(
+        itertools.product(bad.values(), ["wav", "flac", "ogg", "mp3"])
+    ):
+        (corpus / f"{i % 7}" / f"{i:03d} hostile.{suffix}").write_bytes(content)
+    summary = zoo.batch(MODEL, corpus, tmp_path / "out", workers=2, progress=False)
+    assert (summary.tracks, summary.failed) == (460, 40)
+    assert len({row["path"] for row in rows(tmp_path / "out")}) == 460
+    failed = rows(tmp_path / "out", "failed")
+    assert all("hostile" in row["path"] and row["reason"] for row in failed)
+    assert len(failed) == 40
 
 
 def test_exit_status_of_wrong_calls(run, songs, tmp_path):
