@@ -154,7 +154,7 @@ def leaderboard(
     Examples:
         >>> import zoo
         >>> [row.checkpoint for row in zoo.leaderboard("pons2017.mtt*")]
-        ['pons2017.mtt_won2020', 'pons2017.mtt']
+        ['pons2017.mtt', 'pons2017.mtt_won2020']
     """
     names = set(lookup.list_models(pattern, task, licence))
     return Leaderboard([row for row in _all() if row.checkpoint in names])
