@@ -4,8 +4,9 @@
 
 Real sounds of the folders are linked under other names, in turn, until there are so many tracks.
 While `zoo batch` works on them, a row is noted every ten seconds: tracks done, and resident memory
-in MB of the coordinator and of the largest worker. At the end the medians of the second tenth of
-the rows and of the last are compared; the first tenth is not counted: caches fill.
+in MB of the coordinator and of the largest worker. At the end the medians of the first tenth and of
+the last are compared, of the rows after the first part was written: only then is the library loaded
+that writes it.
 """
 
 import argparse
@@ -62,20 +63,23 @@ def main() -> None:
                 continue  # it ended just now
             seconds = time.perf_counter() - began
             largest = max(workers, default=0)
+            if not coordinator or not largest:
+                continue  # it is ending
             rows.append(
                 (round(seconds), done(out, known), round(coordinator, 1), round(largest, 1))
             )
         count = done(out, known)
     if process.returncode or count != given.tracks:
         raise SystemExit(f"status {process.returncode}, {count} of {given.tracks} tracks")
-    tenth = max(len(rows) // 10, 1)
     print(f"{count} tracks of {len(sounds)} sounds in {rows[-1][0]} s")
+    later = [row for row in rows if row[1]] or rows
+    tenth = max(len(later) // 10, 1)
     for column in (2, 3):
         early, late = (
             statistics.median(row[column] for row in part)
-            for part in (rows[tenth : 2 * tenth] or rows, rows[-tenth:])
+            for part in (later[:tenth], later[-tenth:])
         )
-        print(f"{HEAD[column]}: {early:.0f} in the second tenth, {late:.0f} in the last")
+        print(f"{HEAD[column]}: {early:.0f} in the first tenth, {late:.0f} in the last")
     if given.csv:
         with open(given.csv, "w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEAD, *rows])
