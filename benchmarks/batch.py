@@ -11,7 +11,6 @@ each is that of its whole process, with starting and loading. How REF is made:
 
 import argparse
 import csv
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from turns import spread
 
 from zoo import audio
 
@@ -116,10 +116,7 @@ def main() -> None:
                     strict=True,
                 )
             ]
-            print(
-                f"{name:<20} {statistics.median(ratios):.2f} ({min(ratios):.2f} to "
-                f"{max(ratios):.2f}) times as fast as {base}"
-            )
+            print(f"{name:<20} {spread(ratios)} times as fast as {base}")
     if arguments.csv:
         with open(arguments.csv, "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

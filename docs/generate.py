@@ -655,6 +655,11 @@ def precisions() -> str:
     return table(head, lines) if rows else ""
 
 
+def spread(ratios: list[float]) -> str:
+    """Return the median and the range."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
 def speeds() -> str:
     """Return how fast each runtime is beside Keras, from the turns of `benchmarks/tagging.py`."""
     rows = result("tagging_speed")
@@ -669,8 +674,7 @@ def speeds() -> str:
             if column == "Keras":
                 continue
             ratios = [float(r["Keras"]) / float(r[column]) for r in rounds if r[column]]
-            spread = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
-            cells.append(f"{statistics.median(ratios):.2f} ({spread})" if ratios else "")
+            cells.append(spread(ratios) if ratios else "")
         lines.append((f"`{model}`", *cells))
     return table(head, lines)
 
@@ -687,8 +691,7 @@ def batch_speeds() -> str:
         cells = [name, f"{statistics.median(real):.0f}"]
         for base in ("musicnn", "zoo batch, 1 worker"):
             ratios = [seconds[base, r] / seconds[name, r] for r in rounds]
-            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-            cells.append("1" if base == name else f"{statistics.median(ratios):.2f} ({spread})")
+            cells.append("1" if base == name else spread(ratios))
         lines.append((*cells, str(max(int(row["peak_mb"]) for row in own))))
     head = ("", "times real time", "times musicnn", "times one worker", "memory of a process, MB")
     return table(head, lines)

@@ -13,22 +13,8 @@ rate, PART/CLIP.flac. Clips that are there are not cut again. What is missing is
 import argparse
 from pathlib import Path
 
-import soundfile
-from real_clips import TEST, VALIDATION, Clip, read
+from real_clips import TEST, VALIDATION, cut, read
 from rich.progress import track
-
-from zoo.utils.files import replacing
-
-
-def cut(clip: Clip, recording: Path, path: Path) -> None:
-    """Write one clip."""
-    with soundfile.SoundFile(recording) as file:
-        file.seek(min(round(clip.start * file.samplerate), file.frames))
-        sound = file.read(round(clip.seconds * file.samplerate), dtype="float32")
-        rate = file.samplerate
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        soundfile.write(new, sound, rate, format="FLAC", subtype="PCM_16")
 
 
 def main() -> None:
@@ -48,7 +34,7 @@ def main() -> None:
         if path.is_file():
             continue
         if recording.is_file():
-            cut(clip, recording, path)
+            cut(recording, clip.start, clip.seconds, path)
         else:
             missing.append(clip)
     for clip in missing:

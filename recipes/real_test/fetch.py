@@ -20,10 +20,8 @@ import tempfile
 from pathlib import Path
 
 import soundfile
-from real_clips import TEST, VALIDATION, Clip, read
+from real_clips import TEST, VALIDATION, Clip, cut, read
 from rich.progress import track
-
-from zoo.utils.files import replacing
 
 SOURCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{12,40})")
 ORIGINAL = re.compile(r"(?P<path>[^;*]+?\.\w+)(?: from (?P<start>[\d.]+) s)?")
@@ -52,18 +50,6 @@ def original(clip: Clip, clones: Path) -> tuple[bytes, float]:
     return data, float(file["start"] or 0)
 
 
-def cut(clip: Clip, clones: Path, path: Path) -> None:
-    """Write the recording that a clip is cut from."""
-    data, start = original(clip, clones)
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        file.seek(round(start * file.samplerate))
-        sound = file.read(round((clip.start + clip.seconds) * file.samplerate), dtype="float32")
-        rate = file.samplerate
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        soundfile.write(new, sound, rate, format="FLAC", subtype="PCM_16")
-
-
 def fetch(clips: list[Clip], folder: Path, clones: Path) -> dict[str, str]:
     """Write the recordings that are missing in a folder.
 
@@ -81,7 +67,8 @@ def fetch(clips: list[Clip], folder: Path, clones: Path) -> dict[str, str]:
         if path.is_file():
             continue
         try:
-            cut(clip, clones, path)
+            data, start = original(clip, clones)
+            cut(io.BytesIO(data), start, clip.start + clip.seconds, path)
         except subprocess.CalledProcessError as error:
             lines = error.stderr.decode(errors="replace").strip().splitlines()
             failed[clip.clip] = lines[-1] if lines else f"{error}"

@@ -17,9 +17,12 @@ Kinds of clips, and what their labels say:
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
+import soundfile
+
+from zoo.utils.files import replacing
 
 TABLE = Path(__file__).parent / "clips.csv"
 VALIDATION, TEST = "validation", "test"
@@ -82,3 +85,21 @@ def answers(clips: list[Clip]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if min(truth.sum(), (~truth).sum()) >= FEWEST:
             found[question] = (index, truth)
     return found
+
+
+def cut(source: Path | BinaryIO, start: float, seconds: float, path: Path) -> None:
+    """Write a part of a sound as FLAC, at its own sample rate.
+
+    Args:
+        source: the sound.
+        start: of the part, in seconds.
+        seconds: its length.
+        path: of the file to write.
+    """
+    with soundfile.SoundFile(source) as file:
+        file.seek(min(round(start * file.samplerate), file.frames))
+        sound = file.read(round(seconds * file.samplerate), dtype="float32")
+        rate = file.samplerate
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        soundfile.write(new, sound, rate, format="FLAC", subtype="PCM_16")

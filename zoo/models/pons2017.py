@@ -276,18 +276,17 @@ def extreme_responses(
     cosines, sines = (part * weight.astype("float32") for part in wave(positions))
     found = []
     for start in range(0, filters, GROUP):
-        group = slice(start, start + GROUP)
+        size = min(GROUP, filters - start)
         sums = []
         for spectra, waves in ((real, cosines), (imaginary, sines)):
-            y = ops.matmul(x, spectra[..., group])  # (batch, frequencies, frames, group)
-            y = ops.reshape(y, (-1, len(frequencies), frames * y.shape[-1]))
-            sums.append(ops.matmul(waves, y))  # (batch, half of the positions, frames * group)
+            y = ops.matmul(x, spectra[..., start : start + size])
+            y = ops.reshape(y, (-1, len(frequencies), frames * size))
+            sums.append(ops.matmul(waves, y))  # (batch, half of the positions, frames * size)
         centre, distance = sums[0], ops.abs(sums[1])
         ends = [ops.max(centre + distance, axis=1)]
         if smallest:
             ends.append(ops.min(centre - distance, axis=1))
-        shape = (-1, frames, spectra[..., group].shape[-1])
-        found.append(ops.stack([ops.reshape(end, shape) for end in ends], axis=2))
+        found.append(ops.stack([ops.reshape(end, (-1, frames, size)) for end in ends], axis=2))
     return ops.concatenate(found, axis=-1)
 
 
