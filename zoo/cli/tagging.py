@@ -407,9 +407,9 @@ def write_features(
     """
     from zoo.inference import features
 
-    session = Session((), model, runtime)
-    results = session.model.stream(corpus.clips, stage, hop=hop)
-    with bar(session.model.name, len(corpus), None if len(corpus) > 1 else False) as advance:
+    network = load(model, runtime)
+    results = network.stream(corpus.clips, stage, hop=hop)
+    with bar(network.name, len(corpus), None if len(corpus) > 1 else False) as advance:
 
         def shown() -> Iterator[Any]:
             for result in results:
@@ -421,8 +421,7 @@ def write_features(
         found = features.of_corpus(corpus, shown())
     found.save(output)
     click.echo(f"{output}: {found.X.shape} {stage} of {corpus.name}")
-    session.failed, session.paths = len(found.skipped), [clip.path for clip in corpus.clips]
-    session.finish()
+    finish(len(found.skipped), len(corpus), "could not be decoded")
 
 
 def folds_case(folder: Path) -> bool:
@@ -557,6 +556,48 @@ def write_onsets(
         found.plot(output, path, start=start, end=end)
 
 
+def load(model: str, runtime: str) -> "Predictor":
+    """Load a model, and on a terminal say where its weights are from.
+
+    Args:
+        model: name or file.
+        runtime: as in `zoo.load`; or "auto", ONNX Runtime where there is a graph of the model.
+
+    Raises:
+        ZooError: as `zoo.load`.
+    """
+    from zoo.weights import runtimes
+
+    if runtime == "auto":
+        runtime = "onnx" if runtimes.has_graph(model) else "keras"
+    if runtime == "keras":
+        import_framework()
+    loaded: Predictor = zoo.load(model, runtime=runtime)
+    if sys.stderr.isatty():
+        from zoo.weights import fetch
+
+        for name, checkpoint in loaded.card.checkpoints.items():
+            click.echo(fetch.about(name, checkpoint), err=True)
+    return loaded
+
+
+def finish(failed: int, total: int, verb: str) -> None:
+    """End a command.
+
+    Args:
+        failed: files that failed; each error was shown.
+        total: files.
+        verb: what could not be done with those that failed.
+
+    Raises:
+        click.ClickException: files failed; the exit status is 1.
+    """
+    if failed and total == 1:
+        raise click.exceptions.Exit(1)  # the error above says it all
+    if failed:
+        raise click.ClickException(f"{failed} of {total} files {verb}.")
+
+
 class Session:
     """A model and the files of a command; counts the files that failed.
 
@@ -575,7 +616,6 @@ class Session:
 
     def __init__(self, files: Sequence[str], model: str, runtime: str, most: int | None = None):
         from zoo import audio
-        from zoo.weights import runtimes
 
         self.paths = audio.find(files)
         if most is not None and len(self.paths) > most:
@@ -583,17 +623,8 @@ class Session:
                 f"{' '.join(files)}: {len(self.paths)} audio files; expected {most}, since the "
                 "output is one file. Give one, or run the command for each."
             )
-        if runtime == "auto":
-            runtime = "onnx" if runtimes.has_graph(model) else "keras"
-        if runtime == "keras":
-            import_framework()
-        self.model = zoo.load(model, runtime=runtime)
+        self.model = load(model, runtime)
         self.failed, self.verb = 0, "could not be decoded"
-        if sys.stderr.isatty():
-            from zoo.weights import fetch
-
-            for name, checkpoint in self.model.card.checkpoints.items():
-                click.echo(fetch.about(name, checkpoint), err=True)
 
     def stream(self, stage: str | None, hop: float | None) -> Iterator[tuple[Path, Any]]:
         """Predict, and show errors on standard error.
@@ -675,8 +706,4 @@ class Session:
         Raises:
             click.ClickException: files failed; the exit status is 1.
         """
-        if self.failed and len(self.paths) == 1:
-            raise click.exceptions.Exit(1)  # the error above says it all
-        if self.failed:
-            total = len(self.paths)
-            raise click.ClickException(f"{self.failed} of {total} files {self.verb}.")
+        finish(self.failed, len(self.paths), self.verb)
