@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import ConfigError, UnknownName
-from zoo.evaluation import costs, intervals, onsets, scores, synonyms
+from zoo.evaluation import costs, intervals, metrics, onsets, scores, synonyms
 from zoo.evaluation.evaluate import check
 from zoo.evaluation.records import Difference, Entry
 from zoo.evaluation.reports import Comparison, Evaluation
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoo.inference.audio_model import AudioModel
 
 
+MEANS = ("ROC-AUC", "PR-AUC", "balanced accuracy")  # over tags
 # Data and split -> their names in the manifest: the data's name; the number of clips if it
 # identifies the split, else words that do.
 PUBLISHED: dict[tuple[str, str], tuple[str, str, int | None]] = {
@@ -246,7 +247,11 @@ def differences(entries: Sequence[Entry]) -> Iterator[Difference]:
             if a.rounds[metric].size:
                 both = a.metrics[metric], b.metrics[metric]
                 rounds = a.rounds[metric], b.rounds[metric]
-                score = intervals.difference(*both, *rounds, a.groups)
+                free = None
+                if a.scores is not None and metric in MEANS:
+                    unit = metrics.units(a.scores.groups)
+                    free = intervals.freedom(a.scores.targets > 0, unit)
+                score = intervals.difference(*both, *rounds, a.groups, free)
                 yield Difference(one.model, other.model, metric, score)
 
 

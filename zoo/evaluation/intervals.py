@@ -20,7 +20,10 @@ and the bootstrap says only how far the data's variance is from the formula's:
   Medicine 27:1693-1702, with the correlations of the tags in the bootstrap.
 - Means and F use Student's t distribution for the number of groups, as Korn and Graubard do.
 - differences of two models: percentiles of a paired bootstrap, expanded as in Hesterberg (2015),
-  "What teachers should know about the bootstrap", The American Statistician 69:371-386.
+  "What teachers should know about the bootstrap", The American Statistician 69:371-386. A mean over
+  tags has fewer degrees of freedom than there are groups, since most tags lie in few of them:
+  Satterthwaite (1946), "An approximate distribution of estimates of variance components",
+  Biometrics Bulletin 2:110-114.
 
 `benchmarks/coverage_of_intervals.py` measures how often these intervals hold the true value.
 """
@@ -165,7 +168,12 @@ def mean(scores: Sequence[Score], rounds: np.ndarray, groups: int) -> Score:
 
 
 def difference(
-    one: Score, other: Score, rounds: np.ndarray, paired: np.ndarray, groups: int
+    one: Score,
+    other: Score,
+    rounds: np.ndarray,
+    paired: np.ndarray,
+    groups: int,
+    free: float | None = None,
 ) -> Score:
     """Return the first score minus the second, with its interval.
 
@@ -175,6 +183,7 @@ def difference(
         rounds: (rounds,) of the first model's bootstrap.
         paired: (rounds,) of the second model's, with the same weights of the clips.
         groups: the independent ones.
+        free: degrees of freedom, from `freedom` for a mean over tags; None for `groups` - 1.
 
     Returns:
         The difference, in [-1, 1]; without bounds where there are no rounds.
@@ -187,9 +196,27 @@ def difference(
         return Score(value, low, value + math.hypot(one.high - one.value, other.value - other.low))
     from scipy.special import ndtr  # type: ignore[import-untyped]  # loaded when used
 
-    z = Z * _wider(groups) * math.sqrt((groups + 1) / (groups - 1))
+    wider = _wider(groups if free is None else free + 1)
+    z = Z * wider * math.sqrt((groups + 1) / (groups - 1))
     low, high = np.quantile(rounds - paired, [ndtr(-z), ndtr(z)], method="weibull")
     return Score(value, float(min(low, value)), float(max(high, value)))
+
+
+def freedom(positive: np.ndarray, unit: np.ndarray) -> float:
+    """Return the degrees of freedom of a mean over tags, by the groups that decide each.
+
+    Args:
+        positive: (clips, tags) bool, whether a clip has the tag.
+        unit: (clips,) number of its group, from `metrics.units`.
+
+    Returns:
+        At most the number of groups - 1; tags that all or no clips have do not count.
+    """
+    tags = [column for column in positive.T if 0 < column.sum() < len(column)]
+    groups = np.array([sample(column, unit).groups for column in tags])
+    variances = 1 / groups
+    free = variances.sum() ** 2 / (variances**2 / np.maximum(groups - 1, 0.5)).sum()
+    return float(min(free, len(np.unique(unit)) - 1))
 
 
 def inflation(formula: float, of: Sample, rounds: np.ndarray) -> float:
@@ -211,7 +238,7 @@ def inflation(formula: float, of: Sample, rounds: np.ndarray) -> float:
     return float((of.groups * found + PRIOR * of.expected) / (of.groups + PRIOR))
 
 
-def _wider(groups: int) -> float:
+def _wider(groups: float) -> float:
     """Return Student's quantile for a number of groups in proportion to the normal one."""
     from scipy.special import stdtrit  # loaded when used
 
