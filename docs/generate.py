@@ -718,11 +718,35 @@ def fuzz() -> str:
 
 
 def faults() -> str:
-    """Return the outcomes of faults while writing, by command; nothing if none was tried."""
+    """Return how many faults each command was given while it wrote; nothing if none was tried."""
     rows = result("faults")
     if not rows:
         return ""
-    return table(tuple(rows[0]), (tuple(row.values()) for row in rows))
+    kills = "random SIGKILL"
+    names = list(dict.fromkeys(r["fault"] for r in rows if not r["fault"].endswith(kills)))
+    lines = []
+    for writer in sorted({row["writer"] for row in rows}):
+        own = [row for row in rows if row["writer"] == writer]
+        cases = dict.fromkeys((*names, kills), 0)
+        for row in own:
+            cases[kills if row["fault"].endswith(kills) else row["fault"]] += int(row["cases"])
+        equal = sum(int(row["equal"]) for row in own)
+        counts = [*cases.values(), equal, sum(cases.values()) - equal]
+        lines.append((writer, *map(str, counts)))
+    return table(("command", *names, kills, "equal", "not equal"), lines)
+
+
+def machines() -> str:
+    """Return how far the scores of other processors are from those of x86-64."""
+    rows = result("machines")
+    found = []
+    for machine in dict.fromkeys(row["machine"] for row in rows):
+        own = [row for row in rows if row["machine"] == machine]
+        most = max(float(row["largest difference"]) for row in own)
+        about = (own[0][name] for name in ("byte order", "Python", "ONNX Runtime"))
+        found.append((machine, *about, f"{len(own)}", f"{most:.1e}"))
+    head = ("machine", "byte order", "Python", "ONNX Runtime", "checkpoints", "largest difference")
+    return table(head, found)
 
 
 SOUNDS = """\
@@ -786,6 +810,7 @@ def pages() -> dict[Path, str]:
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
         ),
         DOCS / "intervals.md": filled(DOCS / "intervals.md", {"coverage": coverage}),
+        DOCS / "promises.md": filled(DOCS / "promises.md", {"machines": machines}),
         DOCS / "reliability.md": filled(DOCS / "reliability.md", {"fuzz": fuzz, "faults": faults}),
         DOCS / "review.md": review(),
         DOCS / "models.md": models(),

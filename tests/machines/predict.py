@@ -1,0 +1,81 @@
+"""Predict with every bundled checkpoint on another machine, and compare with this one.
+
+    python tests/machines/predict.py NUMBERS.json CLIP ...          on each of the two machines
+    python tests/machines/predict.py HERE.json --with THERE.json    here: differences, into a table
+
+`tests/machines/emulate` runs the first on an emulated processor. The table is
+`results/machines.csv`; rows of the other machine are replaced. Differences are the largest of a
+score of a segment, or of an activation of schluter2014.
+"""
+
+import argparse
+import csv
+import json
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+TABLE = Path(__file__).parents[2] / "results" / "machines.csv"
+HEAD = ["machine", "byte order", "Python", "ONNX Runtime", "checkpoint", "largest difference"]
+
+
+def predict(clips: list[str]) -> dict:
+    """Return what this machine is, and the scores of each checkpoint, clip after clip."""
+    import onnxruntime
+
+    import zoo
+    from zoo.registry import lookup, manifest
+
+    found: dict[str, list] = {}
+    for name, checkpoint in manifest.load().checkpoints.items():
+        if not checkpoint.bundled:
+            continue
+        model = zoo.load(name, runtime="onnx")
+        onsets = lookup.info(name).architecture.task == "onsets"
+        found[name] = [
+            (model.onsets(clip).activation if onsets else model.taggram(clip).values).tolist()
+            for clip in clips
+        ]
+        print(name, flush=True)
+    machine = [platform.machine(), sys.byteorder, platform.python_version()]
+    return {"machine": [*machine, onnxruntime.__version__], "scores": found}
+
+
+def compare(here: dict, there: dict, table: Path) -> None:
+    """Write the rows of the other machine."""
+    rows = [
+        [*there["machine"], name, f"{difference(scores, there['scores'][name]):.1e}"]
+        for name, scores in here["scores"].items()
+    ]
+    for row in rows:
+        print(*row)
+    old = list(csv.reader(table.open()))[1:] if table.exists() else []
+    kept = [row for row in old if row[0] != there["machine"][0]]
+    with table.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([HEAD, *kept, *rows])
+
+
+def difference(one: list, other: list) -> float:
+    """Return the largest difference of two lists of arrays."""
+    pairs = zip(one, other, strict=True)
+    return max(float(np.abs(np.subtract(a, b)).max()) for a, b in pairs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("numbers", type=Path, help="The file of this machine's scores.")
+    parser.add_argument("clips", nargs="*", help="Recordings to predict.")
+    parser.add_argument("--with", dest="there", type=Path, help="The file of the other machine.")
+    parser.add_argument("--table", type=Path, default=TABLE)
+    given = parser.parse_args()
+    if given.there:
+        here, there = (json.loads(path.read_text()) for path in (given.numbers, given.there))
+        compare(here, there, given.table)
+    else:
+        given.numbers.write_text(json.dumps(predict(given.clips)))
+
+
+if __name__ == "__main__":
+    main()
