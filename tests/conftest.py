@@ -34,6 +34,14 @@ SEARCHED = [CHECKOUT / "tests" / "helpers", CHECKOUT / "tests", os.environ.get("
 os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in SEARCHED if str(path))
 
 
+def only_on(*backends: str) -> pytest.MarkDecorator:
+    """Skip a test on other backends of Keras."""
+    import keras
+
+    other = keras.config.backend() not in backends
+    return pytest.mark.skipif(other, reason=f"only on {' and '.join(backends)}")
+
+
 def pytest_collection_modifyitems(items):
     """Mark the tests that `slow.txt` names: those that took more than five seconds."""
     slow = set((CHECKOUT / "tests" / "slow.txt").read_text(encoding="utf-8").split())

@@ -12,6 +12,7 @@ import pytest
 import songs
 import tensorflow as tf
 from augmentation_effects import decibels, features, sounds, to_numpy
+from conftest import only_on
 
 import zoo
 from zoo.layers.augmentation import FrequencyMask, Gain, Mixup, Noise, TimeMask
@@ -208,6 +209,7 @@ def test_mixup_of_a_data_set_repeats_itself_with_a_seed():
     np.testing.assert_array_equal(one, other)
 
 
+@only_on("tensorflow")
 @pytest.mark.parametrize("layer", WAVEFORM + FEATURES)
 def test_layer_compiles_with_xla(layer):
     x, compiled = given(layer), layer(seed=1)

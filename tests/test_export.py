@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import CHECKOUT
+from conftest import CHECKOUT, only_on
 from test_grid import FRONT_ENDS, built, sounds
 
 import zoo
@@ -22,6 +22,9 @@ from zoo.weights import export as exporting
 from zoo.weights import tracing
 
 pytest.importorskip("tf2onnx")
+
+
+pytestmark = only_on("tensorflow")  # as every export
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 import safetensors.numpy
 import yaml
 from click.testing import CliRunner
+from conftest import only_on
 from hub_server import Repository
 from huggingface_hub import constants
 
@@ -517,6 +518,7 @@ def test_push_and_fetch_on_the_command_line(server, model, monkeypatch, tmp_path
     assert failed.stdout.startswith(pinned)
 
 
+@only_on("tensorflow", "jax")  # PyTorch imports TensorFlow, which writes its own lines
 @pytest.mark.parametrize("way", ["plain", "xet"])
 def test_push_prints_the_address_and_no_log(server, model, tmp_path, way):
     model.save(tmp_path / "mine.keras")

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import only_on
 
 import zoo
 from zoo import audio
@@ -167,6 +168,7 @@ def test_network_is_the_arithmetic_of_the_original_graph(pons, example):
     np.testing.assert_allclose(pons.predict(first[None], verbose=0)[0], expected, atol=1e-5)
 
 
+@only_on("tensorflow")
 @pytest.mark.parametrize("kernel_size", [(7, 38), (64, 1)])
 def test_gradients_of_the_input_normalisation_are_those_of_the_plain_layers(kernel_size):
     random = np.random.default_rng(0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import soundfile
+from conftest import only_on
 
 import zoo
 from zoo import AudioWarning, ConfigError, WeightsError, audio
@@ -236,6 +237,7 @@ def test_a_runtime_model_says_that_it_cannot_be_forked(tagger, monkeypatch):
         tagger.tag((noise(), RATE))
 
 
+@only_on("tensorflow", "jax")  # PyTorch survives a fork
 def test_a_keras_model_says_that_it_cannot_be_forked(pons, monkeypatch):
     there = os.getpid()
     monkeypatch.setattr(os, "getpid", lambda: there + 1)
