@@ -195,6 +195,8 @@ def test_masks_keep_channels_together():
     np.testing.assert_array_equal(y[..., 0], y[..., 1])
 
 
+# On JAX Keras asks for integers of 64 bits, and gets those of 32.
+@pytest.mark.filterwarnings("ignore:(?s).*Explicitly requested dtype int64:UserWarning")
 def test_mixup_mixes_sounds_and_targets_by_the_same_share():
     x, y = np.eye(8, dtype="float32"), np.eye(8, dtype="float32")
     mixed, targets = (to_numpy(part) for part in Mixup(1.0, seed=2)(x, y))
