@@ -15,7 +15,6 @@ What libraries write in C (HDF5, TensorFlow's records) is disturbed where Python
 
 import argparse
 import builtins
-import csv
 import errno
 import io
 import json
@@ -40,6 +39,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # sums in one order
 
 from writers import WRITERS, Result, Writer
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "recipes" / "distillation"))
 
 KILL, MEMORY = "SIGKILL", "MemoryError"
 FULL = "ENOSPC"
@@ -363,6 +364,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="CSV; rows of these writers are replaced")
     parser.add_argument("-v", "--verbose", action="store_true", help="show each case that fails")
     given = parser.parse_args()
+    import following  # not above: tests need none of its libraries
+
     for name in given.writers:
         load(name)
         # The table is written after each fault: all of them take more than an hour with --every.
@@ -376,16 +379,7 @@ def main() -> None:
             for row in new:
                 print(*row, f"({time.monotonic() - start:.0f} s)", flush=True)
             if given.output:
-                write(new, given.output)
-
-
-def write(new: list[list[str]], path: Path) -> None:
-    """Replace the rows of these writers and faults in the table."""
-    old = list(csv.reader(path.open()))[1:] if path.exists() else []
-    fresh = {tuple(row[:2]) for row in new}
-    kept = [row for row in old if tuple(row[:2]) not in fresh]
-    with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([HEAD, *kept, *new])
+                following.merge(given.output, HEAD, new, keys=2)
 
 
 def load(name: str) -> None:

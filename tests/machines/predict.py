@@ -9,7 +9,6 @@ score of a segment, or of an activation of schluter2014.
 """
 
 import argparse
-import csv
 import json
 import platform
 import sys
@@ -17,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-TABLE = Path(__file__).parents[2] / "results" / "machines.csv"
+CHECKOUT = Path(__file__).resolve().parents[2]
+TABLE = CHECKOUT / "results" / "machines.csv"
+sys.path.append(str(CHECKOUT / "recipes" / "distillation"))
 HEAD = ["machine", "byte order", "Python", "ONNX Runtime", "checkpoint", "largest difference"]
 
 
@@ -51,10 +52,9 @@ def compare(here: dict, there: dict, table: Path) -> None:
     ]
     for row in rows:
         print(*row)
-    old = list(csv.reader(table.open()))[1:] if table.exists() else []
-    kept = [row for row in old if row[0] != there["machine"][0]]
-    with table.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([HEAD, *kept, *rows])
+    from following import merge  # the other machine lacks what it needs
+
+    merge(table, HEAD, rows)
 
 
 def difference(one: list, other: list) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 MEANS = ("ROC-AUC", "PR-AUC", "balanced accuracy")  # over tags
+
 # Data and split -> their names in the manifest: the data's name; the number of clips if it
 # identifies the split, else words that do.
 PUBLISHED: dict[tuple[str, str], tuple[str, str, int | None]] = {
@@ -241,17 +242,17 @@ def _of_onsets(
 
 def differences(entries: Sequence[Entry]) -> Iterator[Difference]:
     """Yield each pair's differences; nothing without a bootstrap."""
+    shared, free = entries[0].evaluation.scores, None  # all have the same clips and tags
+    if shared is not None:
+        free = intervals.freedom(shared.targets > 0, metrics.units(shared.groups))
     for one, other in combinations(entries, 2):
         a, b = one.evaluation, other.evaluation
         for metric in a.metrics:
             if a.rounds[metric].size:
                 both = a.metrics[metric], b.metrics[metric]
                 rounds = a.rounds[metric], b.rounds[metric]
-                free = None
-                if a.scores is not None and metric in MEANS:
-                    unit = metrics.units(a.scores.groups)
-                    free = intervals.freedom(a.scores.targets > 0, unit)
-                score = intervals.difference(*both, *rounds, a.groups, free)
+                fewer = free if metric in MEANS else None
+                score = intervals.difference(*both, *rounds, a.groups, fewer)
                 yield Difference(one.model, other.model, metric, score)
 
 

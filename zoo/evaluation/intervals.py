@@ -140,7 +140,7 @@ def ratio(value: float, trials: int, groups: int, rounds: np.ndarray) -> Score:
     variance = np.var(rounds) * (groups + 1) / (groups - 1)
     most = max(trials, 1)
     found = value * (1 - value) / variance if variance > 0 else min(groups, most)
-    return _jeffreys(value, min(found, most) / _wider(groups) ** 2)
+    return _jeffreys(value, min(found, most) / _wider(groups - 1) ** 2)
 
 
 def mean(scores: Sequence[Score], rounds: np.ndarray, groups: int) -> Score:
@@ -163,7 +163,7 @@ def mean(scores: Sequence[Score], rounds: np.ndarray, groups: int) -> Score:
     if varies.sum() > 1:
         together[np.ix_(varies, varies)] = np.corrcoef(rounds[:, varies], rowvar=False)
     down, up = (values - low) / len(values), (high - values) / len(values)
-    below, above = (_wider(groups) * math.sqrt(max(d @ together @ d, 0.0)) for d in (down, up))
+    below, above = (_wider(groups - 1) * math.sqrt(max(d @ together @ d, 0.0)) for d in (down, up))
     return Score(value, max(value - below, 0.0), min(value + above, 1.0))
 
 
@@ -196,7 +196,7 @@ def difference(
         return Score(value, low, value + math.hypot(one.high - one.value, other.value - other.low))
     from scipy.special import ndtr  # type: ignore[import-untyped]  # loaded when used
 
-    wider = _wider(groups if free is None else free + 1)
+    wider = _wider(groups - 1 if free is None else free)
     z = Z * wider * math.sqrt((groups + 1) / (groups - 1))
     low, high = np.quantile(rounds - paired, [ndtr(-z), ndtr(z)], method="weibull")
     return Score(value, float(min(low, value)), float(max(high, value)))
@@ -238,11 +238,11 @@ def inflation(formula: float, of: Sample, rounds: np.ndarray) -> float:
     return float((of.groups * found + PRIOR * of.expected) / (of.groups + PRIOR))
 
 
-def _wider(groups: float) -> float:
-    """Return Student's quantile for a number of groups in proportion to the normal one."""
+def _wider(free: float) -> float:
+    """Return Student's quantile for degrees of freedom in proportion to the normal one."""
     from scipy.special import stdtrit  # loaded when used
 
-    return float(stdtrit(groups - 1, (1 + LEVEL) / 2)) / Z
+    return float(stdtrit(free, (1 + LEVEL) / 2)) / Z
 
 
 def _jeffreys(value: float, trials: float) -> Score:
