@@ -10,11 +10,13 @@ measured scores. The bootstrap has 150 rounds here, to save time.
 
 The population: scores of clips without a tag are normal, those of clips with it are shifted, so
 that the true ROC-AUC is as wanted; the true PR-AUC follows from that and the share of clips with
-the tag. Where clips are in groups, all clips of a group have the same tags, and half of the
-variance of a score is common to the group. Five tags together: their scores have a correlation of
-.3; shares and areas vary. Two models: their scores have a correlation of .7. Classes: five of
-equal share. Onsets: each clip has 10 to 60, and a share of its own that is found, beta-distributed
-with a standard deviation of .1.
+the tag. Rows with "heavy tails" have Laplace's distribution instead. In rows with "some missed" a
+quarter of the clips with the tag have scores like those without it. Their true areas are computed
+from these distributions; no formula of the intervals assumes them. Where clips are in groups, all
+clips of a group have the same tags, and half of the variance of a score is common to the group.
+Five tags together: their scores have a correlation of .3; shares and areas vary. Two models: their
+scores have a correlation of .7. Classes: five of equal share. Onsets: each clip has 10 to 60, and a
+share of its own that is found, beta-distributed with a standard deviation of .1.
 """
 
 import argparse
@@ -50,6 +52,8 @@ class Cell(NamedTuple):
     groups: int
     positives: int
     true: float
+    missed: float = 0.0  # share of the clips with the tag that score like those without
+    heavy: bool = False  # Laplace's distribution
 
 
 TAGS = [
@@ -64,6 +68,11 @@ TAGS = [
     for area in (0.7, 0.9, 0.98)
     if groups == clips or area == 0.9
 ]
+TAGS += [
+    Cell(name, clips, clips, positives, 0.9, missed, heavy)
+    for name, missed, heavy in (("heavy tails", 0.0, True), ("some missed", 0.25, False))
+    for clips, positives in ((20, 2), (20, 6), (80, 8), (80, 24), (300, 5), (300, 30))
+]
 OTHERS = [
     Cell(score, clips, groups, 0, true)
     for score, values in (("five tags", (0.9,)), ("classes", (0.7,)), ("onsets", (0.85,)))
@@ -77,15 +86,22 @@ def shift(area: float) -> float:
     return math.sqrt(2) * NORMAL.inv_cdf(area)
 
 
+def true_areas(cell: Cell, share: float) -> tuple[float, float]:
+    """Return the true ROC-AUC and PR-AUC of a tag that a share of the clips has."""
+    from scipy.stats import laplace, norm
+
+    scores = laplace(scale=math.sqrt(0.5)) if cell.heavy else norm
+    moved = shift(cell.true)
+    grid = np.linspace(-12, 12 + moved, 40001)
+    true = (1 - cell.missed) * scores.sf(grid - moved) + cell.missed * scores.sf(grid)
+    false = scores.sf(grid)
+    precision = share * true / (share * true + (1 - share) * false)
+    return float(-np.trapezoid(1 - false, true)), float(-np.trapezoid(precision, true))
+
+
 def average_precision(area: float, share: float) -> float:
     """Return the true PR-AUC for a ROC-AUC and a share of clips with the tag."""
-    from scipy.stats import norm
-
-    moved = shift(area)
-    grid = np.linspace(-8, 8 + moved, 20001)
-    true, false = norm.sf(grid - moved), norm.sf(grid)
-    precision = share * true / (share * true + (1 - share) * false)
-    return float(np.trapezoid(norm.pdf(grid - moved) * precision, grid))
+    return true_areas(Cell("tag", 0, 0, 0, area), share)[1]
 
 
 def unit_of(cell: Cell) -> np.ndarray:
@@ -107,15 +123,22 @@ def of_tag(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, Score
     unit = unit_of(cell)
     order = random.permutation(cell.groups)[unit]  # whole groups have the tag
     positive = order < max(1, round(cell.positives * cell.groups / cell.clips))
-    scores = noise(random, unit, 1)[:, 0] + shift(cell.true) * positive
+    scores = noise(random, unit, 1)[:, 0]
+    if cell.heavy:
+        scores = random.laplace(scale=math.sqrt(0.5), size=cell.clips)
+    moved = positive
+    if cell.missed:
+        moved = positive & (random.random(cell.clips) >= cell.missed)
+    scores = scores + shift(cell.true) * moved
     counts = metrics.resample(unit, ROUNDS, int(random.integers(2**31)))
     columns = positive[:, None].astype(float), scores[:, None]
     once = [float(a[0, 0]) for a in metrics.auc_rounds(*columns, np.ones((len(unit), 1)))]
     roc, pr = (a[:, 0] for a in metrics.auc_rounds(*columns, counts))
     of = intervals.sample(positive, unit)
-    precision = average_precision(cell.true, positive.mean())
-    yield "ROC-AUC of a tag", intervals.roc_auc(once[0], of, roc), cell.true
-    yield "PR-AUC of a tag", intervals.proportion(once[1], of, pr), precision
+    area, precision = true_areas(cell, float(positive.mean()))
+    kind = "a tag" if cell.score == "tag" else f"a tag, {cell.score}"
+    yield f"ROC-AUC of {kind}", intervals.roc_auc(once[0], of, roc), area
+    yield f"PR-AUC of {kind}", intervals.proportion(once[1], of, pr), precision
 
 
 def of_tags(cell: Cell, random: np.random.Generator) -> Iterator[tuple[str, Score, float]]:
@@ -222,7 +245,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--only",
-        choices=["tag", *KINDS],
+        choices=["tag", "heavy tails", "some missed", *KINDS],
         nargs="+",
         help="Measure only these and keep the other rows. Default: all.",
     )

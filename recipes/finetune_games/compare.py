@@ -26,10 +26,9 @@ soundfonts of the training (288 clips) and .25 with another one (216 clips); the
 .31, and chance is .17. After we saw this, we replaced it by real music, before its network from
 scratch was trained to the end.
 
-It writes `results/finetune_games.csv` and `.png`. Intervals are 95 % of 1,000 bootstrap resamples
-of the test's tracks, the same ones for all three, so that differences have an interval too. When
-it was stopped and is started again, it continues where it was; three quarters of an hour on two
-cores.
+It writes `results/finetune_games.csv` and `.png`. The intervals are those of `docs/intervals.md`: a
+track is a group, and its weights in the bootstrap are the same for all three classifiers. When it
+was stopped and is started again, it continues where it was; three quarters of an hour on two cores.
 """
 
 import argparse
@@ -54,7 +53,8 @@ import zoo
 from zoo.data import from_table
 from zoo.data.corpus import Corpus
 from zoo.evaluation import intervals
-from zoo.evaluation.metrics import Score
+from zoo.evaluation.compare import MEANS
+from zoo.evaluation.metrics import Score, units
 from zoo.evaluation.scores import Scores
 from zoo.evaluation.tags import single_label, tag_scores
 from zoo.utils import figures
@@ -144,11 +144,13 @@ def lines(found: dict[str, dict], how: dict[str, str], scores: Scores) -> list[l
         numbers = [f"{v:.4f}" for m in MEASURES for v in measures[m][0]]
         rows.append([name, *size, *numbers, how[name]])
     best, *others = found
+    free = intervals.freedom(scores.targets > 0, units(scores.groups))
     for name in others:
         numbers = []
         for m in MEASURES:
             (one, rounds), (other, paired) = found[best][m], found[name][m]
-            difference = intervals.difference(one, other, rounds, paired, int(size[1]))
+            fewer = free if m in MEANS else None
+            difference = intervals.difference(one, other, rounds, paired, int(size[1]), fewer)
             numbers += [f"{v:.4f}" for v in difference]
         rows.append([f"{best} - {name}", *size, *numbers, "resampled in pairs"])
     return rows

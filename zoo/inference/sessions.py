@@ -51,9 +51,6 @@ def onnx(
 
     def opened(threads: int | None) -> Any:
         options = ort.SessionOptions()
-        # Without the arena, memory for intermediate results is returned: a sixth of the memory,
-        # and the time is the same within the noise.
-        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3  # errors, not warnings
         # Decoding needs cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
