@@ -158,5 +158,8 @@ def test_the_table_has_what_it_claims():
     assert {row["draws"] for row in rows} == {"1000"}
     assert all(row["below 0 or above 1"] == row["zero width"] == "0" for row in rows)
     tags = [row for row in rows if row["score"].startswith("ROC-AUC")]
-    assert len(tags) > 30
-    assert min(float(row["coverage"]) for row in tags) >= 0.92
+    assert len(tags) > 40
+    other = [row for row in tags if row["score"].endswith(("heavy tails", "some missed"))]
+    assert len(other) == 12
+    assert min(float(row["coverage"]) for row in tags if row not in other) >= 0.92
+    assert min(float(row["coverage"]) for row in other) >= 0.9  # docs/intervals.md says 90.7
