@@ -12,6 +12,7 @@ import soundfile
 
 from zoo import audio
 from zoo.audio import mpeg
+from zoo.data.probing import probe
 from zoo.errors import AudioError, AudioWarning
 
 av = pytest.importorskip("av", reason="PyAV has no wheel for this machine")
@@ -189,6 +190,18 @@ def test_bytes_after_the_sound_of_a_w64_are_not_sound(tmp_path):
     chunk = b"junk" + guid + (24 + 40_000).to_bytes(8, "little") + bytes([99]) * 40_000
     path.write_bytes(encoded("W64", "PCM_16") + chunk)
     assert seconds(path) == (pytest.approx(4, abs=0.001), [])
+
+
+def test_a_w64_with_an_impossible_length_does_not_stop_a_check(tmp_path):
+    path = tmp_path / "damaged.w64"
+    data = bytearray(encoded("W64", "PCM_16"))
+    at = data.index(b"fmt ") + 16
+    data[at : at + 8] = (2**63 + 64).to_bytes(8, "little")  # a place that no file has
+    path.write_bytes(data)
+    with pytest.raises(AudioError, match="no sound could be read"):
+        audio.duration(path)
+    (reason,) = probe([(path, 0.0, None)], 0.1)  # raised ValueError before
+    assert "no sound could be read" in reason
 
 
 def test_sound_after_the_length_of_a_wav_is_reported(tmp_path):

@@ -7,6 +7,7 @@ Only headers are read here, and the last page of an Ogg.
 import os
 import re
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -40,7 +41,7 @@ def layout(path: Path, head: bytes) -> Layout:
     Returns:
         What is known; an empty layout for other formats, and where the structure is damaged.
     """
-    damage = suppress(OSError, OverflowError, struct.error)  # places that do not exist
+    damage = suppress(OSError, OverflowError, ValueError, struct.error)  # no such places
     with damage, open(path, "rb") as file:
         if head and file.read(len(head[:16])) == head[:16]:
             return _layout(file, head)
@@ -71,12 +72,8 @@ def _cut(announced: int, present: int, **more: object) -> Layout:
 
 
 def _riff(file: BinaryIO, size: int, order: str) -> Layout:
-    at, form, long = 12, b"", None
-    for _ in range(_CHUNKS):
-        name, length = _chunk(file, at, order + "4sI")
-        if name == b"":
-            break
-        start = at + 8
+    form, long = b"", None
+    for name, start, length in _walk(file, 12, order + "4sI"):
         if name == b"ds64":
             long = int.from_bytes(file.read(16)[8:], "little")
         elif name == b"fmt ":
@@ -85,7 +82,6 @@ def _riff(file: BinaryIO, size: int, order: str) -> Layout:
             if length == 0xFFFFFFFF and long is not None:
                 length = long
             return _wav(file, size, start, length, form, order)
-        at = start + length + length % 2
     return Layout()
 
 
@@ -163,20 +159,15 @@ def _w64(file: BinaryIO, size: int) -> Layout:
 
 
 def _aiff(file: BinaryIO, size: int) -> Layout:
-    at, needed = 12, 0
-    found = None
-    for _ in range(_CHUNKS):
-        name, length = _chunk(file, at, ">4sI")
-        if name == b"":
-            break
+    needed, found = 0, None
+    for name, start, length in _walk(file, 12, ">4sI"):
         if name == b"COMM":
             common = file.read(22)
             channels, frames, bits = struct.unpack(">hIh", common[:8].ljust(8, b"\0"))
             plain = length < 22 or common[18:22] in (b"NONE", b"sowt", b"twos")
             needed = max(channels, 0) * frames * -(-max(bits, 0) // 8) if plain else 0
         if name == b"SSND":
-            found = max(length - 8, 0), size - at - 16
-        at += 8 + length + length % 2
+            found = max(length - 8, 0), size - start - 8
     if found is None:
         return Layout()
     announced, present = found
@@ -190,16 +181,9 @@ def _aiff(file: BinaryIO, size: int) -> Layout:
 
 
 def _caf(file: BinaryIO, size: int) -> Layout:
-    at = 8
-    for _ in range(_CHUNKS):
-        name, length = _chunk(file, at, ">4sq")
-        if name == b"":
-            break
+    for name, start, length in _walk(file, 8, ">4sq", even=False):
         if name == b"data":
-            return Layout() if length < 4 else _cut(length - 4, size - at - 16)
-        if length < 0:
-            break
-        at += 12 + length
+            return Layout() if length < 4 else _cut(length - 4, size - start - 4)
     return Layout()
 
 
@@ -258,11 +242,28 @@ def _first_place(file: BinaryIO, at: int) -> int:
     return 0
 
 
-def _chunk(file: BinaryIO, at: int, form: str) -> tuple[bytes, int]:
-    """Return name and length of the chunk at a place; an empty name at the end."""
-    file.seek(at)
-    header = file.read(struct.calcsize(form))
-    if len(header) < struct.calcsize(form):
-        return b"", 0
-    name, length = struct.unpack(form, header)
-    return name, length
+def _walk(
+    file: BinaryIO, at: int, form: str, even: bool = True
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start of the content and length of each chunk, from a place in a file on.
+
+    Args:
+        file: to read; it may be moved between two chunks.
+        at: where the first chunk begins.
+        form: of a chunk's header, for `struct`: four bytes, and the length.
+        even: whether a chunk of odd length is followed by a byte that does not count.
+
+    Yields:
+        Name, place, bytes as announced. None after a negative length, or at the end.
+    """
+    head = struct.calcsize(form)
+    for _ in range(_CHUNKS):
+        file.seek(at)
+        header = file.read(head)
+        if len(header) < head:
+            return
+        name, length = struct.unpack(form, header)
+        yield name, at + head, length
+        if length < 0:
+            return
+        at += head + length + (length % 2 if even else 0)

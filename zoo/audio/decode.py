@@ -235,15 +235,11 @@ def _opened(path: Path) -> Iterator[tuple[sndfile.Sound | None, _Found]]:
     if named_mpeg or (head[0] == 0xFF and head[1] >= 0xE0):
         announced = mpeg.announced_bytes(head, size - tags)
         if announced is None:
-            yield (
-                None,
-                found._replace(
-                    error=(
-                        f"{path}: not an MP3, despite its name: there is no MPEG audio in its "
-                        f"first {len(head)} bytes, which begin with {head[:16]!r}."
-                    )
-                ),
+            error = (
+                f"{path}: not an MP3, despite its name: there is no MPEG audio in its "
+                f"first {len(head)} bytes, which begin with {head[:16]!r}."
             )
+            yield None, found._replace(error=error)
             return
         found = found._replace(mpeg=True, tags=tags)
         length = tags + announced

@@ -16,6 +16,7 @@ from zoo.audio import ffmpeg
 from zoo.audio.decode import decode
 from zoo.errors import AudioError, AudioWarning, ConfigError
 from zoo.utils.files import replacing
+from zoo.utils.lazy import required
 
 KEY = "genre"  # TCON in ID3, GENRE in Vorbis comments, ©gen in MP4: what players show and search
 
@@ -41,12 +42,7 @@ def write_tags(path: str | os.PathLike[str], tags: Sequence[str]) -> None:
         raise ConfigError(
             f"{path}: tags are written into {', '.join(FORMATS)} files; this file is left as it is."
         )
-    try:
-        import av  # not above: some platforms have no wheel of it
-    except ImportError:
-        raise ConfigError(
-            "writing tags into files needs FFmpeg: pip install 'music-zoo[aac]'."
-        ) from None
+    av = required("av", "writing tags into files needs FFmpeg: pip install 'music-zoo[aac]'.")
     # An MP3 without a Xing header must not get one, which would tell decoders to trim the sound.
     for options in ({}, {"write_xing": "0"}) if path.suffix.lower() == ".mp3" else ({},):
         if _replaced(av, path, "; ".join(tags), options):
@@ -118,8 +114,7 @@ def _packets(path: Path) -> list[bytes]:
 def _digest(path: Path) -> bytes:
     """Return a digest of the samples that the zoo decodes."""
     digest = hashlib.sha256()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)
+    with warnings.catch_warnings(action="ignore", category=AudioWarning):
         for block, rate in decode(path):
             digest.update(block.tobytes() + repr(rate).encode())
     return digest.digest()

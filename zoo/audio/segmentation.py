@@ -21,26 +21,11 @@ import numpy as np
 import soxr
 
 from zoo.audio import arrays
-from zoo.audio.decode import announced, decode, duration
+from zoo.audio.decode import decode
 from zoo.audio.excerpt import Excerpt
-from zoo.audio.paths import AUDIO_SUFFIXES, find
 from zoo.audio.progress import Frames
 from zoo.audio.sources import Source, is_part, name_of, on_disk, plain
 from zoo.errors import AudioError, AudioWarning, BandWarning, ConfigError, ShortWarning
-
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "Segment",
-    "Segmentation",
-    "Source",
-    "announced",
-    "duration",
-    "find",
-    "load",
-    "name_of",
-    "segments",
-    "stream",
-]
 
 _SILENCE = 2.0**-16  # half a step of 16 bits
 _LOUD = 2.0  # MP3s of loud music reach 1.5

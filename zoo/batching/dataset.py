@@ -107,7 +107,7 @@ class DataSet:
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._clean()
         pattern = re.compile(rf"{self.prefix}(\d+)\.parquet")
-        numbers = [int(found[1]) for name in (TRACKS, FAILURES) for path in self.parts(name)
+        numbers = [int(found[1]) for name in (TRACKS, FAILURES) for path in parts(self.folder, name)
                    if (found := pattern.fullmatch(path.name))]  # fmt: skip
         self.number = max(numbers, default=-1) + 1
 
@@ -117,21 +117,17 @@ class DataSet:
             for left in (self.folder / name).glob(f".{self.prefix}*.part"):
                 left.unlink(missing_ok=True)
         if SEGMENTS in self.schemas:
-            for path in self.parts(SEGMENTS):
+            for path in parts(self.folder, SEGMENTS):
                 own = re.fullmatch(rf"{self.prefix}\d+\.parquet", path.name)
                 if own and not (self.folder / TRACKS / path.name).exists():
                     path.unlink(missing_ok=True)
-
-    def parts(self, name: str) -> list[Path]:
-        """Return the finished parts of one of `FOLDERS`, sorted."""
-        return parts(self.folder, name)
 
     # --- what is there ---
 
     def done(self) -> Iterator[Done]:
         """Yield what each row of the data set is known by."""
         for name in (TRACKS, FAILURES):
-            for path in self.parts(name):
+            for path in parts(self.folder, name):
                 part, failed = f"{name}/{path.name}", name == FAILURES
                 with reading(path):
                     for batch in rows_of(path, 65536, [field.name for field in _KNOWN]):
@@ -205,7 +201,7 @@ class DataSet:
             with pq.ParquetWriter(
                 file, schema, compression="zstd", write_page_checksum=True
             ) as writer:
-                for path in self.parts(FAILURES):
+                for path in parts(self.folder, FAILURES):
                     with reading(path):
                         table = pq.read_table(
                             path, partitioning=None, page_checksum_verification=True

@@ -141,17 +141,13 @@ class Pool:
                 return
             waiting: dict[Any, _Worker] = {worker.connection: worker for worker in self.workers}
             for one in connection.wait(list(waiting), TICK):
-                outcome = self._read(waiting[one])
-                if outcome is not None:
-                    yield outcome
+                yield self._read(waiting[one])
             if time.monotonic() - looked > TICK:
                 looked = time.monotonic()
                 for worker in list(self.workers):
                     if excess := worker.excess(self.limits):
                         worker.stop()
-                        outcome = self._replace(worker, excess)
-                        if outcome is not None:
-                            yield outcome
+                        yield self._replace(worker, excess)
                 yield None
 
     def stop(self) -> None:

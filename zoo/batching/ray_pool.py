@@ -11,6 +11,7 @@ from zoo.batching.pool import Limits, Outcome, Pool
 from zoo.batching.sources import Track
 from zoo.batching.work import About, Computer
 from zoo.errors import ConfigError
+from zoo.utils.lazy import required
 
 LOSSES = 100  # actors in a row that are lost without an answer
 
@@ -48,12 +49,7 @@ class RayPool:
         limits: Limits,
         address: str | None,
     ):
-        try:
-            import ray  # not above: an extra
-        except ImportError as error:
-            raise ConfigError(
-                f"Ray cannot be imported ({error}): pip install 'music-zoo[ray]'."
-            ) from error
+        ray = required("ray", "Ray cannot be imported ({error}): pip install 'music-zoo[ray]'.")
         self.ray = ray
         self.own = not ray.is_initialized()
         try:

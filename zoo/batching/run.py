@@ -22,6 +22,7 @@ from zoo.batching.work import About, Job, open_model
 from zoo.errors import ConfigError
 from zoo.registry import lookup, saved
 from zoo.utils import cores
+from zoo.utils.lazy import required
 from zoo.utils.version import __version__
 from zoo.weights import cache, fetch, hub_client, runtimes
 
@@ -193,7 +194,11 @@ def run(
         ZooError, OSError, KeyboardInterrupt: as in `batch`.
     """
     began = time.monotonic()
-    dataset = _data_set()
+    dataset = required(
+        "zoo.batching.dataset",
+        "zoo batch writes Parquet, for which a package is missing ({error}): "
+        "pip install 'music-zoo[batch]'.",
+    )
     old = dataset.read_run(out)
     carried = listing.columns(sources, column)
     plan = Plan()
@@ -291,17 +296,6 @@ def _check(
             raise ConfigError(f"{name} is {value}; expected more than 0.")
     if engine not in ("local", "ray"):
         raise ConfigError(f"engine is {engine!r}; it is 'local' or 'ray'.")
-
-
-def _data_set() -> Any:
-    try:
-        from zoo.batching import dataset  # not above: it needs an extra
-    except ImportError as error:
-        raise ConfigError(
-            f"zoo batch writes Parquet, for which a package is missing ({error}): "
-            "pip install 'music-zoo[batch]'."
-        ) from error
-    return dataset
 
 
 def digest(model: str) -> str:

@@ -160,9 +160,7 @@ def _columns(source: str, column: str) -> dict[str, str]:
     if suffix in TEXTS:
         return {column: "string"}
     if suffix == ".parquet":
-        schema = _parquet(source).schema_arrow
-        kinds = {f.name: str(f.type) for f in schema}
-        kinds = {name: _kind(kind) for name, kind in kinds.items()}
+        kinds = {f.name: _kind(str(f.type)) for f in _parquet(source).schema_arrow}
     else:
         kinds = dict.fromkeys(next(_cells(source), []), "string")
     if column not in kinds:
@@ -212,8 +210,7 @@ def _cells(source: str) -> Iterator[list[str]]:
     def lines() -> Iterable[str]:
         with remote.opened(source) as file:
             for number, line in enumerate(file):
-                text = line.decode("utf-8-sig" if number == 0 else "utf-8")
-                yield text
+                yield line.decode("utf-8-sig" if number == 0 else "utf-8")
 
     try:
         yield from csv.reader(lines(), delimiter=DELIMITERS[Path(source).suffix.lower()])

@@ -13,7 +13,7 @@ from zoo.cli import batch, evaluation, listing, tagging, training, web, weights
 from zoo.cli.common import Warnings, prepare_streams
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(zoo.__version__, prog_name="zoo")
 def main() -> None:
     """Tag music with neural networks, and train, evaluate and inspect them."""
@@ -24,22 +24,7 @@ def main() -> None:
     click.get_current_context().call_on_close(shown.finish)
 
 
-for command in (
-    listing.list_command,
-    listing.info_command,
-    tagging.tag_command,
-    tagging.taggram_command,
-    tagging.embed_command,
-    tagging.onsets_command,
-    batch.batch_command,
-    training.finetune_command,
-    training.train_command,
-    evaluation.evaluate_command,
-    evaluation.compare_command,
-    weights.fetch_command,
-    weights.push_command,
-    weights.export_command,
-    web.serve_command,
-    web.site_command,
-):
-    main.add_command(command)
+for module in (listing, tagging, batch, training, evaluation, weights, web):
+    for command in vars(module).values():
+        if isinstance(command, click.Command):
+            main.add_command(command)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.common import HOP, RUNTIME, Command
+from zoo.cli.common import HOP, RUNTIME, Command, output_option
 from zoo.errors import Unfinished
 from zoo.utils.text import plural
 
@@ -53,9 +53,7 @@ class BatchCommand(Command):
 @click.command("batch", cls=BatchCommand)
 @click.argument("model")
 @click.argument("sources", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the results."
-)
+@output_option(required=True, help="Folder of the results.")
 @click.option("--segments", is_flag=True, help="Write a row for each segment, too.")
 @click.option(
     "--embed",
@@ -85,24 +83,21 @@ class BatchCommand(Command):
     "--shard",
     type=Shard(),
     default=(1, 1),
+    show_default=False,
     help="Take only the tracks of the I-th of N shards. N machines can write into one folder so.",
 )
 @click.option(
     "--timeout",
     default=300.0,
-    show_default=True,
     help="Seconds that a track may take for each started hour of its sound.",
 )
 @click.option(
     "--memory",
     default=4.0,
-    show_default=True,
     help="GB of memory that the process of a track may take.",
 )
-@click.option(
-    "--part", type=click.IntRange(1), default=500, show_default=True, help="Tracks in a file."
-)
-@click.option("--column", default="path", show_default=True, help="Column of the paths in lists.")
+@click.option("--part", type=click.IntRange(1), default=500, help="Tracks in a file.")
+@click.option("--column", default="path", help="Column of the paths in lists.")
 @click.option("--retry", is_flag=True, help="Try tracks again that failed in an earlier run.")
 @click.option(
     "--overwrite",
@@ -119,7 +114,6 @@ class BatchCommand(Command):
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
-    show_default=True,
     help="Where processes run: on this machine, or on a Ray cluster.",
 )
 @click.option("--address", help="Address of the Ray cluster. Default: the one that Ray finds.")

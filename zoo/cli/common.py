@@ -19,7 +19,6 @@ MODEL = click.option(
     "-m",
     "--model",
     default="pons2017",
-    show_default=True,
     help="The model: a name of `zoo list`, a file (.keras or .onnx), or a folder of `zoo train`.",
 )
 HOP = click.option(
@@ -31,10 +30,23 @@ RUNTIME = click.option(
     "--runtime",
     type=click.Choice(["auto", "onnx", "openvino", "keras"]),
     default="auto",
-    show_default=True,
     help="What computes the network. 'auto' uses ONNX Runtime, which starts at once, where it can "
     "run the model; Keras for your own .keras files and folders of `zoo train`.",
 )
+
+
+def output_option(*names: str, dir_okay: bool = True, **options: Any) -> Callable[[Any], Any]:
+    """Return the option -o, whose value is a path.
+
+    Args:
+        names: of the parameter, if it is not `output`.
+        dir_okay: whether a folder will do.
+        options: others of `click.option`.
+    """
+    kind = click.Path(path_type=Path, dir_okay=dir_okay)
+    return click.option("-o", "--output", *names, type=kind, **options)
+
+
 FILES = click.argument("files", nargs=-1, required=True)
 
 

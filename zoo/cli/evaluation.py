@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import Command, check_output, import_framework, to_json, with_options
+from zoo.cli.common import (
+    Command,
+    check_output,
+    import_framework,
+    output_option,
+    to_json,
+    with_options,
+)
 from zoo.cli.weights import expanded
 
 if TYPE_CHECKING:
@@ -37,7 +44,6 @@ OPTIONS = (
         "--bootstrap",
         type=click.IntRange(0),
         default=1000,
-        show_default=True,
         help="Number of rounds of the bootstrap behind the 95 % confidence intervals; 0 gives no "
         "intervals.",
     ),
@@ -45,14 +51,12 @@ OPTIONS = (
         "--seed",
         type=click.IntRange(0),
         default=0,
-        show_default=True,
         help="Seed of the bootstrap.",
     ),
     click.option(
         "--batch-size",
         type=click.IntRange(1),
         default=16,
-        show_default=True,
         help="Number of segments that the network processes at once.",
     ),
     click.option(
@@ -68,10 +72,7 @@ OPTIONS = (
 @click.argument("name")
 @with_options(OPTIONS)
 @click.option("--shared", is_flag=True, help="Ignore tags that the model lacks.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
+@output_option(
     help="Also write the result: a row per tag (.csv), everything (.json), a figure (.png, .pdf, "
     ".svg), the scores of each clip (.npz), or a folder with all of these.",
 )
@@ -120,10 +121,7 @@ def write_evaluation(result: "Evaluation", output: Path) -> None:
 @click.command("compare", cls=Command)
 @click.argument("names", nargs=-1, required=True)
 @with_options(OPTIONS)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
+@output_option(
     help="Also write the result: a row per model (.csv), the tables (.md), everything (.json), a "
     "figure (.png, .pdf, .svg), or a folder with all of these.",
 )

@@ -18,10 +18,11 @@ from zoo.cli.common import (
     Command,
     check_output,
     import_framework,
+    output_option,
     to_json,
     unicode_output,
 )
-from zoo.errors import ConfigError, UnknownName, ZooError
+from zoo.errors import ConfigError, ZooError
 from zoo.utils.files import escaped, replacing, write_csv
 from zoo.utils.progress import bar
 
@@ -42,7 +43,6 @@ SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8", "
     "--top",
     type=click.IntRange(0),
     default=10,
-    show_default=True,
     help="Number of tags to show; 0 shows all.",
 )
 @click.option(
@@ -60,17 +60,14 @@ SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8", "
     "form",
     type=click.Choice(FORMATS),
     default="text",
-    show_default=True,
     help="The form of the result: text; json, one object per file; csv, a row per file and a "
     "column per tag; audacity, a label track of a single FILE, with the times at which it has each "
     "tag; m3u8, a playlist of the files that have a tag, with their tags as genre.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--csv", "as_csv", is_flag=True, help="The same as --format csv.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+@output_option(
+    dir_okay=False,
     help="Write the result to this file instead of printing it. Without --format, .json, .jsonl, "
     ".csv and .m3u8 give that format.",
 )
@@ -83,7 +80,6 @@ SUFFIXES = {".json": "json", ".jsonl": "json", ".csv": "csv", ".m3u8": "m3u8", "
 @click.option(
     "--min-score",
     default=0.5,
-    show_default=True,
     help="Smallest score of a tag that --write-tags writes.",
 )
 @click.option(
@@ -118,14 +114,13 @@ def tag_command(
         check_output(output, (output.suffix.lower(),))
     if dry_run and not write_tags:
         raise click.UsageError("--dry-run is for --write-tags.")
-    from zoo.inference.results import no_label
+    from zoo.inference.results import check_label
 
     if threshold is None:
         threshold = 0.5 if form in ("audacity", "m3u8") else 0.0
     session = Session(files, model, runtime, most=1 if form == "audacity" else None)
     for label in only:
-        if label not in session.model.labels:
-            raise UnknownName(no_label(session.model.name, label, session.model.labels))
+        check_label(session.model.name, label, session.model.labels)
     shown = only or session.model.labels
     with printed(output) as show:
         if form == "csv":
@@ -261,18 +256,14 @@ def readable(scores: Mapping[str, float], labels: Sequence[str], title: str) -> 
 @MODEL
 @RUNTIME
 @HOP
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     required=True,
-    type=click.Path(path_type=Path),
     help="The file to write: a figure (.png, .pdf, .svg) or a table (.csv).",
 )
 @click.option(
     "--top",
     type=click.IntRange(1),
     default=15,
-    show_default=True,
     help="Number of tags in a figure.",
 )
 @click.option("--spectrogram", is_flag=True, help="Draw the spectrogram of the sound above.")
@@ -305,14 +296,10 @@ def taggram_command(
 @click.option(
     "--stage",
     default="penultimate",
-    show_default=True,
     help="The stage of the network; `zoo info NAME` lists all.",
 )
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     required=True,
-    type=click.Path(path_type=Path),
     help="One table of all files, with a vector for each (.parquet, or .npz of a folder, a table "
     "or several files); of one file an .npz with a row for each segment; or a folder, which gets "
     "such an .npz for each file, in the same subfolders.",
@@ -470,7 +457,6 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
     "-m",
     "--model",
     default="schluter2014",
-    show_default=True,
     help="The model: a name of `zoo list --task onsets`, a file (.keras or .onnx), or a folder of "
     "`zoo train`.",
 )
@@ -485,7 +471,6 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
     "--start",
     type=click.FloatRange(0),
     default=0.0,
-    show_default=True,
     help="Where a figure begins, in seconds.",
 )
 @click.option(
@@ -493,12 +478,9 @@ def npz_names(paths: Sequence[Path], arguments: Sequence[str]) -> dict[Path, Pat
     type=click.FloatRange(0),
     help="Where a figure ends, in seconds. Default: 10 s after its start.",
 )
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     "outputs",
     multiple=True,
-    type=click.Path(path_type=Path),
     help="For a single FILE, write instead of print: a time in seconds per line (.csv, .txt), a "
     "figure of activation and spectrogram (.png, .pdf, .svg), or the audio with a click at each "
     "onset (.wav). Can be given several times.",

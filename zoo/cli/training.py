@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import zoo
-from zoo.cli.common import Command, import_framework, with_options
+from zoo.cli.common import Command, import_framework, output_option, with_options
 from zoo.utils.options import option
 
 if TYPE_CHECKING:
@@ -35,11 +35,8 @@ OPTIONS = (
         "JSONL) with the columns path and tags; or a dataset, such as mtat:FOLDER. '#train' after "
         "it uses only that split.",
     ),
-    click.option(
-        "-o",
-        "--output",
+    output_option(
         required=True,
-        type=click.Path(path_type=Path),
         help="The folder to write: a new one, or that of an interrupted run, which resumes.",
     ),
     click.option(
@@ -73,7 +70,6 @@ OPTIONS = (
         "--monitor",
         type=click.Choice(["score", "loss"]),
         default="score",
-        show_default=True,
         help="Keep the epoch with the best validation score (accuracy if each clip has one label, "
         "else ROC-AUC), or with the lowest validation loss. --patience uses the same value.",
     ),
@@ -81,7 +77,6 @@ OPTIONS = (
         "--segments",
         type=click.IntRange(1),
         default=1,
-        show_default=True,
         help="Number of random segments of each clip per epoch.",
     ),
     click.option(
@@ -93,7 +88,6 @@ OPTIONS = (
         "--seed",
         type=click.IntRange(0),
         default=0,
-        show_default=True,
         help="Seed of new weights, random segments and the split.",
     ),
     click.option(

@@ -25,11 +25,13 @@ MODELS = click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
-    show_default=True,
     help="The port on this machine; 0 takes any that is free.",
 )
 @click.option(
-    "--browser/--no-browser", default=True, help="Whether to open the page in the browser."
+    "--browser/--no-browser",
+    default=True,
+    show_default=False,
+    help="Whether to open the page in the browser.",
 )
 def serve_command(models: tuple[str, ...], port: int, browser: bool) -> None:
     """Open a page in the browser that tags songs; the songs stay on this machine.

@@ -3,11 +3,12 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 import zoo
-from zoo.cli.common import Command, import_framework
+from zoo.cli.common import Command, import_framework, output_option
 from zoo.errors import UnknownName, WeightsError, ZooError
 from zoo.registry import lookup
 
@@ -126,17 +127,13 @@ def push_command(
 
 @click.command("export", cls=Command)
 @click.argument("model")
-@click.option(
-    "-o",
-    "--output",
+@output_option(
     required=True,
-    type=click.Path(path_type=Path),
     help="The file to write: .onnx (ONNX), .tflite (LiteRT), .xml (OpenVINO), or a name without "
     "suffix for the folder of a SavedModel.",
 )
 @click.option(
     "--format",
-    "kind",
     type=click.Choice(["onnx", "litert", "openvino", "savedmodel"]),
     help="The format. Default: by the suffix of the output.",
 )
@@ -157,26 +154,11 @@ def push_command(
     type=click.Path(path_type=Path),
     help="A recording on which the file is compared with Keras, besides built-in sounds.",
 )
-def export_command(
-    model: str,
-    output: Path,
-    kind: str | None,
-    stages: tuple[str, ...],
-    quantize: str | None,
-    sound: Path | None,
-) -> None:
+def export_command(model: str, output: Path, **options: Any) -> None:
     """Export MODEL to a file for other runtimes.
 
     MODEL is a name of `zoo list`, a saved file or a folder of `zoo train`. The file is compared
     with Keras before it gets its name; `zoo tag -m FILE.onnx song.flac` uses it.
     """
     import_framework()
-    written = zoo.export(
-        zoo.load(model, runtime="keras"),
-        output,
-        format=kind,
-        stages=stages,
-        quantize=quantize,
-        sound=sound,
-    )
-    click.echo(written)
+    click.echo(zoo.export(zoo.load(model, runtime="keras"), output, **options))

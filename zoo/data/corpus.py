@@ -55,9 +55,7 @@ class Corpus:
         object.__setattr__(self, "name", escaped(self.name))
         if bad := [x for x in self.labels if not isinstance(x, str) or not x.strip()]:
             raise ConfigError(f"{self.name}: the label {bad[0]!r}; expected a word.")
-        foreign = Counter(tag for clip in self.clips for tag in clip.tags)
-        for label in self.labels:
-            foreign.pop(label, None)
+        foreign = {tag for clip in self.clips for tag in clip.tags}.difference(self.labels)
         if foreign:
             raise UnknownName(unknown_tags(self.name, foreign, self.labels))
         if self.single_label:
@@ -198,7 +196,7 @@ class Corpus:
         Raises:
             UnknownName: the corpus has other labels; the message has both lists.
         """
-        foreign = Counter({label: 0 for label in self.labels if label not in labels})
+        foreign = [label for label in self.labels if label not in labels]
         if foreign:
             raise UnknownName(unknown_tags(self.name, foreign, labels))
         return replace(self, labels=tuple(labels))
@@ -218,7 +216,7 @@ class Corpus:
         """
         unknown = [tag for tag in tags if tag not in self.labels]
         if unknown:
-            raise UnknownName(unknown_tags(self.name, Counter(unknown), self.labels))
+            raise UnknownName(unknown_tags(self.name, unknown, self.labels))
 
         def renamed(names: Iterable[str]) -> tuple[str, ...]:
             changed = (tags.get(name, name) for name in names)
@@ -331,7 +329,7 @@ class Corpus:
             warnings.warn(f"{self.name}: {'; '.join(parts)}.{where}", AudioWarning, stacklevel)
 
 
-def unknown_tags(name: str, tags: Mapping[str, int], labels: Sequence[str]) -> str:
+def unknown_tags(name: str, tags: Iterable[str], labels: Sequence[str]) -> str:
     """Return a message about tags that are not among the labels.
 
     Args:

@@ -46,11 +46,10 @@ def _lengths(wanted: dict[Path, float], progress: bool) -> dict[Path, float | st
     found: dict[Path, float | str] = {}
     shown = None if progress and len(files) >= MANY else False
     with (
-        warnings.catch_warnings(),
+        warnings.catch_warnings(action="ignore", category=AudioWarning),
         ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool,
         bar("checking the files", len(files), shown, transient=True) as advance,
     ):
-        warnings.simplefilter("ignore", AudioWarning)  # about damage: decoding warns again later
         for part in pool.map(lambda part: [(p, _length(p, s)) for p, s in part], parts):
             found.update(part)
             advance(len(part))

@@ -58,8 +58,8 @@ def speeds(models: "Sequence[AudioModel]", corpus: "Corpus", batch_size: int) ->
         corpus: its first clips are joined, or repeated, to `SOUND` seconds.
         batch_size: segments that go through a network at once.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)  # given when the clips were scored
+    # They were given when the clips were scored.
+    with warnings.catch_warnings(action="ignore", category=AudioWarning):
         runs = [work(m, excerpt(corpus, m.sample_rate), batch_size) for m in models]
     for run in runs:
         run()

@@ -118,14 +118,6 @@ def _auc(positive: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> tuple:
     return roc, pr
 
 
-def mean_of_tags(rounds: np.ndarray) -> np.ndarray:
-    """Return the mean over tags, (rounds, tags) -> (rounds,), of those that exist in a round."""
-    exist = np.isfinite(rounds)
-    number = exist.sum(axis=1)
-    total = np.where(exist, rounds, 0).sum(axis=1)
-    return np.divide(total, number, out=np.full(len(rounds), np.nan), where=number > 0)
-
-
 def recall_rounds(truth: np.ndarray, guess: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the recall of each class in each round; their mean is the balanced accuracy.
 

@@ -156,6 +156,11 @@ def bars(
         else "bars start where guessing does"
     )
     axes.set_xlabel(note, fontsize=9, color="0.35")
+    vertical_grid(axes)
+
+
+def vertical_grid(axes: Axes) -> None:
+    """Draw a grid behind bars that lie on their side, and no frame but the axis below."""
     axes.grid(axis="x", color="0.9", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -224,9 +229,7 @@ def onsets(e: EvaluationRecord, path: PathLike | None, figsize: Size | None) -> 
         right.set_ylabel("F")
     for axes in (left, *((right,) if named else ())):
         axes.set_xlim(0, 1)
-        axes.grid(axis="x", color="0.9", lw=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right", "left"]].set_visible(False)
+        vertical_grid(axes)
     headline(figure, f"{e.model} on {name(e)}", f"{e.clips:,} clips; {uncertainty(e)}")
     return figure
 
@@ -425,9 +428,7 @@ def grouped(axes: Axes, c: ComparisonRecord, shown: Sequence[int], gap: int, met
     name_rows(axes, [f"{t.tag} ({t.positives:,})" for t in tags], at=0)
     guess = "; .5 is what guessing gives" if chance else ""
     axes.set_xlabel(f"{metric}{guess}; in brackets: clips with the tag")
-    axes.grid(axis="x", color="0.9", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    vertical_grid(axes)
     axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8, borderpad=0
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import AudioWarning, ConfigError, UnknownName, ZooError
-from zoo.evaluation import metrics, synonyms
+from zoo.evaluation import synonyms
 from zoo.utils.files import PathLike, read_npz, replacing
 from zoo.utils.progress import bar
 
@@ -55,10 +55,6 @@ class Scores:
             self.targets[list(clips)],
             self.single_label,
         )
-
-    def resample(self, rounds: int, seed: int) -> np.ndarray:
-        """Return a bootstrap's counts, (clips, rounds); see `zoo.evaluation.metrics.resample`."""
-        return metrics.resample(metrics.units(self.groups), rounds, seed)
 
     def save(self, path: PathLike) -> None:
         """Write a NumPy archive (.npz) that `load` reads; it holds only arrays, no pickles.

@@ -27,7 +27,7 @@ def of_tags(
 ) -> Evaluation:
     """Return the evaluation of predictions for a corpus; arguments as in `scores.py`."""
     scores = scoring.of_clips(predictions, model.labels, corpus, tags)
-    counts = scores.resample(bootstrap, seed)
+    counts = metrics.resample(metrics.units(scores.groups), bootstrap, seed)
     each, skipped, of_each = tag_scores(scores, tags, counts)
     groups = len(set(scores.groups))
     macro = {

@@ -33,7 +33,6 @@ from zoo.inference.assembly import (
 )
 from zoo.inference.predictor import Predictor
 from zoo.layers import backends
-from zoo.registry import lookup
 from zoo.registry.cards import Card
 from zoo.utils import text
 from zoo.utils.files import scratch
@@ -143,6 +142,10 @@ class AudioModel(Predictor, keras.Model):
         )
 
     @property
+    def _arguments(self) -> dict[str, Any]:
+        return self._keep.config
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
         return self._keep.labels
@@ -156,19 +159,6 @@ class AudioModel(Predictor, keras.Model):
     def segmentation(self) -> Segmentation:
         """How a clip is cut, in samples."""
         return self._keep.segmentation
-
-    @property
-    def architecture(self) -> str:
-        """Name of the architecture, such as "pons2017"."""
-        return self._keep.config["architecture"]
-
-    @property
-    def card(self) -> Card:
-        """Paper, stages, labels, and the checkpoint that the weights come from, if any.
-
-        That has its status and scores only while the weights and labels are the checkpoint's.
-        """
-        return lookup.card_of(self._keep.config, self.name)
 
     def record(self, note: str) -> None:
         """Write a training note into the card: how the weights were trained after they were made.
@@ -193,16 +183,6 @@ class AudioModel(Predictor, keras.Model):
             for name, checkpoint in card.checkpoints.items()
         }
         return msgspec.structs.replace(card, checkpoints=checkpoints)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments of `zoo.build` that differ from the architecture's own."""
-        return dict(self._keep.config["options"])
-
-    @property
-    def activation(self) -> str:
-        """The activation of the output: "sigmoid" or "softmax"."""
-        return self._keep.config["activation"]
 
     @property
     def stages(self) -> tuple[str, ...]:

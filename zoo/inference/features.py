@@ -1,7 +1,7 @@
 """X and y for scikit-learn: one vector for each clip of a corpus, with labels and splits."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -11,6 +11,7 @@ import numpy as np
 from zoo.errors import AudioError, AudioWarning, ConfigError
 from zoo.inference.results import Embedding
 from zoo.utils.files import PathLike, escaped, read_npz, replacing
+from zoo.utils.lazy import required
 from zoo.utils.text import few
 
 if TYPE_CHECKING:
@@ -113,14 +114,11 @@ class Features:
         if not here:
             there = ", ".join(dict.fromkeys(filter(None, self.split))) or "none"
             raise ConfigError(f"no clip is in the split {split!r}; there are: {there}.")
-        return self._rows(here)
-
-    def _rows(self, rows: Sequence[int]) -> "Features":
         content = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("X", "y", "start", "end"):
-            content[name] = content[name][list(rows)]
+            content[name] = content[name][here]
         for name in ("paths", "split", "groups"):
-            content[name] = tuple(content[name][i] for i in rows)
+            content[name] = tuple(content[name][i] for i in here)
         return Features(**content)
 
     def columns(self) -> dict[str, list[Any]]:
@@ -172,14 +170,11 @@ class Features:
                 arrays: Any = {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
                 np.savez(file, **arrays)
             return
-        try:
-            import pyarrow as pa  # an extra, and slow to load
-            import pyarrow.parquet as parquet
-        except ImportError as error:
-            raise ConfigError(
-                f"{path}: a Parquet file needs pyarrow: pip install 'music-zoo[batch]'. Or give a "
-                "name that ends in .npz."
-            ) from error
+        advice = (
+            f"{path}: a Parquet file needs pyarrow: pip install 'music-zoo[batch]'. Or give a name "
+            "that ends in .npz."
+        )
+        pa, parquet = (required(name, advice) for name in ("pyarrow", "pyarrow.parquet"))
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(self.X.ravel()), self.X.shape[1])
         columns = {name: pa.array(_utf8(values)) for name, values in self.columns().items()}
         labels = escaped("\n".join(self.labels))

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from zoo.errors import ConfigError, WeightsError
-from zoo.inference.weight_values import check_finite
+from zoo.errors import ConfigError
+from zoo.inference.weight_values import check
 from zoo.layers import matrices
 from zoo.registry.exported import GRAPH, Geometry
 from zoo.utils.protobuf import field, fields
@@ -142,14 +142,8 @@ def initializers(
     Raises:
         WeightsError: weights are missing, or there are others.
     """
-    missing, extra = set(graph.weights) - tensors.keys(), tensors.keys() - set(graph.weights)
-    if missing or extra:
-        raise WeightsError(
-            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
-            f"the file also has {sorted(extra)}."
-        )
+    check(graph.weights, tensors, name)
     found = {path: tensors[path] for path in graph.weights}
-    check_finite(found.items(), name)
     computed: dict[str, dict[str, np.ndarray]] = {}
     for path, constant in graph.constants.items():
         layer = path.rpartition("/")[0]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from zoo import audio
 from zoo.errors import ConfigError
-from zoo.utils.figures import ACCENT, COLOUR, ROW, Size, canvas, check, name_rows, new, saved
+from zoo.utils.figures import ACCENT, COLOUR, ROW, Size, canvas, check, name_rows, new, saved, short
 from zoo.utils.files import PathLike
 
 # More columns than this are averaged before drawing: they would be narrower than a pixel.
@@ -237,9 +237,6 @@ def time_axis(axes: Axes, start: float, end: float, ticks: int) -> None:
 
 def title(axes: Axes, source: str, model: str, width: float) -> None:
     """Write the file's name and the model's above the axes, shortened to `width` inches."""
-    name = Path(source).name or source
-    room = max(int(8 * width) - len(model), 12)
-    if len(name) > room:
-        name = f"{name[: room // 2]}…{name[-(room - room // 2 - 1) :]}"
+    name = short(Path(source).name or source, max(int(8 * width) - len(model), 12))
     size = 1.1 * matplotlib.rcParams["font.size"]
     axes.set_title(f"{name} · {model}", loc="left", fontsize=size, parse_math=False)

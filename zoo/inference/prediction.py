@@ -26,19 +26,6 @@ class Prediction(NamedTuple):
     seconds: np.ndarray  # (segments,) seconds of the sound that no earlier segment covered
 
 
-class _Batch(NamedTuple):
-    source: audio.Source
-    samples: np.ndarray  # (batch, segment)
-    times: list[float]
-    seconds: list[float]
-    last: bool
-
-
-class _Failure(NamedTuple):
-    source: audio.Source
-    error: Exception
-
-
 def stream(
     sources: Iterable[audio.Source],
     predict: Callable[[np.ndarray], np.ndarray],
@@ -59,17 +46,16 @@ def stream(
         Each sound with its prediction, or with the exception that it caused.
     """
     parts: list[tuple[np.ndarray, list[float], list[float]]] = []
-    for item in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
-        if isinstance(item, _Failure):
+    for source, batch, last in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
+        if isinstance(batch, Exception):
             parts = []
-            yield item.source, item.error
+            yield source, batch
             continue
-        parts.append((predict(item.samples), item.times, item.seconds))
-        if item.last:
-            values, times, seconds = zip(*parts, strict=True)
+        values = predict(np.stack([s.samples for s in batch]))
+        parts.append((values, [s.start for s in batch], [s.fresh for s in batch]))
+        if last:
+            yield source, Prediction(*map(np.concatenate, zip(*parts, strict=True)))
             parts = []
-            joined = Prediction(*map(np.concatenate, (values, times, seconds)))
-            yield item.source, joined
 
 
 def _decode(
@@ -77,22 +63,20 @@ def _decode(
     sample_rate: int,
     segmentation: audio.Segmentation,
     tail: bool,
-) -> Iterator[_Batch | _Failure]:
+) -> Iterator[tuple[audio.Source, list[audio.Segment] | Exception, bool]]:
+    """Yield the segments of sounds in batches, or the exception that a sound caused.
+
+    Yields:
+        The sound; up to a batch of its segments, or the exception; whether it was its last.
+    """
     for source in sources:
         try:
-            segments = batches(audio.segments(source, sample_rate, segmentation, tail=tail))
-            for batch, last in segments:
-                yield _Batch(
-                    source,
-                    np.stack([s.samples for s in batch]),
-                    [s.start for s in batch],
-                    [s.fresh for s in batch],
-                    last,
-                )
+            for batch, last in batches(audio.segments(source, sample_rate, segmentation, tail)):
+                yield source, batch, last
         except MemoryError:
             raise  # it is the process that has too little
         except Exception as error:  # a sound that fails does not stop the next one
-            yield _Failure(source, error)
+            yield source, error, True
 
 
 def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:

@@ -57,13 +57,31 @@ class Predictor:
 
     @property
     @abstractmethod
-    def card(self) -> Card:
-        """Paper, stages, labels, and the checkpoint that the weights come from, if any."""
+    def _arguments(self) -> dict[str, Any]:
+        """Arguments that the network is built with, as a saved model has them."""
 
     @property
-    @abstractmethod
+    def card(self) -> Card:
+        """Paper, stages, labels, and the checkpoint that the weights come from, if any.
+
+        That has its status and scores only while the weights and labels are the checkpoint's.
+        """
+        return lookup.card_of(self._arguments, self.name)
+
+    @property
+    def architecture(self) -> str:
+        """Name of the architecture, such as "pons2017"."""
+        return self._arguments["architecture"]
+
+    @property
     def options(self) -> dict[str, Any]:
         """Arguments of `zoo.build` that differ from the architecture's own."""
+        return dict(self._arguments.get("options") or {})
+
+    @property
+    def activation(self) -> str:
+        """The activation of the output: "sigmoid" or "softmax"."""
+        return self._arguments.get("activation", "sigmoid")
 
     @property
     @abstractmethod

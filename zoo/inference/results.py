@@ -95,8 +95,7 @@ class Tags(_Result):
             raise ConfigError(
                 f"tags[{label!r}]: give the name of a label, such as {self.labels[0]!r}."
             )
-        if label not in self.labels:
-            raise UnknownName(no_label(self.model, label, self.labels))
+        check_label(self.model, label, self.labels)
         return float(self.scores[self.labels.index(label)])
 
     def _repr_html_(self) -> str:
@@ -298,8 +297,7 @@ class Taggram(_Result):
         elif isinstance(labels, str) or not labels:
             raise ConfigError(f"labels is {labels!r}; give a list of labels.")
         for label in labels:
-            if label not in self.labels:
-                raise UnknownName(no_label(self.model, label, self.labels))
+            check_label(self.model, label, self.labels)
         return [self.labels.index(label) for label in labels]
 
 
@@ -496,10 +494,11 @@ class Onsets(_Result):
         clicks.write(self.times, path, self.source if sound is None else sound)
 
 
-def no_label(model: str, label: str, labels: Sequence[str]) -> str:
+def check_label(model: str, label: str, labels: Sequence[str]) -> None:
     """Return a message about a label that a model does not have, with the nearest that it has."""
-    near = difflib.get_close_matches(label, labels, cutoff=0.5) or labels[:10]
-    return f"{model} has no label {label!r}; it has, for instance, {', '.join(near)}."
+    if label not in labels:
+        near = ", ".join(difflib.get_close_matches(label, labels, cutoff=0.5) or labels[:10])
+        raise UnknownName(f"{model} has no label {label!r}; it has, for instance, {near}.")
 
 
 def best(scores: np.ndarray, top: int | None) -> np.ndarray:

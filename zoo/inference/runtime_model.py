@@ -11,8 +11,6 @@ from zoo.errors import ConfigError
 from zoo.inference.onsets import RUNTIME_CHUNKS
 from zoo.inference.predictor import Predictor
 from zoo.inference.sessions import Forward
-from zoo.registry import lookup
-from zoo.registry.cards import Card
 from zoo.registry.exported import Geometry
 from zoo.utils import text
 
@@ -57,6 +55,10 @@ class RuntimeModel(Predictor):
         )
 
     @property
+    def _arguments(self) -> dict[str, Any]:
+        return self._config
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
         return self._labels
@@ -72,29 +74,9 @@ class RuntimeModel(Predictor):
         return Segmentation(self._geometry.segment, self._geometry.hop, self._geometry.pad)
 
     @property
-    def architecture(self) -> str:
-        """Name of the architecture, such as "pons2017"."""
-        return self._config["architecture"]
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Arguments of `zoo.build` that differ from the architecture's own."""
-        return dict(self._config.get("options") or {})
-
-    @property
-    def activation(self) -> str:
-        """The activation of the output: "sigmoid" or "softmax"."""
-        return self._config.get("activation", "sigmoid")
-
-    @property
     def stages(self) -> tuple[str, ...]:
         """Names of the stages, from the waveform to the output."""
         return self._geometry.stages
-
-    @property
-    def card(self) -> Card:
-        """Paper, stages, labels, and the checkpoint that the weights come from, if any."""
-        return lookup.card_of(self._config, self.name)
 
     @property
     def frame_wise(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.errors import ConfigError
 from zoo.utils import cores
+from zoo.utils.lazy import required
 
 # (batch, samples) float32 -> each of the stages, (batch, ...) float32
 Forward = Callable[[np.ndarray], list[np.ndarray]]
@@ -40,13 +41,11 @@ def onnx(
     Raises:
         ConfigError: ONNX Runtime is not installed, or refuses the model.
     """
-    try:
-        import onnxruntime as ort  # not above: only this runtime needs it
-    except ImportError as error:
-        raise ConfigError(
-            f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime, or use "
-            "runtime='keras' (--runtime keras)."
-        ) from error
+    ort = required(
+        "onnxruntime",
+        "ONNX Runtime cannot be imported ({error}): pip install onnxruntime, or use "
+        "runtime='keras' (--runtime keras).",
+    )
     values = [ort.OrtValue.ortvalue_from_numpy(array) for array in (arrays or {}).values()]
 
     def opened(threads: int | None) -> Any:
@@ -119,12 +118,8 @@ def openvino(
     Raises:
         ConfigError: OpenVINO is not installed, or refuses the model.
     """
-    try:
-        import openvino  # not above: an extra
-    except ImportError as error:
-        raise ConfigError(
-            f"OpenVINO cannot be imported ({error}): pip install 'music-zoo[openvino]'."
-        ) from error
+    advice = "OpenVINO cannot be imported ({error}): pip install 'music-zoo[openvino]'."
+    openvino = required("openvino", advice)
     # Parts of a batch side by side, each with few threads: on two cores a segment of pons2017 in
     # bfloat16 took 20 ms so, 24 with both threads in each operation.
     count = cores.available()

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ConfigError, WeightsError
-from zoo.inference.weight_values import check_finite
+from zoo.inference.weight_values import check
 
 LAYER = "_layer"  # ending of layer names that Keras could give too; see `variables`
 
@@ -53,13 +53,7 @@ def assign(model: keras.Model, tensors: dict[str, np.ndarray], name: str) -> Non
         WeightsError: tensors or variables without a counterpart, or of another shape.
     """
     ours = variables(model)
-    missing, extra = ours.keys() - tensors.keys(), tensors.keys() - ours.keys()
-    if missing or extra:
-        raise WeightsError(
-            f"the weights of {name} do not fit: the network also has {sorted(missing)}, "
-            f"the file also has {sorted(extra)}."
-        )
-    check_finite(tensors.items(), name)
+    check(ours, tensors, name)
     assign_values(
         ours.values(), [tensors[path] for path in ours], f"the file of {name}", WeightsError
     )

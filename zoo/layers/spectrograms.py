@@ -1,6 +1,5 @@
 """Spectrograms as Keras layers: the first part of a model."""
 
-import math
 from typing import Any
 
 import keras
@@ -12,6 +11,26 @@ from zoo.layers.mel import WINDOWS
 
 EPSILON = 2.0**-52  # of float64: madmom adds it before its logarithm
 COMPRESSIONS = ("log10", "log", "decibel", "none")
+
+
+def power_spectrum(waveform, dft, hop_length: int):
+    """Squared magnitudes of a Fourier transform: (batch, samples) -> (batch, frames, bins).
+
+    Args:
+        waveform: (batch, samples).
+        dft: (blocks of a frame, block, 2 bins) from `matrices.folded_dft`.
+        hop_length: in samples, a multiple of the block.
+
+    Returns:
+        (batch, frames, bins).
+    """
+    block = dft.shape[1]
+    n_blocks = ops.shape(waveform)[1] // block
+    x = ops.reshape(waveform[:, : n_blocks * block], (-1, n_blocks, block))
+    # (batch, frames, 2 bins)
+    x = ops.conv(x, dft, strides=hop_length // block, data_format="channels_last")
+    real, imaginary = ops.split(ops.square(x), 2, axis=-1)
+    return real + imaginary
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -90,7 +109,6 @@ class LogMelSpectrogram(keras.layers.Layer):
         )
         self.n_fft, self.hop_length, self.n_mels = n_fft, hop_length, n_mels
         self.power, self.compression, self.gain, self.centre = power, compression, gain, centre
-        self.block = math.gcd(n_fft, hop_length)  # the waveform is folded, see `folded_dft`
         self.dft, self.filterbank = matrices.log_mel(**self.config).values()
 
     def constants(self) -> dict[str, tuple[object, str]]:
@@ -102,16 +120,7 @@ class LogMelSpectrogram(keras.layers.Layer):
         if self.centre:
             half = self.n_fft // 2
             x = ops.pad(x, [[0, 0], [half, half]], mode="reflect")
-        n_blocks = ops.shape(x)[1] // self.block
-        x = x[:, : n_blocks * self.block]
-        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
-        # (batch, frames, 2 bins)
-        x = ops.conv(
-            x, self.dft, strides=self.hop_length // self.block, data_format="channels_last"
-        )
-        x = ops.square(x)
-        real, imaginary = ops.split(x, 2, axis=-1)
-        x = real + imaginary  # (batch, frames, bins)
+        x = power_spectrum(x, self.dft, self.hop_length)  # (batch, frames, bins)
         if self.power != 2.0:
             x = x ** (self.power / 2)
         x = ops.matmul(x, self.filterbank)  # (batch, frames, n_mels)
@@ -172,7 +181,6 @@ class LogSpectrogram(keras.layers.Layer):
             n_fft=n_fft, hop_length=hop_length, window=window, symmetric=symmetric, floor=floor
         )
         self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
-        self.block = math.gcd(n_fft, hop_length)  # as in LogMelSpectrogram
         self.dft = matrices.log_spectrogram(**self.config)["dft"]
 
     def constants(self) -> dict[str, tuple[object, str]]:
@@ -180,16 +188,9 @@ class LogSpectrogram(keras.layers.Layer):
         return {"dft": (self, "dft")}
 
     def call(self, waveform):
-        n_blocks = ops.shape(waveform)[1] // self.block
-        x = waveform[:, : n_blocks * self.block]
-        x = ops.reshape(x, (-1, n_blocks, self.block))  # (batch, blocks, block)
-        # (batch, frames, 2 bins)
-        x = ops.conv(
-            x, self.dft, strides=self.hop_length // self.block, data_format="channels_last"
-        )
-        real, imaginary = ops.split(ops.square(x), 2, axis=-1)
+        x = power_spectrum(waveform, self.dft, self.hop_length)  # (batch, frames, bins)
         # Not log1p: ONNX has no such operation. The results differ by a rounding step of 1 at most.
-        return ops.log(ops.sqrt(real + imaginary) / self.floor + 1.0)
+        return ops.log(ops.sqrt(x) / self.floor + 1.0)
 
     def compute_output_shape(self, input_shape):
         batch, samples = input_shape

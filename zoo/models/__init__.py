@@ -19,7 +19,8 @@ class ModelFile(Protocol):
 
     Attributes:
         CARD: a literal with the fields of `zoo.registry.cards.Architecture`, without the name,
-            which is the file's. It is read without running the file.
+            which is the file's. It is read without running the file. A variant after the first
+            states only what is different from the first.
     """
 
     CARD: dict[str, Any]

@@ -379,15 +379,7 @@ CARD = {
             "bands": "components",
             "filters": [[10, 80, 300]],
         },
-        "speech": {
-            "options": {"length": 6},
-            "parameters": 729650,
-            "sample_rate": 16000,
-            "segment": 48000,
-            "plane": [299, 80],
-            "bands": "components",
-            "filters": [[6, 80, 300]],
-        },
+        "speech": {"options": {"length": 6}, "parameters": 729650, "filters": [[6, 80, 300]]},
     },
     "stages": {
         "features": "log-magnitude spectrogram (frames, 161)",

@@ -271,7 +271,6 @@ CARD = {
         "2^13": {
             "options": {"m": 2, "n": 13},
             "parameters": 1872818,
-            "sample_rate": 22050,
             "segment": 16384,
             "filters": [[2, 2, 128]],
         },

@@ -670,7 +670,6 @@ CARD = {
         "spectrogram": {
             "options": {"variant": "spectrogram"},
             "parameters": 5924154,
-            "sample_rate": 16000,
             "segment": 240384,
             "plane": [938, 96],
             "filters": [
@@ -686,14 +685,13 @@ CARD = {
         "waveform": {
             "options": {"variant": "waveform"},
             "parameters": 5377082,
-            "sample_rate": 16000,
             "segment": 240000,
             "filters": [[3, 3, 64]],
+            "plane": None,
         },
         "won2020": {
             "options": {"variant": "won2020"},
             "parameters": 784300,
-            "sample_rate": 16000,
             "segment": 48000,
             "plane": [188, 96],
             "filters": [[7, 38, 204], [7, 67, 204]],

@@ -230,14 +230,7 @@ CARD = {
             "plane": [1000, 80],
             "filters": [[7, 3, 10]],
         },
-        "madmom": {
-            "options": {"variant": "madmom"},
-            "parameters": 289693,
-            "sample_rate": 44100,
-            "segment": 441000,
-            "plane": [1000, 80],
-            "filters": [[7, 3, 10]],
-        },
+        "madmom": {"options": {"variant": "madmom"}},
     },
     "stages": {
         "features": "three log-mel spectrograms (frames, 80, 3)",

@@ -179,16 +179,8 @@ def variants(a: Architecture) -> list[str]:
     shapes = "first layer" + (f", frames x {spectrogram.bands}" if spectrogram else "")
     rows = [("name", "options", "kHz", "s", "parameters", shapes)]
     for name, v in a.variants.items():
-        rows.append(
-            (
-                name,
-                options(v),
-                f"{v.sample_rate / 1000:g}",
-                seconds(v.segment, v.sample_rate),
-                count(v.parameters),
-                filters(v),
-            )
-        )
+        rate, length = f"{v.sample_rate / 1000:g}", seconds(v.segment, v.sample_rate)
+        rows.append((name, options(v), rate, length, count(v.parameters), filters(v)))
     return columns(rows, right="kHz s parameters", width=WIDTH - 4)
 
 
@@ -226,15 +218,8 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
         *wrapped(checkpoint.citation, "cite", 4),
     ]
     for (data, split), metrics in scores(checkpoint.metrics).items():
-        clips = next(
-            (
-                f"; {m.clips:,} clips"
-                for kinds in metrics.values()
-                for m in kinds.values()
-                if m.clips
-            ),
-            "",
-        )
+        known = [m.clips for kinds in metrics.values() for m in kinds.values() if m.clips]
+        clips = f"; {known[0]:,} clips" if known else ""
         lines += wrapped(f"{data}: {split}{clips}", "scores", 4)
         lines += [" " * (4 + LABEL) + line for line in score_table(metrics)]
     return lines + label_lines(checkpoint.labels, 4)

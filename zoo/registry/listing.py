@@ -37,18 +37,10 @@ def checkpoints(names: Iterable[str]) -> str:
         published = [m for m in checkpoint.metrics if m.kind == "published"]
         data = published[0].data if published else ""
         scores = {m.name: f"{m.value:.4f}" for m in published if m.data == data}
-        rows.append(
-            (
-                name + mark,
-                f"{checkpoint.input.sample_rate / 1000:g}",
-                seconds(checkpoint.input.segment, checkpoint.input.sample_rate),
-                count(checkpoint.parameters),
-                checkpoint.licence.weights,
-                scores.get("ROC-AUC", ""),
-                scores.get("PR-AUC", ""),
-                short(data),
-            )
-        )
+        rate, segment = checkpoint.input.sample_rate, checkpoint.input.segment
+        numbers = (f"{rate / 1000:g}", seconds(segment, rate), count(checkpoint.parameters))
+        areas = (scores.get("ROC-AUC", ""), scores.get("PR-AUC", ""))
+        rows.append((name + mark, *numbers, checkpoint.licence.weights, *areas, short(data)))
         about.append(wrapped(described(name), "", 4))
     legend = [LEGEND, *[NOT_LOADED] * ("?" in marks)]
     table = columns(rows, right="kHz s parameters ROC-AUC PR-AUC")

@@ -85,7 +85,9 @@ def _read(path: Path) -> Architecture:
         raise ConfigError(
             f"{path.name} has no CARD. A model file describes its architecture in this literal."
         )
-    return msgspec.convert({"name": path.stem, **card}, Architecture)
+    first: dict[str, Any] = next(iter(card.get("variants", {}).values()), {})
+    variants = {name: {**first, **own} for name, own in card.get("variants", {}).items()}
+    return msgspec.convert({"name": path.stem, **card, "variants": variants}, Architecture)
 
 
 def literal(path: Path, name: str) -> dict[str, Any] | None:
@@ -109,10 +111,8 @@ def literal(path: Path, name: str) -> dict[str, Any] | None:
 
 def default_checkpoint(architecture: str) -> str | None:
     """Return the name of an architecture's default checkpoint; None if it has none."""
-    for name, checkpoint in manifest.load().checkpoints.items():
-        if checkpoint.architecture == architecture and checkpoint.default:
-            return name
-    return None
+    known = manifest.load().checkpoints.items()
+    return next((n for n, c in known if c.architecture == architecture and c.default), None)
 
 
 def list_models(
@@ -206,12 +206,8 @@ def info(name: str | os.PathLike[str]) -> Card:
     name = str(name)
     checkpoints = manifest.load().checkpoints
     if name in checkpoints:
-        chosen = {name: checkpoints[name]}
-        return Card(
-            name=name,
-            architecture=architecture(checkpoints[name].architecture),
-            checkpoints=chosen,
-        )
+        own = {name: checkpoints[name]}
+        return Card(name=name, architecture=architecture(own[name].architecture), checkpoints=own)
     if name not in _files():
         raise unknown(name)
     own = {key: c for key, c in checkpoints.items() if c.architecture == name}

@@ -41,20 +41,6 @@ class TrainingOptions:
     drop_remainder: bool
     progress: bool
 
-    def compiled(self, network: keras.Model, activation: str, recipe: Recipe) -> keras.Model:
-        """Compile a network in place.
-
-        Args:
-            network: to compile.
-            activation: of its output: "sigmoid" or "softmax".
-            recipe: gives the optimiser.
-
-        Returns:
-            The network.
-        """
-        optimizer = loop.make_optimizer(recipe)
-        return loop.compiled(network, activation, optimizer, self.jit_compile)
-
     def mixed(self, data: "tf.data.Dataset", epoch: int) -> "tf.data.Dataset":
         """Apply the layers of `augment` that mix targets too, with a seed of the epoch.
 
@@ -146,11 +132,6 @@ class Batches:
         """All segments of the validation clips, with the index of the clip and new seconds."""
         return self.validation.numbered(self.every)
 
-    @functools.cached_property
-    def validation_frames(self) -> "tf.data.Dataset":
-        """All segments of the validation clips, with the targets of their frames."""
-        return self.validation.labelled(self.every)
-
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
         """Replace TensorFlow's error if no clip could be decoded, or the cache is damaged.
@@ -190,7 +171,7 @@ def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
     model, options = batches.model, batches.options
     network = augmented(model, options.augment or ())
     network.supports_jit = model.supports_jit
-    options.compiled(network, model.activation, recipe)
+    loop.compile_network(network, model.activation, recipe, options.jit_compile)
     own = seeds(network)
     generators = [v for v in network.variables if "seed_generator" in v.path]
     for i, generator in enumerate(generators):  # dropout repeats itself for the same seed
@@ -251,11 +232,10 @@ def frame_validation(batches: Batches) -> Callable[[], dict[str, float]]:
     """
     model = batches.model
     network = model.stage("probabilities")
+    frames = batches.validation.labelled(batches.every)
 
     def validate() -> dict[str, float]:
-        values, targets = prediction.predict_batches(
-            network, batches.validation_frames, batches.options.batch_size
-        )
+        values, targets = prediction.predict_batches(network, frames, batches.options.batch_size)
         flat = (values.reshape(-1, values.shape[-1]), targets.reshape(-1, values.shape[-1]))
         return measures(*flat, False, model.activation, None)
 

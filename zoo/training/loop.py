@@ -110,34 +110,28 @@ def phase_of(state: dict[str, np.ndarray]) -> str | None:
 # --- loss and optimiser ---
 
 
-def compiled(
-    network: keras.Model,
-    activation: str,
-    optimizer: keras.optimizers.Optimizer,
-    jit_compile: bool | None,
-) -> keras.Model:
+def compile_network(
+    network: keras.Model, activation: str, recipe: Recipe, jit_compile: bool | None
+) -> None:
     """Compile a network in place, with the loss for its activation.
 
     Args:
         network: to compile.
         activation: "sigmoid" for binary cross-entropy, the mean over the labels; "softmax" for
             categorical cross-entropy.
-        optimizer: scales the loss if a layer computes in float16.
+        recipe: gives the optimiser, which scales the loss if a layer computes in float16.
         jit_compile: whether to compile with XLA; None lets Keras decide.
-
-    Returns:
-        The network.
     """
     loss = {
         "sigmoid": keras.losses.BinaryCrossentropy,
         "softmax": keras.losses.CategoricalCrossentropy,
     }
+    optimizer = make_optimizer(recipe)
     if any(layer.compute_dtype == "float16" for layer in network.layers):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     network.compile(
         optimizer, loss[activation](), jit_compile="auto" if jit_compile is None else jit_compile
     )
-    return network
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

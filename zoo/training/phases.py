@@ -54,7 +54,7 @@ def train_head(batches: Batches, head: Recipe, run: Run) -> list[Row]:
     dense = keras.layers.Dense(layer.units, activation=model.activation, dtype="float32")
     network = keras.Sequential([keras.Input(x.shape[1:]), dense])
     network.supports_jit = model.supports_jit
-    options.compiled(network, model.activation, head)
+    loop.compile_network(network, model.activation, head, options.jit_compile)
     kernel, bias = layer.get_weights()
     if not bias.any():  # a new head: its random weights would slow training down
         kernel = np.zeros_like(kernel)

@@ -1,10 +1,12 @@
 """Validation during training: loss and scores of whole clips."""
 
+import math
+
 import numpy as np
 
 from zoo.data.corpus import Corpus
 from zoo.errors import AudioError, ConfigError
-from zoo.evaluation.metrics import auc_rounds, mean_of_tags
+from zoo.evaluation.metrics import auc_rounds
 
 HIGHEST_WEIGHT = 10.0  # of a rare class: with more, a few clips would dominate the loss
 TINY = 1e-7  # as in Keras's own cross-entropies
@@ -78,5 +80,6 @@ def measures(
         score = {"val_accuracy": float((p.argmax(axis=1) == y.argmax(axis=1)).mean())}
     else:
         areas, _ = auc_rounds(y, p, np.ones((len(y), 1), "float32"))
-        score = {"val_roc_auc": float(mean_of_tags(areas)[0])}
+        known = areas[np.isfinite(areas)]
+        score = {"val_roc_auc": float(known.mean()) if len(known) else math.nan}
     return {"val_loss": float(losses.mean()), **score}

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ConfigError
+from zoo.utils.lazy import required
 
 if TYPE_CHECKING:
     import pandas
@@ -22,10 +22,7 @@ def dataframe(columns: Mapping[str, Any]) -> "pandas.DataFrame":
     Raises:
         ConfigError: pandas is not installed.
     """
-    try:
-        import pandas  # not a dependency, and slow to load
-    except ImportError as error:
-        raise ConfigError("to_dataframe needs pandas: pip install pandas.") from error
+    pandas = required("pandas", "to_dataframe needs pandas: pip install pandas.")
     return pandas.DataFrame(dict(columns))
 
 

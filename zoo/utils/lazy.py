@@ -34,6 +34,25 @@ def framework_errors() -> Iterator[None]:
         ) from error
 
 
+def required(package: str, advice: str) -> Any:
+    """Import a package that only some installations have.
+
+    Args:
+        package: its name.
+        advice: the message if it cannot be imported; "{error}" in it stands for the reason.
+
+    Returns:
+        The module.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ConfigError(advice.replace("{error}", str(error))) from error
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hide what TensorFlow writes to the process's error stream while it is imported.

@@ -16,7 +16,7 @@ from zoo.inference.audio_model import AudioModel
 from zoo.inference.variables import assign
 from zoo.inference.weight_values import check_finite
 from zoo.registry import exported, lookup, saved
-from zoo.weights import fetch, hub
+from zoo.weights import fetch, hub, runtimes
 
 MAX_GROWTH = 10  # of a saved model when it is loaded
 
@@ -116,19 +116,7 @@ def trained_on(path: Path) -> frozenset[str]:
 
 def load_checkpoint(name: str, dtype: Any = None) -> AudioModel:
     """Load a checkpoint of the manifest by its full name."""
-    card = lookup.info(name)
-    checkpoint = card.checkpoints[name]
-    options = dict(checkpoint.options)
-    model = AudioModel(
-        checkpoint.architecture,
-        checkpoint.labels,
-        segment=options.pop("segment", None),
-        backend=options.pop("backend", None),
-        options=options,
-        card=card.to_dict(),
-        dtype=dtype,
-        name=name,
-    )
+    model = AudioModel(**runtimes.configuration(name), dtype=dtype, name=name)
     assign(model, fetch.tensors(name), name)
     return model
 

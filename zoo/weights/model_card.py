@@ -22,29 +22,11 @@ if TYPE_CHECKING:
 
 # Identifiers of huggingface.co/docs/hub/repositories-licenses; the hub refuses others.
 HUB_LICENCES = {
-    "apache-2.0",
-    "mit",
-    "isc",
-    "bsd-2-clause",
-    "bsd-3-clause",
-    "mpl-2.0",
-    "unlicense",
-    "cc0-1.0",
-    "cc-by-3.0",
-    "cc-by-4.0",
-    "cc-by-sa-3.0",
-    "cc-by-sa-4.0",
-    "cc-by-nc-3.0",
-    "cc-by-nc-4.0",
-    "cc-by-nc-sa-3.0",
-    "cc-by-nc-sa-4.0",
-    "cc-by-nc-nd-4.0",
-    "cc-by-nd-4.0",
-    "gpl-2.0",
-    "gpl-3.0",
-    "lgpl-3.0",
-    "agpl-3.0",
-}
+    "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "unlicense", "gpl-2.0",
+    "gpl-3.0", "lgpl-3.0", "agpl-3.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0",
+    "cc-by-sa-4.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0",
+    "cc-by-nc-nd-4.0", "cc-by-nd-4.0",
+}  # fmt: skip
 
 
 def readme(model: AudioModel, repo: str, licence: str | None = None) -> str:

@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,10 +218,8 @@ def _copy_page(new: Path) -> None:
         raise ConfigError(f"the files of the page are not at {page}. Reinstall the package.")
     shutil.copytree(page, new, ignore=shutil.ignore_patterns(".*"))
     pinned = msgspec.json.decode((page / "vendor" / "pinned.json").read_bytes())
-    files = {
-        name: digest for package in pinned["packages"] for name, digest in package["files"].items()
-    }
-    for name, sha256 in files.items():
+    files = [item for package in pinned["packages"] for item in package["files"].items()]
+    for name, sha256 in files:
         if hashlib.sha256((page / "vendor" / name).read_bytes()).hexdigest() != sha256:
             raise ConfigError(f"{page / 'vendor' / name} is damaged. Reinstall the package.")
     checkout = manifest.PACKAGE.parent
@@ -243,7 +241,7 @@ def _worker_list(new: Path) -> str:
     """Return the script with the version of the page and the files that it always keeps."""
     digest = hashlib.sha256()
     kept = []
-    for file in _files(new):
+    for file in sorted(path for path in new.rglob("*") if path.is_file()):
         name = file.relative_to(new).as_posix()
         digest.update(f"{name}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -252,7 +250,3 @@ def _worker_list(new: Path) -> str:
             kept.append(name)
     content = {"version": digest.hexdigest()[:16], "files": kept}
     return f"self.ZOO = {msgspec.json.encode(content).decode()};\n"
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

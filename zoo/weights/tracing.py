@@ -9,8 +9,6 @@ Needs TensorFlow, on which Keras must run, and the packages onnx and tf2onnx.
 
 import contextlib
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -23,6 +21,7 @@ from zoo.inference.audio_model import AudioModel
 from zoo.inference.graphs import Constant, Graph, key
 from zoo.inference.variables import values_of, variables
 from zoo.registry.exported import Geometry
+from zoo.utils import lazy
 
 TOLERANCE = 1e-5  # of `difference`
 # Decibels, and lee2009's logarithm of single bins, multiply the rounding of bins that are nearly 0.
@@ -235,15 +234,11 @@ def required(package: str) -> Any:
     Raises:
         ConfigError: it is not installed.
     """
-    import importlib  # with the import below: only an export needs the package
-
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ConfigError(
-            f"an export needs {package}, which cannot be imported ({error}): pip install "
-            "'music-zoo[export]'."
-        ) from error
+    return lazy.required(
+        package,
+        f"an export needs {package}, which cannot be imported ({{error}}): pip install "
+        "'music-zoo[export]'.",
+    )
 
 
 @contextlib.contextmanager
@@ -262,21 +257,13 @@ def _replaced(places: dict[str, tuple[tuple[Any, str], Constant]], given: dict[s
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Hide what the converters log, warn of, and write to the process's error stream."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]
     levels = [logger.level for logger in loggers]
-    sys.stderr.flush()
-    stderr = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with lazy.quiet(), warnings.catch_warnings(action="ignore"):
             yield
     finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -317,7 +317,7 @@ class Segments:
         self, options: PipelineOptions, finish: Callable[[Piece], tuple], by_epoch: bool
     ) -> tf.data.Dataset:
         """Apply `finish` to each piece, and batch."""
-        cut = _cut(self.model, options.hop)
+        cut = self.model.cut(options.hop)
         size: int | None
         if options.training:
             pieces, size = self._sampled(options, by_epoch, cut)
@@ -426,13 +426,6 @@ class Segments:
 def _endless(data: tf.data.Dataset) -> tf.data.Dataset:
     """Mark a dataset as infinite, so that TensorFlow knows the size after `take`."""
     return data.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
-
-
-def _cut(model: "AudioModel", hop: float | None) -> Segmentation:
-    cut = model.segmentation
-    if hop is None:
-        return cut
-    return Segmentation(cut.segment, round(hop * model.sample_rate), cut.pad)
 
 
 def _keys(seed: int | None) -> tf.data.Dataset:

@@ -26,14 +26,7 @@ TOP50 = (
 )
 """The tags of the subset top50tags, in the order of the networks' outputs (Won 2020)."""
 
-SUBSETS = {
-    "top50tags": "autotagging_top50tags",
-    "genre": "autotagging_genre",
-    "instrument": "autotagging_instrument",
-    "moodtheme": "autotagging_moodtheme",
-    "all": "autotagging",
-}
-"""Subset -> start of its files' names."""
+SUBSETS = ("top50tags", "genre", "instrument", "moodtheme", "all")
 
 SPLITS = ("train", "validation", "test")
 HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
@@ -67,9 +60,10 @@ def read(
     skipped: list[Skipped] = []
     splits: dict[str, tuple[int, ...]] = {}
     home, low = _audio(root, audio)
+    start_of_names = "autotagging" if subset == "all" else f"autotagging_{subset}"
     for split in SPLITS:
         start = len(clips)
-        _read_split(folder / f"{SUBSETS[subset]}-{split}.tsv", home, low, clips, skipped)
+        _read_split(folder / f"{start_of_names}-{split}.tsv", home, low, clips, skipped)
         splits[split] = tuple(range(start, len(clips)))
     found = {tag for clip in clips for tag in clip.tags}
     # Scores on other tags or divisions cannot be compared, so the name includes these.
