@@ -225,7 +225,7 @@ def page(name: str) -> str:
         STAGES,
         table(("stage", "meaning"), ((f"`{stage}`", what) for stage, what in a.stages.items())),
         "## Use",
-        usage(name, a, next(iter(card.checkpoints), None)),
+        usage(name, a, lookup.default_checkpoint(name) or next(iter(card.checkpoints), None)),
         "## Checkpoints",
         *(
             [checkpoint_part(key, c) for key, c in card.checkpoints.items()]

@@ -586,3 +586,9 @@ def test_queries_of_the_page_run(package, archive, monkeypatch):
     segments = rows(archive / "out", "segments", ("path", "start"))
     assert max(row["flute"] for row in segments) == pytest.approx(names["highest"])
     assert len(names["near"]) == 5
+
+
+def test_a_folder_without_sounds_is_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(zoo.ConfigError, match="empty: no sound file in it"):
+        zoo.batch("pons2017", [str(tmp_path / "empty")], tmp_path / "out")

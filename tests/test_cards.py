@@ -91,3 +91,17 @@ def test_number_of_parameters_is_that_of_the_manifest(name):
     assert checkpoint.parameters == facts.parameters
     assert checkpoint.input.sample_rate == facts.sample_rate
     assert checkpoint.input.segment in (None, facts.segment)
+
+
+def test_a_checkpoint_on_another_input_than_the_papers_says_so():
+    assert zoo.info("dieleman2014").network.input == "waveform"
+    card = zoo.info("dieleman2014.zoo")
+    assert card.network.input == "spectrogram"
+    assert "These weights: 8x128, on a spectrogram" in " ".join(str(card).split())
+    assert "These weights" not in str(zoo.info("pons2017.mtt"))
+
+
+@pytest.mark.parametrize("name", ["pons2017", "choi2016", "dieleman2014", "lee2017", "lee2009"])
+def test_the_card_describes_every_stage(name):
+    model = zoo.load(name, runtime="onnx")
+    assert set(model.stages) <= set(model.card.architecture.stages)

@@ -141,6 +141,44 @@ def test_output_is_checked_before_the_work(run, example, tmp_path):
     assert "no folder" in run("taggram", example, "-o", tmp_path / "no" / "t.png").output
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tag", "x.wav", "-o", "out.csv"),
+        ("taggram", "x.wav", "-o", "out.png"),
+        ("embed", "x.wav", "-o", "out.npz"),
+        ("onsets", "x.wav", "-o", "out.csv", "-o", "out.png"),
+        ("batch", "pons2017", "x.wav", "-o", "out"),
+        ("evaluate", "pons2017", "--data", "x", "-o", "out"),
+        ("finetune", "pons2017", "--data", "x", "-o", "new/out"),
+        ("export", "pons2017", "-o", "out.onnx"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    run, monkeypatch, tmp_path, words
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].startswith("Error: -o ")
+    assert f"the folder {tmp_path} is not writable" in result.output
+
+
+def test_a_model_that_is_not_there_is_said_before_keras_is_imported(run, example, monkeypatch):
+    def refuse():
+        raise AssertionError
+
+    monkeypatch.setattr("zoo.cli.tagging.import_framework", refuse)
+    result = run("tag", "-m", "nosuch.keras", example)
+    assert result.output == "Error: there is no saved model at nosuch.keras.\n"
+
+
+def test_an_option_of_list_that_fits_nothing_names_what_there_is(run):
+    assert "'tagging', 'onsets'" in run("list", "--task", "foo").output
+    assert "'Foo'; there are Apache-2.0, " in run("list", "--licence", "Foo").output
+
+
 def test_embed_one_file(run, example, tmp_path):
     assert run("embed", example, "-o", tmp_path / "e.npz").exit_code == 0
     again = zoo.Embedding.load(tmp_path / "e.npz")

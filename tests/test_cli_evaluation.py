@@ -53,7 +53,13 @@ def table(data):
 def test_evaluate_prints_a_table(run, saved, data):
     result = run("evaluate", saved / "one.keras", "--data", data, *FAST)
     assert result.exit_code == 0, result.output
-    for part in ("on kinds: 10 clips", "ROC-AUC", "accuracy", "noise", "5 resamples of 10"):
+    for part in (
+        "on kinds: 10 clips",
+        "ROC-AUC",
+        "accuracy",
+        "noise",
+        "5 bootstrap rounds",
+    ):
         assert part in result.stdout
 
 

@@ -302,7 +302,13 @@ def test_onset_finders_are_compared_by_f(tmp_path, monkeypatch):
 def test_a_person_can_read_it(result):
     text = repr(result)
     assert text.startswith("2 models on kinds/test: 8 clips, 2 tags that all know")
-    for part in ("one - two", "balanced accuracy", "60 resamples of 8 clips", "polka", "(1.00)"):
+    for part in (
+        "one - two",
+        "balanced accuracy",
+        "60 bootstrap rounds",
+        "polka",
+        "(1.00)",
+    ):
         assert part in text
 
 

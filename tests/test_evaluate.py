@@ -218,7 +218,7 @@ def test_groups_are_resampled_where_there_are_any(evaluated, corpus):
     grouped = [c._replace(group=f"artist {i % 2}") for i, c in enumerate(corpus.clips)]
     found = evaluated(replace(corpus, clips=tuple(grouped)), bootstrap=10)
     assert (found.groups, found.drawn) == (2, "groups")
-    assert "10 resamples of 2 groups" in repr(found)
+    assert "2 groups, 10 bootstrap rounds" in repr(found)
 
 
 # --- what fails ---
@@ -293,7 +293,7 @@ def test_the_weights_checksum_is_that_of_the_same_weights_anywhere(model, result
 def test_a_person_can_read_it(result):
     text = repr(result)
     assert text.startswith("dieleman2014 on kinds: 12 clips, 0.2 min")
-    for part in ("ROC-AUC", "balanced accuracy", "50 resamples of 12 clips", "noise", "both"):
+    for part in ("ROC-AUC", "balanced accuracy", "12 clips, 50 bootstrap rounds", "noise", "both"):
         assert part in text
 
 

@@ -166,7 +166,7 @@ def test_model_that_tags_does_not_find_onsets(pons, example):
 
 
 def test_model_that_finds_onsets_does_not_tag(network, example):
-    with pytest.raises(zoo.ConfigError, match="call its onsets"):
+    with pytest.raises(zoo.ConfigError, match="use its method onsets"):
         network.tag(example)
 
 

@@ -59,8 +59,9 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
             raise missing(path)
         if not names:
             raise AudioError(
-                f"{os.fspath(path)}: no sound file in it. The search is for files ending in "
-                f"{', '.join(AUDIO_SUFFIXES)}; give the name of a file with another ending."
+                f"{os.fspath(path)}: no sound file in it. The search is for names ending in .wav, "
+                f".flac, .mp3, .ogg, .m4a and {len(AUDIO_SUFFIXES) - 5} others (zoo.audio."
+                "AUDIO_SUFFIXES); give the name of a file with another ending."
             )
         found.update(dict.fromkeys(names))
     return list(found)

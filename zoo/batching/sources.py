@@ -59,18 +59,14 @@ def tracks(sources: Sequence[str], column: str) -> Iterator[Track]:
 
     Raises:
         FileNotFoundError: a source does not exist, or a pattern matches nothing.
-        ConfigError: a list cannot be read.
+        ConfigError: a list cannot be read, or there is no track in any source.
     """
+    track = None
     for source in sources:
-        if source.lower().endswith(LISTS) and (is_address(source) or os.path.isfile(source)):
-            for path, carried in _listed(source, column):
-                yield _track(path, carried)
-        elif is_address(source):
-            for address, size, etag in remote.find(source, AUDIO_SUFFIXES):
-                yield Track(address, size, None, etag)
-        else:
-            for path in _found(source):
-                yield _track(path, None)
+        for track in _tracks(source, column):
+            yield track
+    if track is None:
+        raise ConfigError(f"{', '.join(sources)}: no sound file in it.")
 
 
 def columns(sources: Sequence[str], column: str) -> dict[str, str]:
@@ -94,6 +90,18 @@ def columns(sources: Sequence[str], column: str) -> dict[str, str]:
             if name != column:
                 found[name] = kind if found.get(name, kind) == kind else "string"
     return found
+
+
+def _tracks(source: str, column: str) -> Iterator[Track]:
+    if source.lower().endswith(LISTS) and (is_address(source) or os.path.isfile(source)):
+        for path, carried in _listed(source, column):
+            yield _track(path, carried)
+    elif is_address(source):
+        for address, size, etag in remote.find(source, AUDIO_SUFFIXES):
+            yield Track(address, size, None, etag)
+    else:
+        for path in _found(source):
+            yield _track(path, None)
 
 
 # --- folders and patterns ---

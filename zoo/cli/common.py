@@ -44,7 +44,16 @@ def output_option(*names: str, dir_okay: bool = True, **options: Any) -> Callabl
         options: others of `click.option`.
     """
     kind = click.Path(path_type=Path, dir_okay=dir_okay)
-    return click.option("-o", "--output", *names, type=kind, **options)
+    return click.option("-o", "--output", *names, type=kind, callback=_can_be_written, **options)
+
+
+def _can_be_written(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """Refuse an output, before the work, whose folder does not let files be written."""
+    for path in value if isinstance(value, tuple) else filter(None, (value,)):
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not os.access(folder, os.W_OK):
+            raise click.UsageError(f"-o {path}: the folder {folder} is not writable.")
+    return value
 
 
 FILES = click.argument("files", nargs=-1, required=True)

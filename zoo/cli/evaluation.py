@@ -44,8 +44,8 @@ OPTIONS = (
         "--bootstrap",
         type=click.IntRange(0),
         default=1000,
-        help="Number of rounds of the bootstrap behind the 95 % confidence intervals; 0 gives no "
-        "intervals.",
+        help="Number of bootstrap rounds that widen the 95 % confidence intervals where the clips "
+        "of a group are alike, and that compare models; 0 gives no intervals.",
     ),
     click.option(
         "--seed",

@@ -1,17 +1,23 @@
 """`zoo list` and `zoo info`: the available models and their cards."""
 
+import fnmatch
+
 import click
 import msgspec
 
 import zoo
 from zoo.cli.common import Command, to_json
 from zoo.errors import UnknownName
-from zoo.registry import lookup
+from zoo.registry import lookup, manifest
 
 
 @click.command("list", cls=Command)
 @click.argument("pattern", default="*")
-@click.option("--task", help="List only models for this task: tagging or onsets. Default: all.")
+@click.option(
+    "--task",
+    type=click.Choice(["tagging", "onsets"]),
+    help="List only models for this task. Default: all.",
+)
 @click.option(
     "--licence",
     help="List only weights with this licence. It may be a pattern, such as 'CC*'. Default: all.",
@@ -53,6 +59,11 @@ def list_command(
         return
     names = zoo.list_models(pattern, task, licence, trained=not (untrained or taxonomy))
     if not names:
+        licences = {c.licence.weights for c in manifest.load().checkpoints.values()}
+        if licence is not None and not fnmatch.filter(licences, licence):
+            raise UnknownName(
+                f"no weights have the licence {licence!r}; there are {', '.join(sorted(licences))}."
+            )
         raise UnknownName(
             f"no model that these options allow has {pattern!r} in its name. `zoo list` shows all."
         )

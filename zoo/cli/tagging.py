@@ -548,8 +548,11 @@ def load(model: str, runtime: str) -> "Predictor":
     Raises:
         ZooError: as `zoo.load`.
     """
+    from zoo.registry import lookup, saved
     from zoo.weights import runtimes
 
+    if lookup.is_file_name(model) and not model.startswith("hf://"):
+        saved.find(model)  # if there is none, say so before Keras is imported
     if runtime == "auto":
         runtime = "onnx" if runtimes.has_graph(model) else "keras"
     if runtime == "keras":

@@ -168,15 +168,15 @@ def run(
     Raises:
         click.ClickException: the training was interrupted.
     """
+    names = augmentations(augment)
+    import_framework()
     from zoo.data import open_corpus
     from zoo.training import run_folder
 
-    names = augmentations(augment)
     run_folder.check_free(output)
     corpora = {"train": open_corpus(data)}
     if validation is not None:
         corpora["validation"] = open_corpus(validation)
-    import_framework()
     arguments = {
         **corpora,
         "folder": output,

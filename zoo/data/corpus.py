@@ -163,10 +163,10 @@ class Corpus:
             UnknownName: there is no such split; the message lists the splits.
         """
         if name not in self.splits:
-            raise UnknownName(
-                f"{self.name} has no split named {name!r}; it has "
-                f"{', '.join(self.splits) or 'none: see Corpus.divide'}."
+            known = ", ".join(self.splits) or (
+                f"none. In Python, Corpus.divide makes them; on the command line, leave out #{name}"
             )
+            raise UnknownName(f"{self.name} has no split named {name!r}; it has {known}.")
         taken = self.take(self.splits[name], f"{self.name}/{name}")
         within = f"{self.split_name}/{name}" if self.split_name else name
         return replace(taken, split_name=within)

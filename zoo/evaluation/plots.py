@@ -438,4 +438,4 @@ def uncertainty(e: EvaluationRecord) -> str:
     """Return a note that explains the lines through bars."""
     if not e.bootstrap:
         return "no intervals"
-    return f"lines: 95 % intervals ({e.bootstrap:,} resamples of {e.groups:,} {e.drawn})"
+    return f"lines: 95 % intervals ({e.groups:,} {e.drawn}, {e.bootstrap:,} bootstrap rounds)"

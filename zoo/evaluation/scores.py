@@ -157,8 +157,8 @@ def matched(
         raise UnknownName(
             f"{corpus.name} has labels that {model} does not know: {', '.join(foreign)}. Its own "
             f"are: {', '.join(labels)}. "
-            + ("" if shared else "shared=True scores only what both know. ")
-            + "corpus.rename({...}) gives labels other names."
+            + ("" if shared else "shared=True (--shared) scores only what both know. ")
+            + "In Python, corpus.rename({...}) gives labels other names."
         )
     return {tag: (ours, theirs) for tag, (ours, theirs) in tags.items()}
 

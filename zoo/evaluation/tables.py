@@ -90,7 +90,7 @@ def comparison_markdown(c: ComparisonRecord) -> str:
     head, *rows = models(c)
     lines = [f"**{title(c)}**: {scope(c)}.", "", *markdown_table(head, rows), "", f"{SPEED}."]
     if c.differences:
-        intervals = f"95 % intervals of {resampled(c.entries[0].evaluation)}"
+        intervals = f"95 % intervals ({resampled(c.entries[0].evaluation)})"
         what = f"One minus the other, with {intervals}; * where the interval leaves out 0:"
         lines += ["", what, "", *markdown_table(("", *c.metrics), list(differences(c)))]
     if c.tags:
@@ -180,8 +180,8 @@ def scope(c: ComparisonRecord) -> str:
 
 
 def resampled(e: EvaluationRecord) -> str:
-    """Return what a bootstrap resampled, in words."""
-    return f"{e.bootstrap:,} resamples of {e.groups:,} {e.drawn}"
+    """Return what the intervals count as independent, and the rounds of their bootstrap."""
+    return f"{e.groups:,} {e.drawn}, {e.bootstrap:,} bootstrap rounds"
 
 
 def bounds(metric: str) -> Row:

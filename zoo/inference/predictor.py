@@ -125,8 +125,9 @@ class Predictor:
     def check_stage(self, stage: str) -> None:
         """Raise UnknownName unless the network has such a stage; the message names those it has."""
         if stage not in self.stages:
+            hint = f" Export it with --stage {stage}, too." if len(self.stages) == 1 else ""
             raise UnknownName(
-                f"{self.name} has no stage named {stage!r}; it has {', '.join(self.stages)}."
+                f"{self.name} has no stage named {stage!r}; it has {', '.join(self.stages)}.{hint}"
             )
 
     # --- what it does ---
@@ -370,7 +371,9 @@ class Predictor:
             given = audio.name_of(cast(Source, sources))
             raise ConfigError(f"stream takes many sounds, given was one: {given}. Give a list.")
         if stage in (None, "probabilities") and self.frame_wise:
-            raise ConfigError(f"{self.name} scores frames, not clips: call its onsets, not tag.")
+            raise ConfigError(
+                f"{self.name} scores frames, not clips: use its method onsets, or `zoo onsets`."
+            )
         predict = self.forward_pass(stage or "probabilities")
         predictions = prediction.stream(sources, predict, self.sample_rate, self.cut(hop), tail)
         return (self._result(stage, source, found) for source, found in predictions)

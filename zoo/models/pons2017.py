@@ -708,6 +708,7 @@ CARD = {
         "cnn3": "third, with its residual connection (frames, 64)",
         "max_pool": "maximum over time of frontend, cnn1, cnn2, cnn3 (753)",
         "mean_pool": "mean over time of the same (753)",
+        "pooled": "both, side by side (1506)",
         "penultimate": "dense layer after its batch normalisation (200)",
         "logits": "one per label",
         "probabilities": "one per label, independent of each other",

@@ -1,6 +1,6 @@
 """Records that describe architectures, and their text. Loads no framework."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -46,6 +46,11 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     bands: str = "bands"
     filters: list[tuple[int, int, int]]
     over_mean: list[tuple[int, int]] = []
+
+    @property
+    def input(self) -> str:
+        """What the first layer sees: "waveform" or "spectrogram"."""
+        return "spectrogram" if self.plane else "waveform"
 
 
 class Architecture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +112,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     trained: str = ""
     labels: tuple[str, ...] = ()
 
+    @property
+    def network(self) -> Variant | None:
+        """That of the checkpoint, or of the model; of an architecture the default one."""
+        own = self.name != self.architecture.name and len(self.checkpoints) == 1
+        options = next(iter(self.checkpoints.values())).options if own else {}
+        return network(self.architecture, options)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain dictionaries, lists, strings and numbers."""
         return msgspec.json.decode(msgspec.json.encode(self))
@@ -146,11 +158,14 @@ def card(c: Card) -> str:
     """Return a card as text of at most 100 columns."""
     a = c.architecture
     knowledge = f"{'' if a.domain_knowledge else 'no '}domain knowledge"
+    own, other = c.network, ""
+    if own and own.input != a.input:
+        other = f". These weights: {filters(own)}, on a {own.input}"
     lines = [
         *wrapped(f"{c.name}: {a.title}", "", 0),
         *wrapped(f"{', '.join(a.authors)}, {a.year}. {a.venue}. {a.url}", "paper"),
         *wrapped(a.task, "task"),
-        *wrapped(f"{a.front_end}: {a.shape}; on a {a.input}; {knowledge}", "front-end"),
+        *wrapped(f"{a.front_end}: {a.shape}; on a {a.input}; {knowledge}{other}", "front-end"),
         *wrapped(a.filters, "filters"),
         *wrapped(f"{a.backend} ({length(a)})", "back-end"),
         *wrapped(c.origin, "origin"),
@@ -165,6 +180,17 @@ def card(c: Card) -> str:
     for name, checkpoint in c.checkpoints.items():
         lines += ["", *describe(name, checkpoint)]
     return "\n".join(lines)
+
+
+def network(a: Architecture, given: Mapping[str, Any]) -> Variant | None:
+    """Return the network of a model file that options build; None if the file describes none.
+
+    Args:
+        a: the architecture.
+        given: arguments of `zoo.build`.
+    """
+    fitting = [v for v in a.variants.values() if v.options.items() <= given.items()]
+    return max(fitting, key=lambda v: len(v.options), default=None)
 
 
 def length(a: Architecture) -> str:
@@ -219,7 +245,7 @@ def describe(name: str, checkpoint: Checkpoint) -> list[str]:
     ]
     for (data, split), metrics in scores(checkpoint.metrics).items():
         known = [m.clips for kinds in metrics.values() for m in kinds.values() if m.clips]
-        clips = f"; {known[0]:,} clips" if known else ""
+        clips = f"; {known[0]:,} clip{'s' * (known[0] != 1)}" if known else ""
         lines += wrapped(f"{data}: {split}{clips}", "scores", 4)
         lines += [" " * (4 + LABEL) + line for line in score_table(metrics)]
     return lines + label_lines(checkpoint.labels, 4)

@@ -54,7 +54,10 @@ def described(name: str) -> str:
     size = weight_bytes(c)
     where = "bundled" if c.bundled else "fetched when first used"
     megabytes = f", {size / 1e6:.1f} MB" if size else ""
-    return f"{where}{megabytes}; {a.shape}, on a {a.input} ({people(a)} {a.year})"
+    own = cards.network(a, c.options)
+    shape = a.shape if own is None or own.input == a.input else f"filters of {cards.filters(own)}"
+    kind = own.input if own else a.input
+    return f"{where}{megabytes}; {shape}, on a {kind} ({people(a)} {a.year})"
 
 
 def weight_bytes(c: Checkpoint) -> int | None:

@@ -250,5 +250,5 @@ def unknown(name: str) -> UnknownName:
             f"{architecture!r}. zoo.load and zoo.finetune take checkpoints."
         )
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`zoo list` shows all."
     return UnknownName(f"no model is named {name!r}. {hint}")

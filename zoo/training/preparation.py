@@ -206,7 +206,8 @@ def framed(model: AudioModel, corpus: Corpus) -> Corpus:
     if without:
         raise ConfigError(
             f"{model.name} predicts frames: it needs clips with onsets, but {len(without)} of "
-            f"{corpus.name} have none, such as {without[0]}. zoo.data.from_onsets reads them."
+            f"{corpus.name} have none, such as {without[0]}. zoo.data.from_onsets "
+            "(--data onsets:FOLDER) reads them."
         )
     return dataclasses.replace(corpus, labels=model.labels, single_label=False)
 
