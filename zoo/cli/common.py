@@ -50,7 +50,8 @@ def output_option(*names: str, dir_okay: bool = True, **options: Any) -> Callabl
 def _can_be_written(_: click.Context, __: click.Parameter, value: Any) -> Any:
     """Refuse an output, before the work, whose folder does not let files be written."""
     for path in value if isinstance(value, tuple) else filter(None, (value,)):
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        whole = path.absolute()
+        folder = next(place for place in (whole, *whole.parents) if place.is_dir())
         if not os.access(folder, os.W_OK):
             raise click.UsageError(f"-o {path}: the folder {folder} is not writable.")
     return value
