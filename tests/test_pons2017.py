@@ -47,6 +47,7 @@ def test_stages_are_the_named_ones(pons):
         "cnn3",
         "mean_pool",
         "max_pool",
+        "pooled",
         "penultimate",
         "logits",
         "probabilities",
