@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import only_on
 
 import zoo
 from zoo.data import devices
@@ -82,6 +83,7 @@ def test_only_jax_drops_what_does_not_fill_a_batch(monkeypatch):
         assert devices.whole_batches(8, 2) is dropped
 
 
+@only_on("tensorflow", "jax")
 def test_single_device_is_logged_and_used(caplog):
     with devices.scope(distribute=True) as count:
         model = zoo.build("pons2016", ["a", "b"], variant="frequency")

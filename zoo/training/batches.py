@@ -177,6 +177,11 @@ def whole(name: str, batches: Batches, recipe: Recipe) -> Phase:
     for i, generator in enumerate(generators):  # dropout repeats itself for the same seed
         state = own.get(id(generator), [options.seed, i])
         generator.assign(np.array(state, generator.dtype))
+    for layer in network._flatten_layers():
+        drawn = getattr(layer, "seed_generator", None)
+        # On PyTorch, Keras's dropout passes over a generator that was made without a seed.
+        if isinstance(drawn, keras.random.SeedGenerator) and drawn._initial_seed is None:
+            drawn._initial_seed = options.seed
 
     def feed(epoch: int) -> dict[str, Any]:
         return {"x": batches.epoch(epoch), "class_weight": batches.weights}
