@@ -58,7 +58,7 @@ def test_evaluate_prints_a_table(run, saved, data):
         "ROC-AUC",
         "accuracy",
         "noise",
-        "5 bootstrap rounds",
+        "10 clips, 5 bootstrap rounds",
     ):
         assert part in result.stdout
 

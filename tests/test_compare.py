@@ -305,7 +305,7 @@ def test_a_person_can_read_it(result):
     for part in (
         "one - two",
         "balanced accuracy",
-        "60 bootstrap rounds",
+        "8 clips, 60 bootstrap rounds",
         "polka",
         "(1.00)",
     ):

@@ -50,11 +50,11 @@ def checkpoints(names: Iterable[str]) -> str:
 
 def described(name: str) -> str:
     """Return where the weights of a checkpoint are, their size, and what the network is."""
-    c, a = lookup.info(name).checkpoints[name], lookup.info(name).architecture
+    card = lookup.info(name)
+    c, a, own = card.checkpoints[name], card.architecture, card.network
     size = weight_bytes(c)
     where = "bundled" if c.bundled else "fetched when first used"
     megabytes = f", {size / 1e6:.1f} MB" if size else ""
-    own = cards.network(a, c.options)
     shape = a.shape if own is None or own.input == a.input else f"filters of {cards.filters(own)}"
     kind = own.input if own else a.input
     return f"{where}{megabytes}; {shape}, on a {kind} ({people(a)} {a.year})"
