@@ -11,7 +11,7 @@ CUT = Segmentation(1000, 1000)
 
 
 def predictions(sources, tail=True):
-    found = stream(sources, lambda batch: batch.sum(axis=1), 100, CUT, tail)
+    found = stream(sources, lambda batch: lambda: batch.sum(axis=1), 100, CUT, tail)
     return [prediction for _, prediction in found]
 
 
@@ -22,6 +22,25 @@ def test_every_segment_is_predicted_once_and_in_order(segments):
     np.testing.assert_allclose(found.values, np.arange(segments) * 10 + 1, atol=1e-2)
     np.testing.assert_allclose(found.times, np.arange(segments) * 10.0)
     np.testing.assert_allclose(found.seconds, 10.0)
+
+
+def test_the_next_batch_is_started_before_a_result_is_awaited():
+    steps = []
+
+    def start(batch):
+        steps.append(f"start {len(batch)}")
+
+        def result():
+            steps.append(f"await {len(batch)}")
+            return batch.sum(axis=1)
+
+        return result
+
+    sounds = [(np.full(1000 * segments, 0.1, "float32"), 100) for segments in (13, 2)]
+    for _ in stream(sounds, start, 100, CUT):
+        steps.append("yield")  # a result does not wait for the next sound
+    first = ["start 8", "start 4", "await 8", "start 1", "await 4", "await 1", "yield"]
+    assert steps == [*first, "start 2", "await 2", "yield"]
 
 
 def test_batches_are_powers_of_two():

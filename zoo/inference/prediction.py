@@ -28,16 +28,19 @@ class Prediction(NamedTuple):
 
 def stream(
     sources: Iterable[audio.Source],
-    predict: Callable[[np.ndarray], np.ndarray],
+    start: Callable[[np.ndarray], Callable[[], np.ndarray]],
     sample_rate: int,
     segmentation: audio.Segmentation,
     tail: bool = True,
 ) -> Iterator[tuple[audio.Source, Prediction | Exception]]:
     """Run every sound through a network, in order.
 
+    The next batch of a sound is started before the result of the last one is awaited.
+
     Args:
         sources: files, or (samples, sample_rate) pairs.
-        predict: (batch, segment) float32 -> (batch, ...).
+        start: takes a batch, (batch, segment) float32, and returns a function that returns its
+            result, (batch, ...).
         sample_rate: of the network, in Hz.
         segmentation: how the audio is cut, in samples.
         tail: whether the rest after the last whole segment is predicted too.
@@ -45,17 +48,22 @@ def stream(
     Yields:
         Each sound with its prediction, or with the exception that it caused.
     """
-    parts: list[tuple[np.ndarray, list[float], list[float]]] = []
+    started: list[Callable[[], np.ndarray]] = []
+    values: list[np.ndarray] = []
+    spans: list[tuple[float, float]] = []
     for source, batch, last in ahead(_decode(sources, sample_rate, segmentation, tail), WAITING):
         if isinstance(batch, Exception):
-            parts = []
+            started, values, spans = [], [], []
             yield source, batch
             continue
-        values = predict(np.stack([s.samples for s in batch]))
-        parts.append((values, [s.start for s in batch], [s.fresh for s in batch]))
+        started.append(start(np.stack([s.samples for s in batch])))
+        spans += [(s.start, s.fresh) for s in batch]
+        while len(started) > (0 if last else 1):
+            values.append(started.pop(0)())
         if last:
-            yield source, Prediction(*map(np.concatenate, zip(*parts, strict=True)))
-            parts = []
+            times, seconds = map(np.array, zip(*spans, strict=True))
+            yield source, Prediction(np.concatenate(values), times, seconds)
+            started, values, spans = [], [], []
 
 
 def _decode(

@@ -107,6 +107,22 @@ class Predictor:
             UnknownName: with the names that there are.
         """
 
+    def start_pass(self, stage: str) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+        """Return a function that starts the forward pass to a stage.
+
+        Args:
+            stage: one of `stages`.
+
+        Returns:
+            A function that takes a batch and returns a function, which returns the result. Here it
+            computes it then; a runtime may begin at once.
+
+        Raises:
+            UnknownName: as in `forward_pass`.
+        """
+        forward = self.forward_pass(stage)
+        return lambda batch: lambda: forward(batch)
+
     def forward_passes(self, stages: tuple[str, ...]) -> Callable[[np.ndarray], list[np.ndarray]]:
         """Return the forward pass to several stages.
 
@@ -374,8 +390,8 @@ class Predictor:
             raise ConfigError(
                 f"{self.name} scores frames, not clips: use its method onsets, or `zoo onsets`."
             )
-        predict = self.forward_pass(stage or "probabilities")
-        predictions = prediction.stream(sources, predict, self.sample_rate, self.cut(hop), tail)
+        start = self.start_pass(stage or "probabilities")
+        predictions = prediction.stream(sources, start, self.sample_rate, self.cut(hop), tail)
         return (self._result(stage, source, found) for source, found in predictions)
 
     def _result(self, stage: str | None, source: Source, found: prediction.Prediction | Exception):

@@ -106,6 +106,26 @@ class RuntimeModel(Predictor):
         run = self.forward_passes((stage,))
         return lambda batch: run(batch)[0]
 
+    def start_pass(self, stage: str) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+        """Return a function that starts the forward pass to a stage: see `Predictor.start_pass`.
+
+        Args:
+            stage: one of `stages`.
+
+        Returns:
+            The function.
+
+        Raises:
+            UnknownName, ConfigError: as in `forward_pass`.
+        """
+        start = self.forward_passes((stage,)).start
+
+        def started(batch: np.ndarray) -> Callable[[], np.ndarray]:
+            result = start(batch)
+            return lambda: result()[0]
+
+        return started
+
     def forward_passes(self, stages: tuple[str, ...]) -> Forward:
         """Return the forward pass to several stages, computed in one run of the network.
 

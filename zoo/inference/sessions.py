@@ -5,6 +5,8 @@ Both are imported when a session is made, and only the one that is asked for.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,23 @@ from zoo.errors import ConfigError
 from zoo.utils import cores
 from zoo.utils.lazy import required
 
-# (batch, samples) float32 -> each of the stages, (batch, ...) float32
-Forward = Callable[[np.ndarray], list[np.ndarray]]
 SIDE_BY_SIDE = 8  # segments at most; each takes memory for its intermediate results
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A forward pass: (batch, samples) float32 -> each of the stages, (batch, ...) float32.
+
+    Attributes:
+        start: takes a batch and returns a function that waits for its result. ONNX Runtime computes
+            meanwhile, so that no core waits for the last segment of a batch.
+    """
+
+    start: Callable[[np.ndarray], Callable[[], list[np.ndarray]]]
+
+    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Compute a batch."""
+        return self.start(batch)()
 
 
 def onnx(
@@ -65,17 +81,16 @@ def onnx(
             reason = str(error).partition("\n")[0]
             raise ConfigError(f"ONNX Runtime cannot open the network: {reason}") from error
 
-    def run(session: Any, mapped: Callable, batch: np.ndarray) -> list[np.ndarray]:
+    def start(session: Any, mapped: Callable, batch: np.ndarray) -> Callable:
         # Each segment is a run: pons2017 took 0.91 s of CPU so for 11 segments, 1.24 by 8.
         names = list(stages)
         batch = np.ascontiguousarray(batch, "float32")
-        found = list(mapped(lambda x: session.run(names, {"waveform": x[None]}), batch))
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        found = mapped(lambda x: session.run(names, {"waveform": x[None]}), batch)
+        return lambda: [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     count = cores.available()
     if threads is not None or count == 1:
-        session = opened(threads)
-        return lambda batch: run(session, map, batch)
+        return Forward(partial(start, opened(threads), map))
     # Several segments run side by side, each with few threads: on two cores a song of 410 s took
     # 0.80 s so with lee2009 and 2.79 with pons2017, 0.92 and 3.09 one by one with all threads.
     # A single segment has all threads, unless only the other session is open already; the results
@@ -84,15 +99,15 @@ def onnx(
     together: Any = None
     pool = ThreadPoolExecutor(min(count, SIDE_BY_SIDE))
 
-    def choose(batch: np.ndarray) -> list[np.ndarray]:
+    def choose(batch: np.ndarray) -> Callable[[], list[np.ndarray]]:
         nonlocal alone, together
         if len(batch) == 1 and (alone or not together):
             alone = alone or opened(None)
-            return run(alone, map, batch)
+            return start(alone, map, batch)
         together = together or opened(max(count // SIDE_BY_SIDE, 1))
-        return run(together, pool.map, batch)
+        return start(together, pool.map, batch)
 
-    return choose
+    return Forward(choose)
 
 
 def openvino(
@@ -150,4 +165,4 @@ def openvino(
         # Copies: the next call writes there.
         return [np.concatenate([r.get_tensor(s).data for r in started]) for s in stages]
 
-    return run
+    return Forward(lambda batch: partial(run, batch))

@@ -48,7 +48,7 @@ TORCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 # The 2017 code initialises every layer by variance scaling; musicnn by TensorFlow 1's default.
 HE = "he_normal"
 
-GROUP = 68  # filters at once in `extreme_responses`: their intermediate results fit into a cache
+GROUP = 80  # filters at once in `extreme_responses`: blocks of 16; their results fit into a cache
 
 
 # --- layers ---
