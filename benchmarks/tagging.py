@@ -3,8 +3,12 @@
     python benchmarks/tagging.py TRACK --reference REF/bin/python [--rounds 7] [--csv OUT.csv]
     python benchmarks/tagging.py TRACK --model lee2017 [--rounds 7] [--csv OUT.csv]
 
-TRACK is a long real recording. REF is an environment for the original, since it runs only with old
-versions:
+TRACK is a long real recording, of any format; decoding is a part of the work, so rows of different
+formats are kept apart. An MP3 of another file is made by
+
+    ffmpeg -i TRACK -c:a libmp3lame -b:a 192k TRACK.mp3
+
+REF is an environment for the original, since it runs only with old versions:
 
     python3.11 -m venv REF
     REF/bin/pip install tensorflow-cpu==2.15.1 librosa==0.10.2 soundfile
@@ -17,7 +21,7 @@ one run. Then they take turns, from the file on disk to the ten best tags, or to
 schluter2014. Absolute times depend on the machine and its load; compare the ratios within a round.
 With `--reference` the last lines compare with the limit of direct convolutions on the machine: the
 network's multiplications at the speed of its best matrix product. pons2017 needs fewer
-(`zoo.models.pons2017.extreme_responses`). `--csv` replaces the rounds of the model
+(`zoo.models.pons2017.extreme_responses`). `--csv` replaces the rounds of the model and the format
 in the table, and leaves those of others.
 """
 
@@ -165,9 +169,11 @@ def main() -> None:
         print_limits(arguments.track, duration, rows, peaks)
 
     if arguments.csv:
+        suffix = Path(arguments.track).suffix.removeprefix(".")
         lines = [
             [
                 arguments.model,
+                suffix,
                 i,
                 f"{duration:.1f}",
                 *(f"{row[name]:.3f}" if name in row else "" for name in CONTENDERS),
@@ -175,8 +181,8 @@ def main() -> None:
             ]
             for i, (row, peak) in enumerate(zip(rows, peaks, strict=True), start=1)
         ]
-        head = ["model", "round", "track_seconds", *CONTENDERS, "matrix_gflops"]
-        following.merge(arguments.csv, head, lines)
+        head = ["model", "format", "round", "track_seconds", *CONTENDERS, "matrix_gflops"]
+        following.merge(arguments.csv, head, lines, keys=2)
 
 
 if __name__ == "__main__":

@@ -663,19 +663,21 @@ def spread(ratios: list[float]) -> str:
 def speeds() -> str:
     """Return how fast each runtime is beside Keras, from the turns of `benchmarks/tagging.py`."""
     rows = result("tagging_speed")
-    columns = [c for c in rows[0] if c not in ("model", "round", "track_seconds", "matrix_gflops")]
-    head = ("model", "Keras, times real time", *(f"{c} / Keras" for c in columns if c != "Keras"))
+    about = ("model", "format", "round", "track_seconds", "matrix_gflops")
+    columns = [c for c in rows[0] if c not in about]
+    ratios = (f"{c} / Keras" for c in columns if c != "Keras")
+    head = ("model", "format", "Keras, times real time", *ratios)
     lines = []
-    for model in sorted({row["model"] for row in rows}):
-        rounds = [row for row in rows if row["model"] == model]
+    for model, suffix in sorted({(row["model"], row["format"]) for row in rows}):
+        rounds = [row for row in rows if (row["model"], row["format"]) == (model, suffix)]
         real = [float(r["track_seconds"]) / float(r["Keras"]) for r in rounds]
         cells = [f"{statistics.median(real):.0f}"]
         for column in columns:
             if column == "Keras":
                 continue
-            ratios = [float(r["Keras"]) / float(r[column]) for r in rounds if r[column]]
-            cells.append(spread(ratios) if ratios else "")
-        lines.append((f"`{model}`", *cells))
+            own = [float(r["Keras"]) / float(r[column]) for r in rounds if r[column]]
+            cells.append(spread(own) if own else "")
+        lines.append((f"`{model}`", suffix, *cells))
     return table(head, lines)
 
 
