@@ -243,7 +243,7 @@ def rebuilt(waveform: Any, stages: dict[str, Any], settings: dict[str, dict[str,
             ) from error
 
     whole = keras.models.clone_model(whole, clone_function=clone)
-    return whole.input, whole.output
+    return whole.input, {stage: whole.output[stage] for stage in stages}  # PyTorch sorts the names
 
 
 def check_saved(model: keras.Model, layers: Iterable[keras.layers.Layer]) -> None:
