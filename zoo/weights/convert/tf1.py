@@ -52,7 +52,11 @@ def read(path: Path, member: str = "") -> dict[str, np.ndarray]:
         arrays = Path(folder, "arrays.safetensors")
         command = [sys.executable, "-P", "-m", __name__, f"{folder}/checkpoint", str(arrays)]
         modules = os.pathsep.join(map(os.path.abspath, sys.path))
-        environment = os.environ | {"PYTHONPATH": modules, "CUDA_VISIBLE_DEVICES": ""}
+        environment = os.environ | {
+            "PYTHONPATH": modules,
+            "CUDA_VISIBLE_DEVICES": "",
+            "KERAS_BACKEND": "tensorflow",  # PyTorch beside it may end the process at its exit
+        }
         try:
             reading = subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS
