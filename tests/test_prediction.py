@@ -11,7 +11,7 @@ CUT = Segmentation(1000, 1000)
 
 
 def predictions(sources, tail=True):
-    found = stream(sources, lambda batch: lambda: batch.sum(axis=1), 100, CUT, tail)
+    found = stream(sources, lambda batch, _: lambda: batch.sum(axis=1), 100, CUT, tail)
     return [prediction for _, prediction in found]
 
 
@@ -27,8 +27,8 @@ def test_every_segment_is_predicted_once_and_in_order(segments):
 def test_the_next_batch_is_started_before_a_result_is_awaited():
     steps = []
 
-    def start(batch):
-        steps.append(f"start {len(batch)}")
+    def start(batch, only):
+        steps.append(f"start {len(batch)}" + " only" * only)
 
         def result():
             steps.append(f"await {len(batch)}")
@@ -36,11 +36,25 @@ def test_the_next_batch_is_started_before_a_result_is_awaited():
 
         return result
 
-    sounds = [(np.full(1000 * segments, 0.1, "float32"), 100) for segments in (13, 2)]
-    for _ in stream(sounds, start, 100, CUT):
+    sounds = [(np.full(1000 * segments, 0.1, "float32"), 400) for segments in (13, 2)]
+    for _ in stream(sounds, start, 400, CUT):
         steps.append("yield")  # a result does not wait for the next sound
     first = ["start 8", "start 4", "await 8", "start 1", "await 4", "await 1", "yield"]
-    assert steps == [*first, "start 2", "await 2", "yield"]
+    assert steps == [*first, "start 2 only", "await 2", "yield"]
+
+
+def test_long_segments_come_one_by_one():
+    sizes = []
+
+    def start(batch, only):
+        sizes.append(len(batch))
+        return lambda: batch.sum(axis=1)
+
+    for seconds, size in ((3, 8), (6, 4), (12, 2), (29, 1)):
+        sizes.clear()
+        sound = np.full(16 * 100 * seconds, 0.1, "float32")
+        list(stream([(sound, 100)], start, 100, Segmentation(100 * seconds, 100 * seconds)))
+        assert sizes == [size] * (16 // size)
 
 
 def test_batches_are_powers_of_two():

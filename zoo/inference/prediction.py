@@ -13,8 +13,11 @@ from zoo.errors import AudioError
 if TYPE_CHECKING:
     import keras
 
-# Segments that the network takes at once. Powers of two: a compiled backend gets few shapes.
+# Segments that the network takes at once, and seconds of sound: long segments come one by one, so
+# that the network need not wait long for the first batch. Choi's network of 29 s tags a song of
+# 410 s in 1.14 s so, in 1.39 s by 8. Powers of two: a compiled backend gets few shapes.
 BATCH = 8
+SECONDS = 24.0
 WAITING = 4  # decoded batches that may wait for the network
 
 
@@ -28,7 +31,7 @@ class Prediction(NamedTuple):
 
 def stream(
     sources: Iterable[audio.Source],
-    start: Callable[[np.ndarray], Callable[[], np.ndarray]],
+    start: Callable[[np.ndarray, bool], Callable[[], np.ndarray]],
     sample_rate: int,
     segmentation: audio.Segmentation,
     tail: bool = True,
@@ -39,8 +42,8 @@ def stream(
 
     Args:
         sources: files, or (samples, sample_rate) pairs.
-        start: takes a batch, (batch, segment) float32, and returns a function that returns its
-            result, (batch, ...).
+        start: takes a batch, (batch, segment) float32, and whether it is the only one of its
+            sound; returns a function that returns its result, (batch, ...).
         sample_rate: of the network, in Hz.
         segmentation: how the audio is cut, in samples.
         tail: whether the rest after the last whole segment is predicted too.
@@ -56,7 +59,8 @@ def stream(
             started, values, spans = [], [], []
             yield source, batch
             continue
-        started.append(start(np.stack([s.samples for s in batch])))
+        only = last and not spans
+        started.append(start(np.stack([s.samples for s in batch]), only))
         spans += [(s.start, s.fresh) for s in batch]
         while len(started) > (0 if last else 1):
             values.append(started.pop(0)())
@@ -77,9 +81,12 @@ def _decode(
     Yields:
         The sound; up to a batch of its segments, or the exception; whether it was its last.
     """
+    seconds = segmentation.segment / sample_rate
+    size = next((n for n in (8, 4, 2) if n * seconds <= SECONDS), 1)
     for source in sources:
         try:
-            for batch, last in batches(audio.segments(source, sample_rate, segmentation, tail)):
+            segments = audio.segments(source, sample_rate, segmentation, tail)
+            for batch, last in batches(segments, size):
                 yield source, batch, last
         except MemoryError:
             raise  # it is the process that has too little
@@ -87,11 +94,11 @@ def _decode(
             yield source, error, True
 
 
-def batches(segments: Iterable) -> Iterator[tuple[list, bool]]:
-    """Group into batches of `BATCH`, the rest into descending powers of two; say which is last."""
+def batches(segments: Iterable, most: int = BATCH) -> Iterator[tuple[list, bool]]:
+    """Group into batches of `most`, the rest into descending powers of two; say which is last."""
     batch: list = []
     for segment in segments:
-        if len(batch) == BATCH:
+        if len(batch) == most:
             yield batch, False
             batch = []
         batch.append(segment)

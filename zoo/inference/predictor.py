@@ -107,21 +107,21 @@ class Predictor:
             UnknownName: with the names that there are.
         """
 
-    def start_pass(self, stage: str) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+    def start_pass(self, stage: str) -> Callable[[np.ndarray, bool], Callable[[], np.ndarray]]:
         """Return a function that starts the forward pass to a stage.
 
         Args:
             stage: one of `stages`.
 
         Returns:
-            A function that takes a batch and returns a function, which returns the result. Here it
-            computes it then; a runtime may begin at once.
+            A function that takes a batch, and whether no other is computed beside it; it returns a
+            function, which returns the result. Here that computes it; a runtime may begin at once.
 
         Raises:
             UnknownName: as in `forward_pass`.
         """
         forward = self.forward_pass(stage)
-        return lambda batch: lambda: forward(batch)
+        return lambda batch, _: lambda: forward(batch)
 
     def forward_passes(self, stages: tuple[str, ...]) -> Callable[[np.ndarray], list[np.ndarray]]:
         """Return the forward pass to several stages.

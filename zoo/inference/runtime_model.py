@@ -106,7 +106,7 @@ class RuntimeModel(Predictor):
         run = self.forward_passes((stage,))
         return lambda batch: run(batch)[0]
 
-    def start_pass(self, stage: str) -> Callable[[np.ndarray], Callable[[], np.ndarray]]:
+    def start_pass(self, stage: str) -> Callable[[np.ndarray, bool], Callable[[], np.ndarray]]:
         """Return a function that starts the forward pass to a stage: see `Predictor.start_pass`.
 
         Args:
@@ -120,8 +120,8 @@ class RuntimeModel(Predictor):
         """
         start = self.forward_passes((stage,)).start
 
-        def started(batch: np.ndarray) -> Callable[[], np.ndarray]:
-            result = start(batch)
+        def started(batch: np.ndarray, only: bool) -> Callable[[], np.ndarray]:
+            result = start(batch, only)
             return lambda: result()[0]
 
         return started

@@ -23,15 +23,16 @@ class Forward:
     """A forward pass: (batch, samples) float32 -> each of the stages, (batch, ...) float32.
 
     Attributes:
-        start: takes a batch and returns a function that waits for its result. ONNX Runtime computes
-            meanwhile, so that no core waits for the last segment of a batch.
+        start: takes a batch, and whether no other is computed beside it, and returns a function
+            that waits for its result. ONNX Runtime computes meanwhile, so that no core waits for
+            the last segment of a batch.
     """
 
-    start: Callable[[np.ndarray], Callable[[], list[np.ndarray]]]
+    start: Callable[[np.ndarray, bool], Callable[[], list[np.ndarray]]]
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
         """Compute a batch."""
-        return self.start(batch)()
+        return self.start(batch, True)()
 
 
 def onnx(
@@ -90,7 +91,8 @@ def onnx(
 
     count = cores.available()
     if threads is not None or count == 1:
-        return Forward(partial(start, opened(threads), map))
+        session = opened(threads)
+        return Forward(lambda batch, _: start(session, map, batch))
     # Several segments run side by side, each with few threads: on two cores a song of 410 s took
     # 0.80 s so with lee2009 and 2.79 with pons2017, 0.92 and 3.09 one by one with all threads.
     # A single segment has all threads, unless only the other session is open already; the results
@@ -99,9 +101,9 @@ def onnx(
     together: Any = None
     pool = ThreadPoolExecutor(min(count, SIDE_BY_SIDE))
 
-    def choose(batch: np.ndarray) -> Callable[[], list[np.ndarray]]:
+    def choose(batch: np.ndarray, only: bool) -> Callable[[], list[np.ndarray]]:
         nonlocal alone, together
-        if len(batch) == 1 and (alone or not together):
+        if only and len(batch) == 1 and (alone or not together):
             alone = alone or opened(None)
             return start(alone, map, batch)
         together = together or opened(max(count // SIDE_BY_SIDE, 1))
@@ -165,4 +167,4 @@ def openvino(
         # Copies: the next call writes there.
         return [np.concatenate([r.get_tensor(s).data for r in started]) for s in stages]
 
-    return Forward(lambda batch: partial(run, batch))
+    return Forward(lambda batch, _: partial(run, batch))

@@ -4,14 +4,13 @@ The layers of `zoo.layers.spectrograms` multiply with them. A graph for ONNX Run
 them: it names layer and matrix, and they are computed here, where no framework is loaded.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from zoo.layers.dft import TwoStepDFT
-from zoo.layers.mel import mel_filterbank, snapped_mel_filterbank, windowed_dft
+from zoo.layers.mel import mel_filterbank, snapped_mel_filterbank, taper
 
 
 def of_layer(kind: str, config: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -32,7 +31,6 @@ def log_mel(
     sample_rate: int,
     n_fft: int,
     window: str,
-    hop_length: int,
     n_mels: int,
     fmin: float,
     fmax: float | None,
@@ -43,40 +41,42 @@ def log_mel(
     """Return the matrices of `LogMelSpectrogram`, whose arguments these are.
 
     Returns:
-        "dft" (n_fft / block, block, 2 bins), see `folded_dft`, and "filterbank" (bins, n_mels).
+        Those of `halved_dft`, and "filterbank" (bins, n_mels): even bins, then odd ones.
     """
     bank = mel_filterbank(sample_rate, n_fft, n_mels, fmin, fmax, scale, area_norm)
-    return {
-        "dft": folded_dft(windowed_dft(n_fft, window), hop_length),
-        "filterbank": bank.astype("float32"),
-    }
+    bank = np.concatenate([bank[0::2], bank[1::2]]).astype("float32")
+    return {**halved_dft(n_fft, window), "filterbank": bank}
 
 
-def log_spectrogram(
-    *, n_fft: int, hop_length: int, window: str, symmetric: bool, **_: Any
-) -> dict[str, np.ndarray]:
-    """Return the matrix of `LogSpectrogram`, whose arguments these are.
+def log_spectrogram(*, n_fft: int, window: str, symmetric: bool, **_: Any) -> dict[str, np.ndarray]:
+    """Return the matrices of `LogSpectrogram`, whose arguments these are.
 
     Returns:
-        "dft" (n_fft / block, block, 2 bins), see `folded_dft`.
+        Those of `halved_dft`.
     """
-    return {"dft": folded_dft(windowed_dft(n_fft, window, symmetric), hop_length)}
+    return halved_dft(n_fft, window, symmetric)
 
 
-def folded_dft(dft: np.ndarray, hop_length: int) -> np.ndarray:
-    """Fold a DFT matrix into blocks of the greatest common divisor of hop and window.
+def halved_dft(n_fft: int, window: str, symmetric: bool = False) -> dict[str, np.ndarray]:
+    """Return a DFT as two of half its length, which are half of the products.
 
-    So framing and DFT together are one dense convolution over few, wide blocks.
+    The even bins are those of the sum of a frame's halves, the odd ones those of their difference:
+    an even bin's wave is the same in both halves, an odd one's is negated in the second.
 
     Args:
-        dft: (n_fft, 2 bins).
-        hop_length: in samples.
+        n_fft: window and DFT length in samples, even.
+        window: a name of `zoo.layers.mel.WINDOWS`.
+        symmetric: as in `zoo.layers.mel.taper`.
 
     Returns:
-        (n_fft / block, block, 2 bins) float32.
+        "window" (n_fft,); "even" and "odd" (n_fft / 2, 2 bins): cosines, then sines. float32.
     """
-    block = math.gcd(len(dft), hop_length)
-    return dft.astype("float32").reshape(len(dft) // block, block, -1)
+    half = n_fft // 2
+    phase = 2 * np.pi * np.outer(np.arange(half), np.arange(half + 1)) / n_fft
+    parts = {"even": phase[:, 0::2], "odd": phase[:, 1::2]}
+    found = {name: np.concatenate([np.cos(p), np.sin(p)], axis=1) for name, p in parts.items()}
+    found["window"] = taper(n_fft, window, symmetric)
+    return {name: array.astype("float32") for name, array in found.items()}
 
 
 def multi_resolution(**config: Any) -> dict[str, np.ndarray]:

@@ -84,8 +84,8 @@ WINDOWS = {
 }
 
 
-def windowed_dft(n_fft: int, window: str = "hann", symmetric: bool = False) -> np.ndarray:
-    """Cosine and sine parts of the DFT of a frame under a window.
+def taper(n_fft: int, window: str = "hann", symmetric: bool = False) -> np.ndarray:
+    """Return a window.
 
     Args:
         n_fft: length of the frame in samples.
@@ -94,15 +94,10 @@ def windowed_dft(n_fft: int, window: str = "hann", symmetric: bool = False) -> n
             False the window is periodic, as in librosa.
 
     Returns:
-        float64 array (n_fft, 2 * (n_fft // 2 + 1)): all cosines, then all sines.
+        float64 array (n_fft,).
     """
-    n = np.arange(n_fft)
-    period = n_fft - 1 if symmetric else n_fft
-    taper = np.zeros(n_fft)
-    for k, a in enumerate(WINDOWS[window]):
-        taper += (-1) ** k * a * np.cos(2 * np.pi * k * n / period)
-    phase = 2 * np.pi * np.outer(n, np.arange(n_fft // 2 + 1)) / n_fft
-    return taper[:, None] * np.concatenate([np.cos(phase), -np.sin(phase)], axis=1)
+    turns = 2 * np.pi * np.arange(n_fft) / (n_fft - 1 if symmetric else n_fft)
+    return sum((-1) ** k * a * np.cos(k * turns) for k, a in enumerate(WINDOWS[window]))
 
 
 # --- madmom's spectrograms ---

@@ -1,8 +1,10 @@
 """Spectrograms as Keras layers: the first part of a model."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import ConfigError
@@ -13,24 +15,42 @@ EPSILON = 2.0**-52  # of float64: madmom adds it before its logarithm
 COMPRESSIONS = ("log10", "log", "decibel", "none")
 
 
-def power_spectrum(waveform, dft, hop_length: int):
-    """Squared magnitudes of a Fourier transform: (batch, samples) -> (batch, frames, bins).
+def check(n_fft: int, window: str) -> None:
+    """Raise ConfigError unless there is such a window, and the DFT can be halved."""
+    if window not in WINDOWS:
+        raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+    if n_fft < 2 or n_fft % 2:
+        raise ConfigError(f"n_fft is {n_fft}; it must be even and at least 2.")
+
+
+def power_spectrum(waveform, window, even, odd, hop_length: int):
+    """Squared magnitudes of a Fourier transform.
 
     Args:
         waveform: (batch, samples).
-        dft: (blocks of a frame, block, 2 bins) from `matrices.folded_dft`.
-        hop_length: in samples, a multiple of the block.
+        window: (n_fft,), like the next two from `matrices.halved_dft`.
+        even: (n_fft / 2, 2 bins).
+        odd: (n_fft / 2, 2 bins).
+        hop_length: in samples.
 
     Returns:
-        (batch, frames, bins).
+        (batch, frames, bins): even bins, then odd ones.
     """
-    block = dft.shape[1]
+    n_fft = window.shape[0]
+    block = math.gcd(n_fft, hop_length)
+    per_frame = n_fft // block
     n_blocks = ops.shape(waveform)[1] // block
     x = ops.reshape(waveform[:, : n_blocks * block], (-1, n_blocks, block))
-    # (batch, frames, 2 bins)
-    x = ops.conv(x, dft, strides=hop_length // block, data_format="channels_last")
-    real, imaginary = ops.split(ops.square(x), 2, axis=-1)
-    return real + imaginary
+    step = hop_length // block
+    end = n_blocks - per_frame + 1  # of the first blocks of frames
+    x = [x[:, i : end + i : step] for i in range(per_frame)]
+    x = ops.concatenate(x, axis=-1) * window  # (batch, frames, n_fft)
+    first, second = x[..., : n_fft // 2], x[..., n_fft // 2 :]
+    powers = []
+    for x, dft in ((first + second, even), (first - second, odd)):
+        real, imaginary = ops.split(ops.square(ops.matmul(x, dft)), 2, axis=-1)
+        powers.append(real + imaginary)
+    return ops.concatenate(powers, axis=-1)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -65,7 +85,7 @@ class LogMelSpectrogram(keras.layers.Layer):
             frames = 1 + (samples - n_fft) // hop_length.
 
     Raises:
-        ConfigError: there is no such compression or window.
+        ConfigError: there is no such compression or window, or n_fft is odd.
     """
 
     def __init__(
@@ -90,8 +110,7 @@ class LogMelSpectrogram(keras.layers.Layer):
             raise ConfigError(
                 f"compression is {compression!r}; it must be one of {', '.join(COMPRESSIONS)}."
             )
-        if window not in WINDOWS:
-            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        check(n_fft, window)
         self.config: dict[str, Any] = dict(
             sample_rate=sample_rate,
             n_fft=n_fft,
@@ -109,18 +128,21 @@ class LogMelSpectrogram(keras.layers.Layer):
         )
         self.n_fft, self.hop_length, self.n_mels = n_fft, hop_length, n_mels
         self.power, self.compression, self.gain, self.centre = power, compression, gain, centre
-        self.dft, self.filterbank = matrices.log_mel(**self.config).values()
+        found = matrices.log_mel(**self.config)
+        self.window, self.filterbank = found["window"], found["filterbank"]
+        self.even, self.odd = found["even"], found["odd"]
 
     def constants(self) -> dict[str, tuple[object, str]]:
         """Return where the constant matrices are: name -> (object, attribute)."""
-        return {name: (self, name) for name in ("dft", "filterbank")}
+        return {name: (self, name) for name in ("window", "even", "odd", "filterbank")}
 
     def call(self, waveform):
         x = waveform  # (batch, samples)
         if self.centre:
             half = self.n_fft // 2
             x = ops.pad(x, [[0, 0], [half, half]], mode="reflect")
-        x = power_spectrum(x, self.dft, self.hop_length)  # (batch, frames, bins)
+        # (batch, frames, bins)
+        x = power_spectrum(x, self.window, self.even, self.odd, self.hop_length)
         if self.power != 2.0:
             x = x ** (self.power / 2)
         x = ops.matmul(x, self.filterbank)  # (batch, frames, n_mels)
@@ -158,11 +180,11 @@ class LogSpectrogram(keras.layers.Layer):
         n_fft: window and DFT length in samples.
         hop_length: in samples; frames = 1 + (samples - n_fft) // hop_length.
         window: a name of `WINDOWS`.
-        symmetric: as in `windowed_dft`.
+        symmetric: first and last value of the window are the same, as in MATLAB.
         floor: constant that is added before the logarithm.
 
     Raises:
-        ConfigError: there is no such window.
+        ConfigError: there is no such window, or n_fft is odd.
     """
 
     def __init__(
@@ -175,20 +197,23 @@ class LogSpectrogram(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        if window not in WINDOWS:
-            raise ConfigError(f"window is {window!r}; it must be one of {', '.join(WINDOWS)}.")
+        check(n_fft, window)
         self.config: dict[str, Any] = dict(
             n_fft=n_fft, hop_length=hop_length, window=window, symmetric=symmetric, floor=floor
         )
         self.n_fft, self.hop_length, self.floor = n_fft, hop_length, floor
-        self.dft = matrices.log_spectrogram(**self.config)["dft"]
+        found = matrices.log_spectrogram(**self.config)
+        self.window, self.even, self.odd = found["window"], found["even"], found["odd"]
+        bins = np.arange(n_fft // 2 + 1)
+        self.places = np.argsort([*bins[0::2], *bins[1::2]])
 
     def constants(self) -> dict[str, tuple[object, str]]:
-        """Return where the constant matrix is: name -> (object, attribute)."""
-        return {"dft": (self, "dft")}
+        """Return where the constant matrices are: name -> (object, attribute)."""
+        return {name: (self, name) for name in ("window", "even", "odd")}
 
     def call(self, waveform):
-        x = power_spectrum(waveform, self.dft, self.hop_length)  # (batch, frames, bins)
+        x = power_spectrum(waveform, self.window, self.even, self.odd, self.hop_length)
+        x = ops.take(x, self.places, axis=-1)  # (batch, frames, bins), in ascending order
         # Not log1p: ONNX has no such operation. The results differ by a rounding step of 1 at most.
         return ops.log(ops.sqrt(x) / self.floor + 1.0)
 

@@ -58,7 +58,7 @@ GROUP = 80  # filters at once in `extreme_responses`: blocks of 16; their result
 class InputNorm(layers.BatchNormalization):
     """Batch normalisation of a spectrogram as one channel, with fast training.
 
-    (batch, frames, bands, 1) -> the same, normalised; its scale (1,); its offset (1,). In training
+    (batch, 1, frames, bands) -> the same, normalised; its scale (1,); its offset (1,). In training
     no gradient flows through the first: `PooledFilters` computes the gradients of scale and offset
     from the other two. The usual gradient, through a convolution with tall filters over one
     channel, takes 7 to 9 times as long as the rest of a training step on a CPU.
@@ -419,9 +419,9 @@ def frontend(
 def musicnn_frontend(waveform: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
     """Two timbral and three temporal filter shapes (musicnn 0.1.0, models.py, `frontend`)."""
     features = LogMelSpectrogram(name="features")(waveform)  # (batch, 187, 96)
-    x = layers.Reshape((-1, 96, 1), name="one_channel")(features)
-    x, scale, offset = InputNorm(**NORM, name="input_norm")(x)
-    x = layers.Reshape((-1, 96), name="normalised")(x)
+    x = layers.Reshape((1, -1, 96), name="one_channel")(features)
+    x, scale, offset = InputNorm(axis=1, **NORM, name="input_norm")(x)
+    x = layers.Reshape((-1, 96), name="normalised")(x)  # (batch, 187, 96)
     timbral = [
         PooledFilters(204, (7, bands), name=f"timbral_{bands}")(x, scale, offset)  # (.., 187, 204)
         for bands in (38, 67)  # .4 and .7 of 96 bands

@@ -25,7 +25,8 @@ from zoo.utils import lazy
 
 TOLERANCE = 1e-5  # of `difference`
 # Decibels, and lee2009's logarithm of single bins, multiply the rounding of bins that are nearly 0.
-# The first layers still show it: Keras on PyTorch differs from Keras on TensorFlow by 4e-4 there.
+# The first layers show it where products are summed in another order: Keras on PyTorch differs from
+# Keras on TensorFlow by 3e-4 there.
 LOGARITHMS = 1e-3
 # choi2016's released networks divide a clip by its deviation. That of quiet noise, nearly all at
 # the floor of the decibels, is small, so that rounding grows up to the last stage.
