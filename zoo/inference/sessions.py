@@ -6,7 +6,6 @@ Both are imported when a session is made, and only the one that is asked for.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,19 +151,27 @@ def openvino(
         network = core.read_model(model)
         network.reshape({"waveform": openvino.PartialShape([-1, samples or -1])})
         compiled = core.compile_model(network, "CPU", hints)
-        requests = [compiled.create_infer_request() for _ in range(streams)]
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ConfigError(f"OpenVINO cannot open the network: {reason}") from error
 
-    def run(batch: np.ndarray) -> list[np.ndarray]:
-        batch = np.ascontiguousarray(batch, "float32")
-        started = requests[: len(batch)]
-        for request, part in zip(started, np.array_split(batch, len(started)), strict=True):
-            request.start_async({"waveform": part})
-        for request in started:
-            request.wait()
-        # Copies: the next call writes there.
-        return [np.concatenate([r.get_tensor(s).data for r in started]) for s in stages]
+    free: list[Any] = []  # requests that no batch uses
 
-    return Forward(lambda batch, _: partial(run, batch))
+    def start(batch: np.ndarray, only: bool) -> Callable[[], list[np.ndarray]]:
+        batch = np.ascontiguousarray(batch, "float32")
+        parts = np.array_split(batch, min(streams, len(batch)))
+        used = [free.pop() if free else compiled.create_infer_request() for _ in parts]
+        for request, part in zip(used, parts, strict=True):
+            request.start_async({"waveform": part})
+
+        def result() -> list[np.ndarray]:
+            for request in used:
+                request.wait()
+            # Copies: the next batch writes there.
+            found = [np.concatenate([r.get_tensor(s).data for r in used]) for s in stages]
+            free.extend(used)
+            return found
+
+        return result
+
+    return Forward(start)
