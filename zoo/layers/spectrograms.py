@@ -44,7 +44,7 @@ def power_spectrum(waveform, window, even, odd, hop_length: int):
     step = hop_length // block
     end = n_blocks - per_frame + 1  # of the first blocks of frames
     x = [x[:, i : end + i : step] for i in range(per_frame)]
-    x = ops.concatenate(x, axis=-1) * window  # (batch, frames, n_fft)
+    x = ops.multiply(ops.concatenate(x, axis=-1), window)  # (batch, frames, n_fft)
     first, second = x[..., : n_fft // 2], x[..., n_fft // 2 :]
     powers = []
     for x, dft in ((first + second, even), (first - second, odd)):
