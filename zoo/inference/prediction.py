@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # that the network need not wait long for the first batch. Choi's network of 29 s tags a song of
 # 410 s in 1.14 s so, in 1.39 s by 8. Powers of two: a compiled backend gets few shapes.
 BATCH = 8
-SECONDS = 24.0
+SECONDS = 25.0
 WAITING = 4  # decoded batches that may wait for the network
 
 
@@ -82,7 +82,7 @@ def _decode(
         The sound; up to a batch of its segments, or the exception; whether it was its last.
     """
     seconds = segmentation.segment / sample_rate
-    size = next((n for n in (8, 4, 2) if n * seconds <= SECONDS), 1)
+    size = next((n for n in (BATCH, 4, 2) if n * seconds <= SECONDS), 1)
     for source in sources:
         try:
             segments = audio.segments(source, sample_rate, segmentation, tail)
