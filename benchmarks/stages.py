@@ -29,13 +29,13 @@ def sounds(model: zoo.AudioModel) -> dict[str, np.ndarray]:
     """Return a segment of each kind, (1, samples) float32."""
     samples = model.segmentation.segment
     recording = np.resize(audio.load(RECORDING, model.sample_rate), samples)
-    recording /= np.abs(recording).max()
+    loud = recording / np.abs(recording).max()
     found = {
-        "recording": recording / 2,
+        "recording": recording,
         "noise": np.random.default_rng(0).normal(0, 0.1, samples),
         "silence": np.zeros(samples),
-        "-60 dB": recording / 1000,
-        "full scale": recording,
+        "-60 dB": loud / 1000,
+        "full scale": loud,
     }
     return {name: sound[None].astype("float32") for name, sound in found.items()}
 

@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
-import keras
 import pytest
-from conftest import CHECKOUT
+from conftest import CHECKOUT, only_on
 
 import zoo
 
@@ -93,14 +92,13 @@ def prepare(folder):
 
 DOCUMENTS = [p for p in (README, *sorted((CHECKOUT / "docs").rglob("*.md"))) if snippets(p)]
 # Pages on what other backends of Keras refuse, as they say.
-BACKENDS = {"devices.md": ("tensorflow", "jax"), "export.md": ("tensorflow",)}
+MARKS = {"devices.md": only_on("tensorflow", "jax"), "export.md": only_on("tensorflow")}
+RUN = [pytest.param(p, marks=MARKS.get(p.name, ())) for p in DOCUMENTS]
 
 
 @pytest.mark.filterwarnings("ignore::zoo.AudioWarning")
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", RUN, ids=lambda p: p.name)
 def test_python_of_a_document_runs(path, tmp_path, monkeypatch):
-    if keras.config.backend() not in BACKENDS.get(path.name, (keras.config.backend(),)):
-        pytest.skip(f"needs Keras on {' or '.join(BACKENDS[path.name])}")
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {}

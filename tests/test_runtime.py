@@ -14,32 +14,20 @@ from zoo.inference import graphs
 from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
+sys.path.insert(0, str(CHECKOUT / "benchmarks"))
+
+from stages import sounds
+
 BUNDLED = [name for name, c in manifest.load().checkpoints.items() if c.bundled]
 FRAMEWORKS = ("keras", "tensorflow", "jax", "torch")
 HEAVY = (*FRAMEWORKS, "sklearn", "matplotlib", "h5py", "scipy")
 
 
-def sounds(model, example):
-    """Return a segment of each kind: a recording, noise, silence, very quiet, full scale."""
-    samples = model.segmentation.segment
-    recording = zoo.audio.load(example, model.sample_rate)
-    recording = np.resize(recording, samples)
-    rng = np.random.default_rng(0)
-    return {
-        "recording": recording,
-        "noise": rng.normal(0, 0.1, samples),
-        "silence": np.zeros(samples),
-        "quiet": 0.001 * recording / np.abs(recording).max(),
-        "full scale": recording / np.abs(recording).max(),
-    }
-
-
 @pytest.mark.parametrize("name", BUNDLED)
-def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, checkpoint, example):
+def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, checkpoint):
     model, other = checkpoint(name), zoo.load(name, runtime="onnx")
     assert other.stages == model.stages
-    for sound, samples in sounds(model, example).items():
-        batch = samples[None].astype("float32")
+    for sound, batch in sounds(model).items():
         for stage, theirs in tracing.stages_of(model, batch, model.stages).items():
             ours = other.forward_pass(stage)(batch)
             assert ours.shape == theirs.shape

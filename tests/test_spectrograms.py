@@ -103,6 +103,11 @@ def test_config_makes_the_same_layer_again(music):
     np.testing.assert_array_equal(first, second)
 
 
+def test_odd_length_is_refused():
+    with pytest.raises(zoo.ConfigError, match=r"n_fft is 511; it must be even"):
+        LogMelSpectrogram(n_fft=511)
+
+
 def test_unknown_compression_lists_the_known_ones():
     with pytest.raises(zoo.ConfigError, match=r"'sqrt'.*log10, log, decibel, none"):
         LogMelSpectrogram(compression="sqrt")
