@@ -103,6 +103,7 @@ class Student(NamedTuple):
     begins: str = ""  # the checkpoint from whose weights it goes on
     widens: str = ""  # weights of a narrower one that it starts from (`distillation/widening.py`)
     parts: tuple[str, ...] = ()  # parts of the corpus to train on; by default all
+    keeps: str = ""  # the layer up to which, in order, the weights stay as they are
 
 
 STUDENTS = {
@@ -128,7 +129,9 @@ STUDENTS = {
     # FCN-4 as wide as in the paper, 69 MB: not published, and trained only before
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
     "lee2017": Student({"scale": 0.5}, 20, batch=16, dropout=0.1, begins="lee2017.zoo"),
-    "pons2017": Student({}, 20, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt"),
+    "pons2017": Student(
+        {}, 100, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt", keeps="frontend"
+    ),
 }
 
 
@@ -314,6 +317,9 @@ def trained(
     for layer in model.layers:
         if student.dropout is not None and isinstance(layer, keras.layers.Dropout):
             layer.rate = student.dropout
+    names = [layer.name for layer in model.layers]
+    for layer in model.layers[: names.index(student.keeps) + 1 if student.keeps else 0]:
+        layer.trainable = False
     paths = paths or training_clips.shards(given.clips, training_clips.TRAIN)
     file = given.state / f"{name}.npz"
     begin = student.begins if not file.is_file() and not len(begin_with) else ""

@@ -225,6 +225,28 @@ def test_a_student_at_full_width_starts_from_the_narrow_one(distill, given, monk
     np.testing.assert_allclose(wider[:, :, ::2, ::2] * 2, kernel, rtol=1e-6)
 
 
+def test_weights_up_to_a_layer_are_kept(distill, given, monkeypatch):
+    for name, value in (("ROUND", 1), ("EVERY", 1)):
+        monkeypatch.setattr(distill, name, value)
+    monkeypatch.setattr(distill.following, "FEWEST", 1)
+    monkeypatch.setattr(distill.following, "PRESENT", 0.02)
+    options = {"input": "spectrogram"}
+    student = distill.Student(options, 1, batch=2, begins="dieleman2014.zoo", keeps="frontend")
+    distill.trained("dieleman2014.zoo", student, given)
+    model, before = distill.built("dieleman2014", student), zoo.load("dieleman2014.zoo")
+    with np.load(given.state / "dieleman2014.zoo.npz") as kept:
+        for i, variable in enumerate(model.variables):
+            variable.assign(kept[f"variable{i}"])
+    names = [layer.name for layer in model.layers]
+    changed = {
+        names.index(layer.name)
+        for layer in model.layers
+        for new, old in zip(layer.weights, before.get_layer(layer.name).weights, strict=True)
+        if not np.array_equal(new, old)
+    }
+    assert min(changed) > names.index("frontend")
+
+
 def test_the_last_bias_starts_at_the_mean_scores_of_the_tags(training_clips, distill, clips):
     paths = training_clips.shards(clips, "train")
     model = distill.built("dieleman2014", distill.STUDENTS["dieleman2014"])
