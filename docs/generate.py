@@ -607,6 +607,28 @@ def onset_scores() -> str:
     return table(("F, 25 ms", *names), lines) if rows else ""
 
 
+def stroke_scores() -> str:
+    """Return the scores of the onset detectors on strokes; nothing if none was measured."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in result("onset_strokes"):
+        if row["part"] != "strokes_test":
+            continue
+        kind = row["threshold"].partition(":")[0]
+        own = row["detector"].startswith("schluter2014.zoo")
+        name = row["detector"] if own else f"{row['detector']}, {kind}"
+        wide = f"{float(row['window']) * 1000:.0f} ms"
+        measures = ("precision", "recall", "F") if row["of"] == "all" else ("recall",)
+        for measure in measures:
+            of = f"{measure}, {wide}" if row["of"] == "all" else f"recall, {row['class']}"
+            cell = f"{float(row[measure]):.3f}"
+            if measure == "recall":
+                cell += f" ({float(row['recall low']):.2f} to {float(row['recall high']):.2f})"
+            found.setdefault((of, row["onsets"]), {})[name] = cell
+    names = dict.fromkeys(name for cells in found.values() for name in cells)
+    lines = ((*key, *(cells.get(name, "") for name in names)) for key, cells in found.items())
+    return table(("strokes_test", "onsets", *names), lines) if found else ""
+
+
 def exports() -> str:
     """Return error, size and speed of exported files; nothing if none was measured."""
     head = ("model", "format", "error", "MB", "ms a segment")
@@ -807,7 +829,9 @@ def pages() -> dict[Path, str]:
         DOCS / "leaderboard.md": filled(DOCS / "leaderboard.md", {"leaderboard": board}),
         DOCS / "devices.md": filled(DOCS / "devices.md", {"speeds": speeds}),
         DOCS / "batch.md": filled(DOCS / "batch.md", {"speed of batches": batch_speeds}),
-        DOCS / "onsets.md": filled(DOCS / "onsets.md", {"onsets": onset_scores}),
+        DOCS / "onsets.md": filled(
+            DOCS / "onsets.md", {"onsets": onset_scores, "strokes": stroke_scores}
+        ),
         exported: filled(
             exported, {"exports": exports, "grid": export_grid, "precisions": precisions}
         ),

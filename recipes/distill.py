@@ -108,7 +108,7 @@ class Student(NamedTuple):
 
 STUDENTS = {
     "dieleman2014": Student(
-        {"input": "spectrogram"}, 400, dropout=0.1, norms=True, begins="dieleman2014.zoo"
+        {"input": "spectrogram"}, 2000, dropout=0.1, norms=True, begins="dieleman2014.zoo"
     ),
     "zhu2016": Student(
         {
@@ -118,7 +118,7 @@ STUDENTS = {
             "conv_filters": [256] * 4,
             "segment": 3.0,
         },
-        40,
+        400,
         batch=16,
         dropout=0.1,
         begins="zhu2016.zoo",
@@ -128,7 +128,7 @@ STUDENTS = {
     ),
     # FCN-4 as wide as in the paper, 69 MB: not published, and trained only before
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
-    "lee2017": Student({"scale": 0.5}, 20, batch=16, dropout=0.1, begins="lee2017.zoo"),
+    "lee2017": Student({"scale": 0.5}, 300, batch=16, dropout=0.1, begins="lee2017.zoo"),
     "pons2017": Student(
         {}, 100, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt", keeps="frontend"
     ),

@@ -60,7 +60,7 @@ def provenance(folder: Path) -> str:
     return (
         "Trained by this project (recipes/onsets): the paper's network with ReLU, dropout and "
         f"fuzzy targets. {train.UPDATES[train.LONGER]:,} updates of 256 frames on music, then "
-        f"{int(best[1]):,} of the layers behind the convolutions, half of each on drums. In all "
+        f"{int(best[1]):,} with {train.SHARE:.0%} of each on drums and fast repeated notes. In all "
         f"{hours:.1f} h with {count:,} onsets that are known exactly, since all is made: own "
         "scores and mma's accompaniments through three soundfonts; recorded strokes on drums, put "
         "together to flams, drags, rolls, ghosted notes, ringing cymbals and toms (sfzinstruments' "
