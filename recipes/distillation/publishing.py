@@ -25,6 +25,8 @@ import bundle
 import distill
 import teacher_scores
 
+TEST = training_clips.TEST
+PARTS = {"games": "music of games", "rendered": "rendered music", "voices": "synthetic voices"}
 MEASURES = {
     "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
     "rank correlation": "50 tags, with the teachers' scores",
@@ -71,21 +73,22 @@ def read(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def metrics(name: str, command: str) -> list[dict]:
+def metrics(name: str, command: str, clips: Path) -> list[dict]:
     """Return a student's scores, as the manifest has them; `command` is the one that wrote them."""
+    parts = " and ".join(PARTS[p] for p in PARTS if p in training_clips.parts(clips, TEST))
     row = next(
         row
         for row in read(distill.RESULTS / "distillation.csv")
-        if (row["model"], row["split"]) == (name, training_clips.TEST)
+        if (row["model"], row["split"]) == (name, TEST)
     )
     return [
         {
             "name": f"{measure} against the teachers",
             "value": float(row[measure]),
-            "data": f"games, rendered music and voices, {row['pieces']} pieces of "
+            "data": f"{parts}, {row['pieces']} pieces of "
             f"{row['seconds of a piece']} s; {over.format(**row)}; not comparable with results on "
             "MagnaTagATune",
-            "split": "test split of recipes/corpus (games, soundfont, voices not trained on)",
+            "split": "test split of recipes/corpus (games, soundfonts and voices not trained on)",
             "clips": int(row["pieces"]),
             "kind": "measured",
             "source": f"{command} (results/distillation.csv)",
@@ -111,10 +114,11 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     size = len(parts) * training_clips.SECONDS / 3600
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
+    kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
     return (
         f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
         f"{', '.join(others)} and {last}, which were trained on MagnaTagATune; no labels. It goes "
-        f"on from {BEGAN[student.begins]}. "
+        f"on from {BEGAN[student.begins]}.{kept} "
         f"{size:.1f} h of training clips of 30 s ({shares}: recordings of players, singers and "
         "songs, music of free games as Debian 12 packs them, and music rendered by "
         "recipes/corpus), changed in speed, room, microphone, level and by mixing before the "
@@ -166,7 +170,7 @@ def publish_one(
         "citation": f"{', '.join(paper.authors)}. {paper.title}. {paper.venue} (the "
         "architecture; the weights are this project's).",
         "provenance": provenance(name, student, state, clips) + (NORMS if student.norms else ""),
-        "metrics": metrics(name, f"python recipes/distill.py {architecture} CLIPS STATE"),
+        "metrics": metrics(name, f"python recipes/distill.py {architecture} CLIPS STATE", clips),
     }
     if student.begins == BEGAN_OF_OTHERS:
         others = bundle.listed()[student.begins]
