@@ -26,7 +26,12 @@ import distill
 import teacher_scores
 
 TEST = training_clips.TEST
-PARTS = {"games": "music of games", "rendered": "rendered music", "voices": "synthetic voices"}
+PARTS = {
+    "recordings": "recordings of players and singers",
+    "games": "music of games",
+    "rendered": "rendered music",
+    "voices": "synthetic voices",
+}
 MEASURES = {
     "ROC-AUC": "{tags counted} tags, a piece has a tag if the teachers give it more than .3",
     "rank correlation": "50 tags, with the teachers' scores",
@@ -73,9 +78,14 @@ def read(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def kinds(clips: Path, split: str) -> str:
+    """Return what the clips of a split are, in words."""
+    there = {part.partition("/")[0] for part in training_clips.parts(clips, split)}
+    return " and ".join(words for part, words in PARTS.items() if part in there)
+
+
 def metrics(name: str, command: str, clips: Path) -> list[dict]:
     """Return a student's scores, as the manifest has them; `command` is the one that wrote them."""
-    parts = " and ".join(PARTS[p] for p in PARTS if p in training_clips.parts(clips, TEST))
     row = next(
         row
         for row in read(distill.RESULTS / "distillation.csv")
@@ -85,7 +95,7 @@ def metrics(name: str, command: str, clips: Path) -> list[dict]:
         {
             "name": f"{measure} against the teachers",
             "value": float(row[measure]),
-            "data": f"{parts}, {row['pieces']} pieces of "
+            "data": f"{kinds(clips, TEST)}, {row['pieces']} pieces of "
             f"{row['seconds of a piece']} s; {over.format(**row)}; not comparable with results on "
             "MagnaTagATune",
             "split": "test split of recipes/corpus (games, soundfonts and voices not trained on)",

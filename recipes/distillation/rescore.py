@@ -42,7 +42,7 @@ def main() -> None:
         entry = bundle.listed()[name]
         if entry["authors"] == bundle.AUTHORS:
             source = "python recipes/distillation/rescore.py CLIPS " + name
-            bundle.enter(name, {**entry, "metrics": publishing.metrics(name, source)})
+            bundle.enter(name, {**entry, "metrics": publishing.metrics(name, source, given.clips)})
 
 
 if __name__ == "__main__":

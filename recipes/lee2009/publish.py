@@ -1,6 +1,6 @@
 """Write the bundled weight file of lee2009, and its manifest entry.
 
-    python recipes/lee2009/publish.py FOLDER STATE
+    python recipes/lee2009/publish.py FOLDER CLIPS STATE
 
 puts filters (`filters.py`) and head (`head.py`) together as `weights/lee2009.zoo.safetensors` and
 describes it in `weights_manifest.json`, with the scores in results/distillation.csv.
@@ -59,6 +59,9 @@ def provenance(music: excerpts.Excerpts, epochs: list[int], segments: int) -> st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="The folder that recipes/corpus/build.py filled.")
+    parser.add_argument(
+        "clips", type=Path, help="The folder that distillation/training_clips.py filled."
+    )
     parser.add_argument("state", type=Path, help="The folder that filters.py and head.py filled.")
     given = parser.parse_args()
     model = whole(given.state)
@@ -83,7 +86,9 @@ def main() -> None:
         "learning for audio classification using convolutional deep belief networks. NIPS 22, "
         "2009 (the method; the weights are this project's).",
         "provenance": provenance(train, epochs, segments),
-        "metrics": publishing.metrics(NAME, "python recipes/lee2009/head.py CLIPS STATE"),
+        "metrics": publishing.metrics(
+            NAME, "python recipes/lee2009/head.py CLIPS STATE", given.clips
+        ),
     }
     bundle.publish(model, NAME, entry)
 

@@ -37,13 +37,13 @@ def publish(clips: Path, file: Path) -> None:
     segments = training_clips.SEGMENTS * len(parts[:most])
     text = (
         f"distilled from the mean of the scores of {', '.join(teacher_scores.TEACHERS)} on "
-        f"{segments:,} segments of 3 s ({segments * 3 / 3600:.1f} h) of recordings, games, "
-        "rendered music and voices, no labels; only the head was trained"
+        f"{segments:,} segments of 3 s ({segments * 3 / 3600:.1f} h) of "
+        f"{publishing.kinds(clips, training_clips.TRAIN)}, no labels; only the head was trained"
     )
     provenance, count = HEAD.subn(text, entry["provenance"])
     if count != 1:
         raise SystemExit(f"the provenance of {head.NAME} says nothing of its head")
-    metrics = publishing.metrics(head.NAME, "python recipes/lee2009/rehead.py CLIPS STATE")
+    metrics = publishing.metrics(head.NAME, "python recipes/lee2009/rehead.py CLIPS STATE", clips)
     entry |= {"data": publishing.DATA, "provenance": provenance, "metrics": metrics}
     bundle.publish(model, head.NAME, entry)
 
