@@ -127,7 +127,13 @@ STUDENTS = {
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
     "lee2017": Student({"scale": 0.5}, 200, batch=16, dropout=0.1, begins="lee2017.zoo"),
     "pons2017": Student(
-        {}, 100, batch=16, rate=1e-4, dropout=0.2, begins="pons2017.mtt", keeps="frontend"
+        {"variant": "musicnn"},
+        100,
+        batch=16,
+        rate=1e-4,
+        dropout=0.2,
+        begins="pons2017.mtt",
+        keeps="frontend",
     ),
 }
 

@@ -32,6 +32,7 @@ HEAD = re.compile(r"distilled from the mean of the scores of .*? only the head w
 def publish(clips: Path, file: Path) -> None:
     """Write the weights' file and its entry."""
     model, entry = zoo.load(file), bundle.listed()[head.NAME]
+    del entry["licence"]  # `bundle.publish` writes ours
     parts = training_clips.parts(clips, training_clips.TRAIN)
     most = head.SHARDS * training_clips.CLIPS_PER_SHARD
     segments = training_clips.SEGMENTS * len(parts[:most])
