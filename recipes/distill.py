@@ -77,8 +77,7 @@ import widening
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 EVERY = 40  # shards between two validations
-# Of pieces of 3 s: validation uses every 4th, the fit of the last layer every 3rd.
-VALIDATION_STEP, REFIT_STEP = 1, 3
+REFIT_STEP = 3  # the fit of the last layer uses every 3rd piece of 3 s
 FIRST_BATCH, FIRST_RATE = 32, 3e-4  # of the training on pieces of 3 s that comes first
 ROUND = 10  # shards in memory
 SHIFT = 0.01  # s, at most
@@ -347,7 +346,6 @@ def trained(
         first, since = student.rate / 3, student.shards // ROUND
     if done >= total:
         return state
-    every = VALIDATION_STEP if takes_pieces(model) else 1
     losses, clock, steps, seconds = [], time.perf_counter(), 0, 0.0
     data = rounds(model, paths, range(done, total), student.parts)
     for number, (x, y) in zip(
@@ -361,7 +359,7 @@ def trained(
         shards = (number + 1) * ROUND
         if shards % EVERY == 0 or number + 1 == total:
             fold()
-            tags = following.follow(*predict(model, validation, every), model.labels)
+            tags = following.follow(*predict(model, validation), model.labels)
             last = state.rows[-1] if state.rows else ["0"] * len(HEADER)
             hours = shards * training_clips.CLIPS_PER_SHARD * training_clips.SECONDS / 3600
             numbers = (float(np.mean(losses)), *following.mean(tags))

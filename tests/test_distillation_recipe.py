@@ -320,7 +320,6 @@ def test_training_resumes_where_it_was_stopped(
 ):
     monkeypatch.setattr(distill, "ROUND", 1)
     monkeypatch.setattr(distill, "EVERY", 1)
-    monkeypatch.setattr(distill, "VALIDATION_STEP", 2)
     monkeypatch.setattr(distill, "RESULTS", tmp_path)
     monkeypatch.setattr(distill.following, "FEWEST", 1)
     scores = training_clips.read(training_clips.shards(clips, "validation")[0]).scores
@@ -402,12 +401,7 @@ def test_study_trains_both_front_ends_on_growing_shares(
         monkeypatch.setattr(study, "FRONT_ENDS", light)
         for name, value in (("SHARDS", 1), ("BATCH", 4)):
             monkeypatch.setattr(study, name, value)
-        for name, value in (
-            ("ROUND", 1),
-            ("EVERY", 1),
-            ("VALIDATION_STEP", 2),
-            ("RESULTS", tmp_path),
-        ):
+        for name, value in (("ROUND", 1), ("EVERY", 1), ("RESULTS", tmp_path)):
             monkeypatch.setattr(study.distill, name, value)
         monkeypatch.setattr("sys.argv", ["", str(clips), str(tmp_path)])
         study.main()

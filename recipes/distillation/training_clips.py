@@ -27,7 +27,7 @@ same command adds the scores of a teacher that shards do not have yet.
 
 CLIPS gets shards of 20 clips: an array of sounds and an archive of scores each. The command can be
 stopped, and continues when it is run again; with a larger number of hours it makes more.
-`--only train` makes only that split. A shard takes 26 MB and about a minute of a core, most of
+`--only train` makes only that split. A shard takes 26 MB and some 20 seconds of a core, most of
 it for the teachers; KERAS_BACKEND=jax is the fastest on a processor.
 """
 
