@@ -69,7 +69,7 @@ def test_clips_are_complete_and_of_their_split(training_clips, corpus, clips):
     assert {p.path.stem for p in training_clips.fixed(rows, corpus, "test")} == {"d"}
     starts = sorted(p.start for p in training_clips.fixed(rows, corpus, "test"))
     np.testing.assert_allclose(starts, [0, 49.75, 99.5])
-    sampler = training_clips.Sampler(rows, corpus)
+    sampler = training_clips.Sampler(rows, corpus, training_clips.MIXES[0])
     assert {clip.path for clip in sampler.clips["games"]} == {"games/a.wav", "games/b.wav"}
 
 
@@ -97,7 +97,7 @@ def test_singers_are_joined_and_accompanied(training_clips, tmp_path):
         tone = 0.3 * np.sin(2 * np.pi * frequency / 22050 * np.arange(22050 * seconds))
         soundfile.write(tmp_path / name, tone, 22050)
         rows.append(training_clips.teacher_scores.Clip(name, (), "train", group, use, seconds))
-    sampler = training_clips.Sampler(rows, tmp_path)
+    sampler = training_clips.Sampler(rows, tmp_path, training_clips.MIXES[1])
     voice = sampler.recording(rng, "voice", 12.0)
     both = sampler.accompanied(rng, voice, 12.0)
     assert len(voice) == len(both) == 12 * 22050

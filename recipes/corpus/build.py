@@ -8,7 +8,8 @@ of voices, for the instruments, styles and singing that games lack: our own rand
 through four soundfonts (`scores.py`, `playing.py`); accompaniments of mma's style files; bands with
 real drums (`kits.py`); voices of telephone prompts and of actors, speaking, and singing our
 melodies (`speech.py`, `singing.py`, `voices.py`); with `--recordings`, players and singers recorded
-one by one, and songs (`recordings.py`). No sound needs a label: the teachers score it.
+one by one, and songs (`recordings.py`), and our scores played with instruments that were recorded
+note by note (`notes.py`). No sound needs a label: the teachers score it.
 
 `--only games`, `rendered`, `voices` or `recordings` builds one of the four. `--rendered H` and
 `--voices H` set the hours, `--workers N` the processes. `--seldom H` makes H more hours of both, of
@@ -194,7 +195,10 @@ def main() -> None:
     parser.add_argument(
         "--recordings",
         type=Path,
-        help="A folder with recordings of real players (recordings.py). Default: none.",
+        nargs="+",
+        default=(),
+        metavar="FOLDER",
+        help="Folders with recordings of real players (recordings.py, notes.py). Default: none.",
     )
     parser.add_argument(
         "--rendered",
@@ -231,12 +235,13 @@ def main() -> None:
     for what in PROGRAMS:
         if what in wanted:
             build_made(what, given.folder, given)
-    recorded = recordings.read(given.recordings) if given.recordings is not None else []
+    recorded = [(folder, recordings.read(folder)) for folder in given.recordings]
     if "recordings" in wanted:
-        recordings.link(given.folder, given.recordings, recorded)
+        for folder, found in recorded:
+            recordings.link(given.folder, folder, found)
     listed = rows(given.folder)
     write_table(given.folder, listed)
-    write_sources(given.folder, recorded)
+    write_sources(given.folder, [one for _, found in recorded for one in found])
     report(listed)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # Chosen on recordings of real players: `recipes/real_test/teachers.py`.
-TEACHERS = ("pons2017.mtt_won2020", "choi2016.mtt_won2020", "pons2017.mtt")
+TEACHERS = ("pons2017.mtt_won2020", "pons2017.mtt", "choi2016.vgg_mtt")
 
 
 class Clip(NamedTuple):

@@ -6,15 +6,21 @@
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
 scores the clip **after** the changes, so that its scores belong to exactly the sound that the
 student gets. The changes are for training only, and their probabilities are ours: another speed,
-and so another pitch, up to 8 % (1.3 semitones) up or down (every second clip); rooms, microphones,
-noise, compression and MP3 (`changes.py`); a second sound mixed under it, 0 to 12 dB softer (one in
-four); a gain of -12 to 6 dB (every second one).
+and so another pitch (every second clip); rooms, microphones, noise, compression and MP3
+(`changes.py`); a second sound mixed under it, 0 to 12 dB softer (one in four); a gain of -12 to
+6 dB (every second one).
 
-`SHARES` says how many clips come from each part of the corpus. Of games, rendered music and
-synthetic voices, longer tracks are sampled more often, but none as if it had more than 5 minutes.
-Of recordings, a player is sampled first, by the square root of what there is of them, and files of
-that player are joined to 30 s. To every second clip of a singer an accompaniment is added, of
-instruments, rendered music or games, 12 dB softer to 6 dB louder than the voice.
+`MIXES` says how many clips come from each part of the corpus, and how far the speed is changed. The
+first 15 h are a mix for all tags, with speeds up to 8 % (1.3 semitones) up or down. Students of it
+followed their teachers well on the players of the training, and less on others, above all with
+strings, guitars and pianos. So the hours after it have more instruments, and speeds up to 20 %
+(3 semitones), which make another instrument, or another singer, of the same recording.
+
+Of games, rendered music and synthetic voices, longer tracks are sampled more often, but none as if
+it had more than 5 minutes. Of recordings, a player is sampled first, by the square root of what
+there is of them, and files of that player are joined to 30 s. To every second clip of a singer an
+accompaniment is added, of instruments, rendered music or games, 12 dB softer to 6 dB louder than
+the voice.
 
 The validation and test clips are not changed. A track gives one for each minute, at most 4, as far
 from each other as it allows; in the test split also one half way between any two. `MOST_CLIPS` of
@@ -56,8 +62,6 @@ RATE = 22050  # the highest of a student's
 SECONDS = 30.0
 CLIPS_PER_SHARD = 20
 SEGMENTS, HOP = 10, 47872 / 16000  # of a clip; seconds between the teachers' segments
-SHARES = {"games": 0.27, "rendered": 0.2, "voices": 0.1, "recordings": 0.43}
-USES = {"voice": 0.5, "instrument": 0.3, "song": 0.2}  # of the recordings
 ACCOMPANIED = 0.5  # of the clips of a singer
 JOIN = 0.01  # s; fade at both ends of a file that is joined to others
 LONGEST = 300.0  # seconds; a longer track is not sampled more often
@@ -65,6 +69,30 @@ FASTER, MIXED, LOUDER = 0.5, 0.25, 0.5  # probabilities of the changes
 MOST = 4  # clips of a track in validation and test
 MOST_CLIPS = {"validation": 120, "test": 120}
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+class Mix(NamedTuple):
+    """Where training clips come from."""
+
+    shares: dict[str, float]  # of the parts of the corpus
+    uses: dict[str, float]  # of the recordings
+    faster: float  # change of speed, at most; 0.08 for 8 %
+
+
+FIRST = 90  # shards of the first mix
+MIXES = (
+    Mix(
+        {"games": 0.27, "rendered": 0.2, "voices": 0.1, "recordings": 0.43},
+        {"voice": 0.5, "instrument": 0.3, "song": 0.2},
+        0.08,
+    ),
+    Mix(
+        {"games": 0.2, "rendered": 0.2, "recordings": 0.6},
+        {"voice": 0.35, "instrument": 0.5, "song": 0.15},
+        0.2,
+    ),
+)
+USES = tuple(MIXES[0].uses)
 
 
 class Piece(NamedTuple):
@@ -172,14 +200,14 @@ def joined(paths: Sequence[Path], seconds: float) -> np.ndarray:
 class Sampler:
     """Samples from the training split of the corpus."""
 
-    def __init__(self, clips: Sequence[teacher_scores.Clip], folder: Path):
-        self.folder = folder
+    def __init__(self, clips: Sequence[teacher_scores.Clip], folder: Path, mix: Mix):
+        self.folder, self.mix = folder, mix
         self.clips = {
-            part: [c for c in clips if c.part == part and c.split == TRAIN] for part in SHARES
+            part: [c for c in clips if c.part == part and c.split == TRAIN] for part in mix.shares
         }
         self.clips = {part: found for part, found in self.clips.items() if found}
         self.parts = list(self.clips)
-        shares = np.array([SHARES[part] for part in self.parts])
+        shares = np.array([mix.shares[part] for part in self.parts])
         self.shares = shares / shares.sum()
         lengths = {p: np.array([min(c.seconds, LONGEST) for c in f]) for p, f in self.clips.items()}
         self.weights = {part: length / length.sum() for part, length in lengths.items()}
@@ -196,8 +224,8 @@ class Sampler:
         else:
             part = self.parts[rng.choice(len(self.parts), p=self.shares)]
         if part == "recordings":
-            uses = [use for use in USES if use in self.players]
-            shares = np.array([USES[use] for use in uses])
+            uses = [use for use in self.mix.uses if use in self.players]
+            shares = np.array([self.mix.uses[use] for use in uses])
             use = uses[rng.choice(len(uses), p=shares / shares.sum())]
             sound = self.recording(rng, use, seconds)
             if use == "voice" and rng.random() < ACCOMPANIED:
@@ -234,7 +262,8 @@ class Sampler:
 
     def clip(self, rng: np.random.Generator) -> tuple[np.ndarray, str]:
         """Sample a sound and change it; return it with its part of the corpus."""
-        speed = np.exp(rng.uniform(-0.08, 0.08)) if rng.random() < FASTER else 1.0
+        most = self.mix.faster
+        speed = np.exp(rng.uniform(-most, most)) if rng.random() < FASTER else 1.0
         sound, part = self.piece(rng, speed * SECONDS)
         if speed != 1:
             sound = fitted(soxr.resample(sound, speed * RATE, RATE))
@@ -283,7 +312,7 @@ def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, 
         return whole([excerpt(piece, SECONDS) for piece in pieces]), tuple(p.part for p in pieces)
     # The text is the seed: with another one the clips would differ from ours.
     rng = np.random.default_rng(zlib.crc32(f"clips of real music {number}".encode()))
-    sampler = Sampler(clips, folder)
+    sampler = Sampler(clips, folder, MIXES[number >= FIRST])
     made = [sampler.clip(rng) for _ in range(CLIPS_PER_SHARD)]
     return whole([sound for sound, _ in made]), tuple(part for _, part in made)
 
