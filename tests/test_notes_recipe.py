@@ -101,3 +101,13 @@ def test_players_of_the_real_test_are_not_among_the_instruments(notes):
         assert set(instrument.pieces) <= set(notes.scores.KINDS)
         source = instrument.source.removeprefix("npm:").rsplit("@", 1)[0]
         assert source not in real, instrument.name
+
+
+def test_every_instrument_has_its_author_named(notes):
+    named = (Path(notes.__file__).parent / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    rows = [line for line in named.splitlines() if line.startswith("| ")]
+    for instrument in notes.read():
+        assert any(
+            instrument.source in row and instrument.author in row and instrument.licence in row
+            for row in rows
+        ), instrument.name

@@ -33,7 +33,7 @@ import last_layer
 import training_clips
 
 NAME = "lee2009.zoo"
-SHARDS = 120
+SHARDS = 160
 BATCH = 12
 
 
