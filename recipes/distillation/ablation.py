@@ -35,7 +35,7 @@ import teacher_scores
 import training_clips
 
 NAME = "dieleman2014"
-SHARDS = 300  # to train on, for each row, if it has all parts
+SHARDS = 200  # to train on, for each row, if it has all parts
 RECORDINGS = tuple(f"recordings/{use}" for use in training_clips.USES)
 EVERYTHING = "all parts, all teachers"
 

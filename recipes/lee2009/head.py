@@ -33,7 +33,7 @@ import last_layer
 import training_clips
 
 NAME = "lee2009.zoo"
-SHARDS = 160
+SHARDS = 120
 BATCH = 12
 
 
