@@ -53,8 +53,8 @@ EARLIER = (
     "rendered music and synthetic voices"
 )
 TWICE = EARLIER + (
-    ", and then from pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, on the first 15 h "
-    "of the clips below"
+    ", and then from pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, on the first "
+    "15 h of the clips below"
 )
 BEGAN = {
     "dieleman2014.zoo": TWICE.format(30),
