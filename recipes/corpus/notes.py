@@ -21,6 +21,7 @@ import fnmatch
 import io
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zlib
@@ -34,6 +35,9 @@ import scores
 import soundfile
 from playing import Note
 from rich.progress import track
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import repositories
 
 TABLE = Path(__file__).with_suffix(".csv")
 PIECES = 24  # of each instrument
@@ -91,11 +95,6 @@ def read() -> list[Instrument]:
 # --- samples ---
 
 
-def run(*command: str | Path, folder: Path | None = None) -> bytes:
-    """Run a program; return what it prints."""
-    return subprocess.run(command, check=True, capture_output=True, cwd=folder).stdout
-
-
 def pitch(name: str) -> int:
     """Return the MIDI number of a note's name in a file's name: A4 is 69, `As` and `A#` are 70."""
     letter, sign, octave = NAME.findall(name)[-1]
@@ -105,32 +104,21 @@ def pitch(name: str) -> int:
 
 def of_package(source: str, pattern: str, scratch: Path) -> dict[str, bytes]:
     """Return the files of a package of npm that match a pattern."""
-    name = run("npm", "pack", "--silent", source.removeprefix("npm:"), folder=scratch).decode()
-    with tarfile.open(scratch / name.split()[-1]) as archive:
+    command = ["npm", "pack", "--silent", source.removeprefix("npm:")]
+    packed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=scratch)
+    with tarfile.open(scratch / packed.stdout.strip()) as archive:
         found = {m.name.removeprefix("package/"): m for m in archive if m.isfile()}
-        return {
-            name: archive.extractfile(member).read()
-            for name, member in found.items()
-            if fnmatch.fnmatchcase(name, pattern)
-        }
-
-
-def content(source: str, name: str, clones: Path) -> bytes:
-    """Return a file of a commit."""
-    repository, commit = source.split("@")
-    folder = clones / repository
-    if not folder.exists():
-        address = f"https://github.com/{repository}"
-        run("git", "clone", "--quiet", "--bare", "--filter=blob:none", address, folder)
-    return run("git", "-C", folder, "show", f"{commit}:{name}")
+        wanted = fnmatch.filter(found, pattern)
+        return {name: archive.extractfile(found[name]).read() for name in wanted}
 
 
 def of_repository(source: str, pattern: str, clones: Path) -> dict[str, bytes]:
     """Return the files of a commit that match a pattern, which begins with their folder."""
     folder = str(Path(pattern).parent)
-    listed = content(source, folder, clones).decode().splitlines()[2:]  # behind "tree COMMIT:PATH"
-    names = [f"{folder}/{name}" for name in listed]
-    return {n: content(source, n, clones) for n in names if fnmatch.fnmatchcase(n, pattern)}
+    listed = repositories.content(source, folder, clones).decode().splitlines()
+    names = [f"{folder}/{name}" for name in listed[2:]]  # behind "tree COMMIT:PATH"
+    wanted = fnmatch.filter(names, pattern)
+    return {name: repositories.content(source, name, clones) for name in wanted}
 
 
 def samples(instrument: Instrument, clones: Path, scratch: Path) -> list[Sample]:
@@ -142,11 +130,12 @@ def samples(instrument: Instrument, clones: Path, scratch: Path) -> list[Sample]
     source, path = instrument.source, instrument.path
     if path.endswith(".sfz"):  # a region is a line; it names a sample and its pitch
         files = []
-        for line in content(source, path, clones).decode(errors="replace").splitlines():
+        text = repositories.content(source, path, clones).decode(errors="replace")
+        for line in text.splitlines():
             file, key = SAMPLE.search(line), KEY.search(line)
             if line.startswith("<region>") and file and key:
                 name = str(Path(path).parent / file[1])
-                files.append((int(key[1]), content(source, name, clones)))
+                files.append((int(key[1]), repositories.content(source, name, clones)))
     else:
         found = (
             of_package(source, path, scratch)

@@ -10,8 +10,8 @@ one teacher or of two. Each result is scored on the **validation** part of the r
 `results/material.csv`: for each training the mean ROC-AUC over questions with its 95 % interval
 over players, the voices and the other questions, and the difference to the training on everything,
 with the interval of that difference on the same resamples. One training each: differences within
-their intervals, or of less than .01, say nothing (the same training, continued with other random
-numbers, changed by as much). `--only TRAINING ...` does some of them; what is there is kept.
+their intervals, or of less than .01, say nothing (one training differs by as much from 100 shards
+to the next). `--only TRAINING ...` does some of them; what is there is kept.
 """
 
 import argparse
@@ -51,9 +51,7 @@ class Training(NamedTuple):
 def trainings(every: tuple[str, ...]) -> dict[str, Training]:
     """Return the trainings."""
     teachers = teacher_scores.TEACHERS
-    parts = {part: (part,) for part in every}
-    if set(RECORDINGS) <= set(every):
-        parts |= {"recordings": RECORDINGS}
+    parts = {**{part: (part,) for part in every}, "recordings": RECORDINGS}
     some = [few for size in (1, 2) for few in itertools.combinations(teachers, size)]
     return {
         EVERYTHING: Training(every, teachers),

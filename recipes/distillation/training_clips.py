@@ -1,7 +1,8 @@
 """Make the training clips of distillation: excerpts of the corpus with the teachers' scores.
 
-    python recipes/corpus/build.py CORPUS --rendered 3 --voices 3.5 --recordings RECORDINGS
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 10
+    python recipes/corpus/notes.py NOTES
+    python recipes/corpus/build.py CORPUS --rendered 3 --voices 0 --recordings RECORDINGS NOTES
+    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 26.7
 
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
 scores the clip **after** the changes, so that its scores belong to exactly the sound that the
@@ -14,7 +15,8 @@ and so another pitch (every second clip); rooms, microphones, noise, compression
 first 15 h are a mix for all tags, with speeds up to 8 % (1.3 semitones) up or down. Students of it
 followed their teachers well on the players of the training, and less on others, above all with
 strings, guitars and pianos. So the hours after it have more instruments, and speeds up to 20 %
-(3 semitones), which make another instrument, or another singer, of the same recording.
+(3 semitones), which make another instrument, or another singer, of the same recording. Ours of the
+first mix were made before there was `notes.py`, so none has its instruments.
 
 Of games, rendered music and synthetic voices, longer tracks are sampled more often, but none as if
 it had more than 5 minutes. Of recordings, a player is sampled first, by the square root of what

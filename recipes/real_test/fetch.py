@@ -16,6 +16,7 @@ import argparse
 import io
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,13 +24,11 @@ import soundfile
 from real_clips import TEST, VALIDATION, Clip, cut, read
 from rich.progress import track
 
-SOURCE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{12,40})")
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import repositories
+
+SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{12,40}")
 ORIGINAL = re.compile(r"(?P<path>[^;*]+?\.\w+)(?: from (?P<start>[\d.]+) s)?")
-
-
-def git(*arguments: str | Path) -> bytes:
-    """Run git; return what it prints."""
-    return subprocess.run(["git", *arguments], check=True, capture_output=True).stdout
 
 
 def original(clip: Clip, clones: Path) -> tuple[bytes, float]:
@@ -39,15 +38,10 @@ def original(clip: Clip, clones: Path) -> tuple[bytes, float]:
         ValueError: the clip was not taken from a single file of a repository.
         subprocess.CalledProcessError: git cannot get it.
     """
-    source, file = SOURCE.fullmatch(clip.source), ORIGINAL.fullmatch(clip.original)
-    if source is None or file is None:
+    file = ORIGINAL.fullmatch(clip.original)
+    if SOURCE.fullmatch(clip.source) is None or file is None:
         raise ValueError("not a single file of a repository")
-    folder = clones / source["repository"]
-    if not folder.exists():
-        address = f"https://github.com/{source['repository']}"
-        git("clone", "--quiet", "--bare", "--filter=blob:none", address, folder)
-    data = git("-C", folder, "show", f"{source['commit']}:{file['path']}")
-    return data, float(file["start"] or 0)
+    return repositories.content(clip.source, file["path"], clones), float(file["start"] or 0)
 
 
 def fetch(clips: list[Clip], folder: Path, clones: Path) -> dict[str, str]:
