@@ -22,10 +22,12 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 
 The students go on from weights that are there (`Student.begins`): pons2017 from `pons2017.mtt`,
 with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; the others
-from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had two parts: first the
-teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic
-voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the first 15 h of the
-clips of today. `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
+from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had three parts before the
+one of today: first the teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games,
+rendered music and synthetic voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and
+pons2017.mtt, and the clips of the first mix; then the teachers of today, and the clips of the first
+two mixes. The last part has only those of the third (`training_clips.py --first 160`).
+`choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
 far less. dieleman2014, which has no batch normalisation, is trained with it, and it is then folded

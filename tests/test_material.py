@@ -32,5 +32,5 @@ def test_the_ablation_changes_one_thing_at_a_time(ablation):
     assert found["without games"].parts == every[1:]
     assert found["without recordings"].parts == ("games", "rendered")
     assert found[f"all parts, {teachers[0]}"].teachers == teachers[:1]
-    assert found["the first mix alone"].shards == ablation.training_clips.FIRST
+    assert found["the first mix alone"].shards == ablation.training_clips.MIXES[1].first
     assert [row["training"] for row in rows(ablation, "material.csv")] == list(found)

@@ -40,7 +40,15 @@ def frequency(sound: np.ndarray) -> float:
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("A4", 69), ("As3", 58), ("A0v8", 21), ("a0_vl1_down", 21), ("D#1v8", 27), ("Gb2_vl3", 42)],
+    [
+        ("A4", 69),
+        ("As3", 58),
+        ("A0v8", 21),
+        ("a0_vl1_down", 21),
+        ("D#1v8", 27),
+        ("Gb2_vl3", 42),
+        ("PIANO LEVEL3 DECCA 30", 30),
+    ],
 )
 def test_names_of_notes_are_read(notes, name, number):
     assert notes.pitch(name) == number

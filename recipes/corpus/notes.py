@@ -45,6 +45,7 @@ SECONDS = 30.0
 FADE = 0.03  # s; at the end of a note that is cut
 LONGEST = 8.0  # s of a sample that are used
 NAME = re.compile(r"(?<![A-Za-z])([A-Ga-g])([#sb]?)(-?\d)(?![0-9])")
+NUMBER = re.compile(r"\d+$")
 SAMPLE, KEY = re.compile(r"\bsample=(.+?\.\w+)(?=\s|$)"), re.compile(r"\bpitch_keycenter=(\d+)")
 HEADER = ("file", "source", "original_paths", "licence", "author", "kind", "seconds", "note")
 
@@ -96,8 +97,14 @@ def read() -> list[Instrument]:
 
 
 def pitch(name: str) -> int:
-    """Return the MIDI number of a note's name in a file's name: A4 is 69, `As` and `A#` are 70."""
-    letter, sign, octave = NAME.findall(name)[-1]
+    """Return the MIDI number of a note in a file's name: A4 is 69, `As4` and `A#4` are 70.
+
+    A name without a note ends with the number itself.
+    """
+    notes = NAME.findall(name)
+    if not notes:
+        return int(NUMBER.findall(name)[-1])
+    letter, sign, octave = notes[-1]
     step = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}[letter.lower()]
     return 12 * (int(octave) + 1) + step + {"": 0, "#": 1, "s": 1, "b": -1}[sign]
 

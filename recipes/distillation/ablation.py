@@ -60,7 +60,7 @@ def trainings(every: tuple[str, ...]) -> dict[str, Training]:
             for name, left in parts.items()
         },
         "recordings alone": Training(RECORDINGS, teachers),
-        "the first mix alone": Training(every, teachers, training_clips.FIRST),
+        "the first mix alone": Training(every, teachers, training_clips.MIXES[1].first),
         **{f"all parts, {' + '.join(few)}": Training(every, few) for few in some},
     }
 

@@ -52,14 +52,15 @@ EARLIER = (
     "weights that were distilled earlier from pons2017.mtt and choi2016.vgg_mtt, on {} h of games, "
     "rendered music and synthetic voices"
 )
-TWICE = EARLIER + (
-    ", and then from pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, on the first "
-    "15 h of the clips below"
+THREE = EARLIER + (
+    ", then from pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt on 15 h of clips, "
+    "recordings of players and singers among them, and then from the teachers of today on these "
+    "and 11.7 h more, with instruments recorded note by note"
 )
 BEGAN = {
-    "dieleman2014.zoo": TWICE.format(30),
-    "zhu2016.zoo": TWICE.format(50),
-    "lee2017.zoo": TWICE.format(50),
+    "dieleman2014.zoo": THREE.format(30),
+    "zhu2016.zoo": THREE.format(50),
+    "lee2017.zoo": THREE.format(50),
     "choi2016.zoo_3s": EARLIER.format(15),
     "pons2017.mtt": "pons2017.mtt, the weights of Jordi Pons and Xavier Serra (musicnn, ISC)",
 }

@@ -2,7 +2,7 @@
 
     python recipes/corpus/notes.py NOTES
     python recipes/corpus/build.py CORPUS --rendered 3 --voices 0 --recordings RECORDINGS NOTES
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 26.7
+    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 43.3
 
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
 scores the clip **after** the changes, so that its scores belong to exactly the sound that the
@@ -15,8 +15,10 @@ and so another pitch (every second clip); rooms, microphones, noise, compression
 first 15 h are a mix for all tags, with speeds up to 8 % (1.3 semitones) up or down. Students of it
 followed their teachers well on the players of the training, and less on others, above all with
 strings, guitars and pianos. So the hours after it have more instruments, and speeds up to 20 %
-(3 semitones), which make another instrument, or another singer, of the same recording. Ours of the
-first mix were made before there was `notes.py`, so none has its instruments.
+(3 semitones), which make another instrument, or another singer, of the same recording. The hours
+from 26.7 on (shards from 160 on) have more singers again, and less rendered music. Ours of the
+first mix were made before there was `notes.py`, so none has its instruments; those of the second
+have its first 14.
 
 Of games, rendered music and synthetic voices, longer tracks are sampled more often, but none as if
 it had more than 5 minutes. Of recordings, a player is sampled first, by the square root of what
@@ -76,21 +78,29 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 class Mix(NamedTuple):
     """Where training clips come from."""
 
+    first: int  # shard of this mix
     shares: dict[str, float]  # of the parts of the corpus
     uses: dict[str, float]  # of the recordings
     faster: float  # change of speed, at most; 0.08 for 8 %
 
 
-FIRST = 90  # shards of the first mix
 MIXES = (
     Mix(
+        0,
         {"games": 0.27, "rendered": 0.2, "voices": 0.1, "recordings": 0.43},
         {"voice": 0.5, "instrument": 0.3, "song": 0.2},
         0.08,
     ),
     Mix(
+        90,
         {"games": 0.2, "rendered": 0.2, "recordings": 0.6},
         {"voice": 0.35, "instrument": 0.5, "song": 0.15},
+        0.2,
+    ),
+    Mix(
+        160,
+        {"games": 0.2, "rendered": 0.15, "recordings": 0.65},
+        {"voice": 0.42, "instrument": 0.42, "song": 0.16},
         0.2,
     ),
 )
@@ -314,7 +324,8 @@ def make(folder: Path, split: str, number: int) -> tuple[np.ndarray, tuple[str, 
         return whole([excerpt(piece, SECONDS) for piece in pieces]), tuple(p.part for p in pieces)
     # The text is the seed: with another one the clips would differ from ours.
     rng = np.random.default_rng(zlib.crc32(f"clips of real music {number}".encode()))
-    sampler = Sampler(clips, folder, MIXES[number >= FIRST])
+    mix = next(mix for mix in reversed(MIXES) if number >= mix.first)
+    sampler = Sampler(clips, folder, mix)
     made = [sampler.clip(rng) for _ in range(CLIPS_PER_SHARD)]
     return whole([sound for sound, _ in made]), tuple(part for _, part in made)
 
@@ -359,10 +370,10 @@ def keep(folder: Path, name: str, sounds: np.ndarray | None, arrays: dict[str, n
         np.savez(file, **arrays)
 
 
-def numbers(folder: Path, split: str, hours: float) -> range:
-    """Return the numbers of the shards of a split."""
+def numbers(folder: Path, split: str, hours: float, first: int = 0) -> range:
+    """Return the numbers of the shards of a split; of training from `first` on."""
     if split == TRAIN:
-        return range(round(hours * 3600 / SECONDS / CLIPS_PER_SHARD))
+        return range(first, round(hours * 3600 / SECONDS / CLIPS_PER_SHARD))
     return range(-(-len(fixed(teacher_scores.read(folder), folder, split)) // CLIPS_PER_SHARD))
 
 
@@ -390,6 +401,13 @@ def main() -> None:
         help="Hours of clips in the training split. Default: 10.",
     )
     parser.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        metavar="SHARD",
+        help="Leave out the training shards before this one. Default: 0, none.",
+    )
+    parser.add_argument(
         "--only",
         choices=(TRAIN, VALIDATION, TEST),
         nargs="+",
@@ -400,7 +418,8 @@ def main() -> None:
     given.clips.mkdir(parents=True, exist_ok=True)
     teachers = {name: zoo.load(name) for name in teacher_scores.TEACHERS}
     for split in given.only:
-        names = {n: f"{split}-{n:04}" for n in numbers(given.corpus, split, given.hours)}
+        wanted = numbers(given.corpus, split, given.hours, given.first)
+        names = {n: f"{split}-{n:04}" for n in wanted}
         lacking = [name for name in names.values() if missing(given.clips / f"{name}.npz")]
         for name in progress(lacking, f"{split}, scores of more teachers"):
             with np.load(given.clips / f"{name}.npz") as kept:
