@@ -165,9 +165,13 @@ def main() -> None:
         required=True,
         help="The folder of recorded strokes with drums.csv and test_drums.csv; see strokes.py.",
     )
+    parser.add_argument(
+        "--only", nargs="+", choices=ALBUMS, default=ALBUMS, help="Make only these parts."
+    )
     given = parser.parse_args()
     fetch(given.folder)
-    for part, kind, number in progress(albums(), "albums"):
+    wanted = [album for album in albums() if album[0] in given.only]
+    for part, kind, number in progress(wanted, "albums"):
         name = f"{part}-{kind}-{number:02}"
         if not (given.folder / f"{name}.npz").is_file():
             clips = list(album(part, kind, number, given.folder, given.corpus, given.recordings))
