@@ -5,6 +5,7 @@
     python recipes/distill.py lee2017 CLIPS STATE
     python recipes/distill.py choi2016 CLIPS STATE
     python recipes/distill.py pons2017 CLIPS STATE
+    python recipes/distillation/choosing.py dieleman2014 CLIPS STATE REAL
     python recipes/real_test/score.py REAL --only dieleman2014.zoo=STATE/dieleman2014.zoo.keras
     python recipes/distillation/publishing.py CLIPS STATE [ARCH ...]
     python recipes/distill.py choi2016.full CLIPS STATE
@@ -22,12 +23,13 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 
 The students go on from weights that are there (`Student.begins`): pons2017 from `pons2017.mtt`,
 with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; the others
-from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had three parts before the
-one of today: first the teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games,
-rendered music and synthetic voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and
-pons2017.mtt, and the clips of the first mix; then the teachers of today, and the clips of the first
-two mixes. The last part has only those of the third (`training_clips.py --first 160`).
-`choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
+from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had four parts: first the
+teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic
+voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first
+mix; then the teachers of today, and the clips of the first two mixes; last only those of the third
+(`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016.
+`distillation/choosing.py` chose the weights after the last part for the first two, and those before
+it for zhu2016. `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
 far less. dieleman2014, which has no batch normalisation, is trained with it, and it is then folded

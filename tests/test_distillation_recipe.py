@@ -23,6 +23,12 @@ def distill():
 
 
 @pytest.fixture(scope="module")
+def choosing():
+    with recipe_modules.of("distillation") as module:
+        yield module("choosing")
+
+
+@pytest.fixture(scope="module")
 def corpus(tmp_path_factory) -> Path:
     """A corpus of noise and tones, with a table as recipes/corpus/build.py writes it."""
     folder = tmp_path_factory.mktemp("corpus")
@@ -298,6 +304,24 @@ def test_a_wider_network_starts_with_the_outputs_of_the_narrow_one(distill, monk
     assert not np.allclose(kernel[..., 0], kernel[..., 1])
     with pytest.raises(ValueError, match="no multiple"):
         distill.widening.widened(wide, zoo.build("choi2016", ["a", "b"], width=1 / 8, segment=3.0))
+
+
+@pytest.mark.parametrize(
+    ("scores", "share"),
+    [
+        (((0.90, 0.92), (0.905, 0.925), (0.91, 0.93)), 1.0),
+        (((0.90, 0.92), (0.905, 0.93), (0.91, 0.92)), 0.5),
+        (((0.90, 0.92), (0.91, 0.919), (0.92, 0.91)), 0.0),  # each is worse on the clips
+        (((0.90, 0.92), (0.90, 0.92), (0.89, 0.95)), 0.5),  # not worse
+    ],
+)
+def test_weights_that_lose_on_a_validation_are_not_chosen(choosing, scores, share):
+    assert choosing.chosen(scores) == share
+
+
+def test_weights_between_two_are_their_weighted_mean(choosing):
+    (found,) = choosing.between([np.array([1.0, 2.0])], [np.array([3.0, 6.0])], 0.5)
+    np.testing.assert_array_equal(found, [2.0, 4.0])
 
 
 @pytest.mark.parametrize("kind", ["waveform", "spectrogram"])

@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import training_clips
 
+import zoo
+
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import bundle
@@ -130,6 +132,12 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
     kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
+    share = state / f"{name}.share"
+    if share.is_file() and float(share.read_text()) < 1:
+        kept += (
+            " Its weights are the mean of these and of the trained ones "
+            "(recipes/distillation/choosing.py)."
+        )
     return (
         f"Distilled by this project (recipes/distill.py) from the mean of the scores of "
         f"{', '.join(others)} and {last}, which were trained on MagnaTagATune; no labels. It goes "
@@ -166,7 +174,12 @@ def publish_one(
     state: Path,
 ) -> None:
     """Write the file and the entry of one network."""
-    model = distill.finished(name, student, clips, state)
+    chosen = (state / f"{name}.share").is_file()  # `choosing.py` wrote the network
+    model = (
+        zoo.load(state / f"{name}.keras")
+        if chosen
+        else distill.finished(name, student, clips, state)
+    )
     paper = model.card.architecture
     description = INPUTS[architecture]
     if "segment" in student.options:

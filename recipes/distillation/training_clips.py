@@ -2,7 +2,7 @@
 
     python recipes/corpus/notes.py NOTES
     python recipes/corpus/build.py CORPUS --rendered 3 --voices 0 --recordings RECORDINGS NOTES
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 43.3
+    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 38.7
 
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
 scores the clip **after** the changes, so that its scores belong to exactly the sound that the

@@ -1,0 +1,119 @@
+"""Choose between a student's weights before a training, after it, and the mean of both.
+
+    python recipes/distill.py ARCH CLIPS STATE
+    python recipes/distillation/choosing.py ARCH CLIPS STATE REAL
+
+A student of ours goes on from weights of ours, on clips with more players and singers and fewer
+games than the clips before. It then gains on players, and can lose on genres. The mean of the
+weights before and after a training often keeps both (Wortsman et al., "Robust fine-tuning of
+zero-shot models", CVPR 2022, arXiv:2109.01903).
+
+Two validations decide: the part `validation` of the real test, which asks for players and singers
+and for no genre, and the validation clips of distillation, music of games and rendered music, with
+the teachers' scores. New weights may not be worse than those before on either; of the others those
+with the highest mean of both ROC-AUCs are chosen. The part `test` is not looked at.
+
+STATE/ARCH.zoo.keras becomes the network with the chosen weights; that after the training is kept as
+STATE/ARCH.trained.keras. STATE/ARCH.zoo.share says how much of it is chosen: 0, 0.5 or 1. Run it
+before the weights of the bare name are published anew, since these are the ones before.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import following
+import numpy as np
+import training_clips
+
+import zoo
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "real_test"))
+import distill
+import real_clips
+import real_scores
+
+SHARES = (0.0, 0.5, 1.0)  # of the weights after the training
+
+
+def between(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: float) -> list:
+    """Return weights between two sets of weights: 0 gives those before, 1 those after."""
+    return [(1 - share) * old + share * new for old, new in zip(before, after, strict=True)]
+
+
+def chosen(scores: Sequence[tuple[float, float]]) -> float:
+    """Return the share with the highest mean, of those that are not worse in either score.
+
+    Args:
+        scores: on players and on clips, of each share of `SHARES`; the first are the weights
+            before.
+    """
+    able = [
+        (sum(score), share)
+        for score, share in zip(scores, SHARES, strict=True)
+        if all(new >= old for new, old in zip(score, scores[0], strict=True))
+    ]
+    return max(able)[1]
+
+
+def on_players(model: zoo.AudioModel, name: str, real: Path) -> float:
+    """Return the mean ROC-AUC on the validation part of the real test."""
+    clips = real_clips.read(real_clips.VALIDATION)
+    values = real_scores.scores(model, name, clips, real)
+    found = real_scores.of_questions(values, model.labels, real_clips.QUESTIONS)
+    return real_scores.areas(found, clips)[real_scores.MEAN].value
+
+
+def on_clips(model: zoo.AudioModel, clips: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return outputs for the validation clips of distillation, and the teachers' scores."""
+    return distill.predict(model, training_clips.shards(clips, training_clips.VALIDATION))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("architecture", choices=distill.STUDENTS, help="The student.")
+    parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
+    parser.add_argument("state", type=Path, help="The folder that distill.py filled.")
+    parser.add_argument(
+        "real", type=Path, help="The folder that recipes/real_test/build.py filled."
+    )
+    given = parser.parse_args()
+    name = f"{given.architecture}.zoo"
+    file, trained = (
+        given.state / f"{given.architecture}.{end}.keras" for end in ("zoo", "trained")
+    )
+    if not trained.is_file():
+        shutil.copyfile(file, trained)
+    before = zoo.load(distill.STUDENTS[given.architecture].begins).get_weights()
+    after = zoo.load(trained).get_weights()
+    model = zoo.load(trained)
+    scores = []
+    for share in SHARES:
+        model.set_weights(between(before, after, share))
+        outputs, targets = on_clips(model, given.clips)
+        following_teachers, *_ = following.mean(following.follow(outputs, targets, model.labels))
+        players = on_players(model, name, given.real)
+        scores.append((players, following_teachers))
+        print(f"{share:g} of the weights after: players {players:.4f}, clips "
+              f"{following_teachers:.4f}", flush=True)  # fmt: skip
+    share = chosen(scores)
+    print(f"chosen: {share:g}", flush=True)
+    model.set_weights(between(before, after, share))
+    model.save(file, overwrite=True)
+    (given.state / f"{name}.share").write_text(f"{share:g}\n")
+    distill.report(
+        name,
+        model,
+        {
+            split: distill.predict(model, training_clips.shards(given.clips, split))
+            for split in (training_clips.VALIDATION, training_clips.TEST)
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
