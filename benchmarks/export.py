@@ -2,9 +2,9 @@
 
     python benchmarks/export.py [NAME ...] [--csv results/export.csv]
 
-NAME is a checkpoint; without any, the default ones are measured. Those that are not the default of
-their architecture are measured in float32 only. `--csv` replaces the rows of these models in the
-table, and leaves those of others.
+NAME is a checkpoint, or an architecture for its default one; without any, the default ones are
+measured. Those that are not the default of their architecture are measured in float32 only. `--csv`
+replaces the rows of these models in the table, and leaves those of others.
 
 Each file is compared with Keras as `zoo.export` does, on the example clip too, but with all stages
 and without a limit. Milliseconds are those of one segment in the format's own runtime, the median
@@ -72,11 +72,14 @@ def main() -> None:
     (clip,) = (CHECKOUT / "examples" / "audio").glob("*.flac")
     ways = [(kind, None) for kind in exporting.FORMATS]
     ways += [(kind, small) for kind in ("onnx", "litert") for small in exporting.QUANTIZED]
-    default = [lookup.default_checkpoint(name) for name in lookup.architectures()]
-    for name in given.names or [name for name in default if name is not None]:
+    names = lookup.architectures()
+    default = [name for name in map(lookup.default_checkpoint, names) if name is not None]
+    for name in given.names or default:
         model = zoo.load(name)
         rows = []
-        for kind, quantize in ways if name in default else ways[: len(exporting.FORMATS)]:
+        for kind, quantize in (
+            ways if name in [*names, *default] else ways[: len(exporting.FORMATS)]
+        ):
             rows.append(measured(model, kind, quantize, clip))
             print(*rows[-1].values(), flush=True)
         if given.csv:
