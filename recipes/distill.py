@@ -28,8 +28,9 @@ teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered mu
 voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first
 mix; then the teachers of today, and the clips of the first two mixes; last only those of the third
 (`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016.
-`distillation/choosing.py` chose the weights after the last part for the first two, and those before
-it for zhu2016. `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
+`distillation/choosing.py` chose the weights after the last part for dieleman2014, and those before
+it for zhu2016. lee2017 kept those before it: it lost on genres (benchmarks/robustness.py).
+`choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
 far less. dieleman2014, which has no batch normalisation, is trained with it, and it is then folded

@@ -11,7 +11,9 @@ zero-shot models", CVPR 2022, arXiv:2109.01903).
 Two validations decide: the part `validation` of the real test, which asks for players and singers
 and for no genre, and the validation clips of distillation, music of games and rendered music, with
 the teachers' scores. New weights may not be worse than those before on either; of the others those
-with the highest mean of both ROC-AUCs are chosen. The part `test` is not looked at.
+with the highest mean of both ROC-AUCs are chosen. The part `test` is not looked at. Then measure
+them with benchmarks/robustness.py: weights that lose .01 on the mean of all changes are not
+published.
 
 STATE/ARCH.zoo.keras becomes the network with the chosen weights; that after the training is kept as
 STATE/ARCH.trained.keras. STATE/ARCH.zoo.share says how much of it is chosen: 0, 0.5 or 1. Run it
