@@ -77,9 +77,8 @@ def main() -> None:
     for name in given.names or default:
         model = zoo.load(name)
         rows = []
-        for kind, quantize in (
-            ways if name in [*names, *default] else ways[: len(exporting.FORMATS)]
-        ):
+        measures = ways if name in (*names, *default) else ways[: len(exporting.FORMATS)]
+        for kind, quantize in measures:
             rows.append(measured(model, kind, quantize, clip))
             print(*rows[-1].values(), flush=True)
         if given.csv:

@@ -614,8 +614,8 @@ def stroke_scores() -> str:
         if row["part"] != "strokes_test":
             continue
         kind = row["threshold"].partition(":")[0]
-        own = row["detector"].startswith("schluter2014.zoo") and kind == "default"
-        name = row["detector"] if own else f"{row['detector']}, {kind}"
+        alone = row["detector"].startswith("schluter2014.zoo") and kind == "default"
+        name = row["detector"] if alone else f"{row['detector']}, {kind}"
         wide = f"{float(row['window']) * 1000:.0f} ms"
         measures = ("precision", "recall", "F") if row["of"] == "all" else ("recall",)
         for measure in measures:

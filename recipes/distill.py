@@ -453,9 +453,7 @@ def write(name: str, state: State, student: Student, given: argparse.Namespace) 
     """Score the finished network on validation and test, and write the tables."""
     model = finished(name, student, given.clips, given.state)
     model.save(given.state / f"{name}.keras", overwrite=True)
-    splits = (training_clips.VALIDATION, training_clips.TEST)
-    paths = {split: training_clips.shards(given.clips, split) for split in splits}
-    report(name, model, {split: predict(model, paths[split]) for split in splits})
+    report_on_clips(name, model, given.clips)
     following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
     draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")
 
@@ -485,6 +483,13 @@ def report(
         print(*rows[-1])
     following.merge(RESULTS / "distillation.csv", SCORES, rows)
     following.merge(RESULTS / "distillation_tags.csv", TAGS, by_tag(name, tags))
+
+
+def report_on_clips(name: str, model: zoo.AudioModel, clips: Path) -> None:
+    """Score a student on the validation and the test clips, and write its rows of the tables."""
+    splits = (training_clips.VALIDATION, training_clips.TEST)
+    paths = {split: training_clips.shards(clips, split) for split in splits}
+    report(name, model, {split: predict(model, paths[split]) for split in splits})
 
 
 def scored(

@@ -70,14 +70,18 @@ def on_players(model: zoo.AudioModel, name: str, real: Path) -> float:
     return real_scores.areas(found, clips)[real_scores.MEAN].value
 
 
-def on_clips(model: zoo.AudioModel, clips: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return outputs for the validation clips of distillation, and the teachers' scores."""
-    return distill.predict(model, training_clips.shards(clips, training_clips.VALIDATION))
+def on_clips(model: zoo.AudioModel, clips: Path) -> float:
+    """Return the mean ROC-AUC on the validation clips of distillation."""
+    paths = training_clips.shards(clips, training_clips.VALIDATION)
+    return following.mean(following.follow(*distill.predict(model, paths), model.labels))[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("architecture", choices=distill.STUDENTS, help="The student.")
+    own = [name for name, student in distill.STUDENTS.items() if student.begins == f"{name}.zoo"]
+    parser.add_argument(
+        "architecture", choices=own, help="A student that goes on from our weights."
+    )
     parser.add_argument("clips", type=Path, help="The folder that training_clips.py filled.")
     parser.add_argument("state", type=Path, help="The folder that distill.py filled.")
     parser.add_argument(
@@ -85,36 +89,24 @@ def main() -> None:
     )
     given = parser.parse_args()
     name = f"{given.architecture}.zoo"
-    file, trained = (
-        given.state / f"{given.architecture}.{end}.keras" for end in ("zoo", "trained")
-    )
+    file = given.state / f"{name}.keras"
+    trained = given.state / f"{given.architecture}.trained.keras"
     if not trained.is_file():
         shutil.copyfile(file, trained)
-    before = zoo.load(distill.STUDENTS[given.architecture].begins).get_weights()
-    after = zoo.load(trained).get_weights()
     model = zoo.load(trained)
+    before, after = zoo.load(name).get_weights(), model.get_weights()
     scores = []
     for share in SHARES:
         model.set_weights(between(before, after, share))
-        outputs, targets = on_clips(model, given.clips)
-        following_teachers, *_ = following.mean(following.follow(outputs, targets, model.labels))
-        players = on_players(model, name, given.real)
-        scores.append((players, following_teachers))
-        print(f"{share:g} of the weights after: players {players:.4f}, clips "
-              f"{following_teachers:.4f}", flush=True)  # fmt: skip
+        players, clips = on_players(model, name, given.real), on_clips(model, given.clips)
+        scores.append((players, clips))
+        print(f"{share:g} of the weights after: players {players:.4f}, clips {clips:.4f}")
     share = chosen(scores)
-    print(f"chosen: {share:g}", flush=True)
+    print(f"chosen: {share:g}")
     model.set_weights(between(before, after, share))
     model.save(file, overwrite=True)
     (given.state / f"{name}.share").write_text(f"{share:g}\n")
-    distill.report(
-        name,
-        model,
-        {
-            split: distill.predict(model, training_clips.shards(given.clips, split))
-            for split in (training_clips.VALIDATION, training_clips.TEST)
-        },
-    )
+    distill.report_on_clips(name, model, given.clips)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,12 @@ def metrics(name: str, command: str, clips: Path) -> list[dict]:
     ]
 
 
+def chosen_share(state: Path, name: str) -> float | None:
+    """Return how much of the trained weights `choosing.py` chose; None if it was not run."""
+    file = state / f"{name}.share"
+    return float(file.read_text()) if file.is_file() else None
+
+
 def provenance(name: str, student: distill.Student, state: Path, clips: Path) -> str:
     """Return a text on how a network was trained, and on what."""
     steps, hours, seconds, before = 0, 0.0, 0.0, ""
@@ -132,8 +138,7 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
     kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
-    share = state / f"{name}.share"
-    if share.is_file() and float(share.read_text()) < 1:
+    if chosen_share(state, name) not in (None, 1):
         kept += (
             " Its weights are the mean of these and of the trained ones "
             "(recipes/distillation/choosing.py)."
@@ -174,11 +179,15 @@ def publish_one(
     state: Path,
 ) -> None:
     """Write the file and the entry of one network."""
-    chosen = (state / f"{name}.share").is_file()  # `choosing.py` wrote the network
+    share = chosen_share(state, name)
+    if share == 0:
+        raise SystemExit(
+            f"choosing.py chose the weights of {name} before the training: publish none"
+        )
     model = (
-        zoo.load(state / f"{name}.keras")
-        if chosen
-        else distill.finished(name, student, clips, state)
+        distill.finished(name, student, clips, state)
+        if share is None
+        else zoo.load(state / f"{name}.keras")
     )
     paper = model.card.architecture
     description = INPUTS[architecture]

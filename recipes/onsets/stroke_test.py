@@ -4,13 +4,12 @@
 
 FOLDER is the folder that material.py and train.py filled; with `--published`, which scores the
 published schluter2014.zoo, `material.py FOLDER --only strokes_validation strokes_test` is enough.
-The two parts (`strokes.py`,
-`repeats.py`): "strokes_validation", two kits and a soundfont that were used for choosing, and
-"strokes_test", another kit, drummer and room and another soundfont, which no training and no choice
-has used. Detectors: schluter2014.madmom at madmom's threshold and at the one of the best F on
-strokes_validation; schluter2014.zoo as trained in FOLDER, at its default threshold and where its
-precision on strokes_validation is that of madmom's network at each of the two, so that recall can
-be compared at the same precision; an older weight file of it (`--before FILE`).
+The two parts (`strokes.py`, `repeats.py`): "strokes_validation", two kits and a soundfont that were
+used for choosing, and "strokes_test", another kit, drummer and room and another soundfont, which no
+training and no choice has used. Detectors: schluter2014.madmom at madmom's threshold and at the one
+of the best F on strokes_validation; schluter2014.zoo as trained in FOLDER, at its default threshold
+and where its precision on strokes_validation is that of madmom's network at each of the two, so
+that recall can be compared at the same precision; an older weight file of it (`--before FILE`).
 
 It writes results/onset_strokes.csv. "all" has precision, recall and F of all clips together within
 25 and 50 ms (mir_eval's matching). The other rows have recall alone, within 25 ms, of a part of the
