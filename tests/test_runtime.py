@@ -12,6 +12,7 @@ from conftest import CHECKOUT
 
 import zoo
 from zoo.inference import graphs
+from zoo.inference.variables import variables
 from zoo.registry import manifest
 from zoo.weights import runtimes, tracing
 
@@ -27,15 +28,18 @@ HEAVY = (*FRAMEWORKS, "sklearn", "matplotlib", "h5py", "scipy")
 @pytest.fixture
 def double():
     """Keras in double precision: its sums in float32 are off by up to 1.3e-5 on some processors."""
-    before = keras.config.floatx()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # Keras keeps the policy of the first layer made
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_stage_of_a_bundled_checkpoint_is_that_of_keras(name, double):
     model, other = zoo.load(name), zoo.load(name, runtime="onnx")
+    assert "float64" in {variable.dtype for variable in variables(model).values()}
     assert other.stages == model.stages
     for sound, batch in sounds(model).items():
         exact = tracing.stages_of(model, batch.astype("float64"), model.stages)
