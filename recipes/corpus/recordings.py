@@ -4,7 +4,8 @@
 
 RECORDINGS has a table `manifest.csv`, with columns `file`, `source` (repository and commit, or
 package), `original_paths`, `licence`, `author`, `kind`, `seconds`, and the files that it names. All
-licences are free ones (CC0, CC-BY, CC-BY-SA, MIT, GPL or public domain). The files stay where they
+licences are free ones (CC0, CC-BY, CC-BY-SA, MIT, GPL or public domain), or, of the notes of the
+Philharmonia Orchestra, allow any use but to pass them on as samples. The files stay where they
 are; the corpus has links to them. FOLDER/ATTRIBUTION.md names authors and licences.
 
 Left out are the files of the players whom the real test keeps for its validation

@@ -2,7 +2,7 @@
 
     python recipes/corpus/notes.py NOTES
     python recipes/corpus/build.py CORPUS --rendered 3 --voices 0 --recordings RECORDINGS NOTES
-    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 38.7
+    python recipes/distillation/training_clips.py CORPUS CLIPS --hours 50.7
 
 A clip is 30 s of sound. It is changed at random and cut into 10 segments of 3 s. Each teacher
 scores the clip **after** the changes, so that its scores belong to exactly the sound that the
@@ -18,7 +18,8 @@ strings, guitars and pianos. So the hours after it have more instruments, and sp
 (3 semitones), which make another instrument, or another singer, of the same recording. The hours
 from 26.7 on (shards from 160 on) have more singers again, and less rendered music. Ours of the
 first mix were made before there was `notes.py`, so none has its instruments; those of the second
-have its first 14.
+have its first 14, those of the third its first 25. The hours from 38.7 on (shards from 232 on) have
+more games again, and bowed strings and winds of an orchestra's players.
 
 Of games, rendered music and synthetic voices, longer tracks are sampled more often, but none as if
 it had more than 5 minutes. Of recordings, a player is sampled first, by the square root of what
@@ -101,6 +102,12 @@ MIXES = (
         160,
         {"games": 0.2, "rendered": 0.15, "recordings": 0.65},
         {"voice": 0.42, "instrument": 0.42, "song": 0.16},
+        0.2,
+    ),
+    Mix(
+        232,
+        {"games": 0.4, "rendered": 0.12, "recordings": 0.48},
+        {"voice": 0.37, "instrument": 0.5, "song": 0.13},
         0.2,
     ),
 )
