@@ -23,13 +23,14 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 
 The students go on from weights that are there (`Student.begins`): pons2017 from `pons2017.mtt`,
 with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; the others
-from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had four parts: first the
+from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had five parts: first the
 teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic
 voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first
-mix; then the teachers of today, and the clips of the first two mixes; last only those of the third
-(`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016.
-`distillation/choosing.py` chose the weights after the last part for dieleman2014, and those before
-it for zhu2016. lee2017 kept those before it: it lost on genres (benchmarks/robustness.py).
+mix; then the teachers of today, and the clips of the first two mixes; then only those of the third
+(`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016;
+last, from the states at the end of that, those of the third and the fourth, 5,600 shards, 160 and
+200. After the fourth part, `distillation/choosing.py` had chosen the weights before it for zhu2016,
+and lee2017 had kept those before it, since it lost on genres (benchmarks/robustness.py).
 `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
@@ -45,6 +46,7 @@ is scored on the test clips, whose games, soundfonts and voices are in no other 
 
     STATE/ARCH.npz                        the state; a command that was stopped resumes from it
     STATE/ARCH.zoo.keras                  the finished network, for recipes/real_test/score.py
+    STATE/ARCH.zoo.last.keras             that at the end of the training, for choosing.py
     results/distillation_training.csv     loss, validation and steps a second, during training
     results/distillation.csv              a row for each model and split; metrics: `following.py`
     results/distillation_tags.csv         a row for each model and tag, on the test split
@@ -266,6 +268,8 @@ class State:
         values = variables.values_of(self.variables)
         arrays = {f"variable{i}": value for i, value in enumerate(values)}
         arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
+        last = variables.values_of(self.model.variables)
+        arrays |= {f"last{i}": value for i, value in enumerate(last)}
         with replacing(self.file) as file:
             np.savez(file, rows=[",".join(row) for row in self.rows], **arrays)
 
@@ -453,6 +457,13 @@ def write(name: str, state: State, student: Student, given: argparse.Namespace) 
     """Score the finished network on validation and test, and write the tables."""
     model = finished(name, student, given.clips, given.state)
     model.save(given.state / f"{name}.keras", overwrite=True)
+    for suffix in (".share", ".trained.keras"):  # of `distillation/choosing.py`: an earlier choice
+        (given.state / f"{name}{suffix}").unlink(missing_ok=True)
+    with np.load(given.state / f"{name}.npz") as kept:
+        last = [kept[f"last{i}"] for i in range(len(model.variables))]
+    converged = built(name, student)
+    variables.assign_values(converged.variables, last)
+    converged.save(given.state / f"{name}.last.keras", overwrite=True)
     report_on_clips(name, model, given.clips)
     following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
     draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")

@@ -114,10 +114,10 @@ def metrics(name: str, command: str, clips: Path) -> list[dict]:
     ]
 
 
-def chosen_share(state: Path, name: str) -> float | None:
-    """Return how much of the trained weights `choosing.py` chose; None if it was not run."""
+def chosen_share(state: Path, name: str) -> str:
+    """Return what `choosing.py` chose, of its `SHARES`; "" if it was not run."""
     file = state / f"{name}.share"
-    return float(file.read_text()) if file.is_file() else None
+    return file.read_text().strip() if file.is_file() else ""
 
 
 def provenance(name: str, student: distill.Student, state: Path, clips: Path) -> str:
@@ -129,6 +129,8 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
         with np.load(file) as kept:
             rows = [row.split(",") for row in kept["rows"].tolist()]
         best = max(rows, key=lambda row: float(row[distill.AUC]))
+        if chosen_share(state, name) == "1 of the last":
+            best = rows[-1]
         if steps:
             before = f", the first {hours:.1f} h of them in pieces of 3 s"
         steps, hours = steps + int(best[distill.STEPS]), hours + float(best[distill.HOURS])
@@ -138,7 +140,7 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
     kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
-    if chosen_share(state, name) not in (None, 1):
+    if chosen_share(state, name) == "0.5":
         kept += (
             " Its weights are the mean of these and of the trained ones "
             "(recipes/distillation/choosing.py)."
@@ -180,13 +182,13 @@ def publish_one(
 ) -> None:
     """Write the file and the entry of one network."""
     share = chosen_share(state, name)
-    if share == 0:
+    if share == "0":
         raise SystemExit(
             f"choosing.py chose the weights of {name} before the training: publish none"
         )
     model = (
         distill.finished(name, student, clips, state)
-        if share is None
+        if not share
         else zoo.load(state / f"{name}.keras")
     )
     paper = model.card.architecture
