@@ -268,8 +268,6 @@ class State:
         values = variables.values_of(self.variables)
         arrays = {f"variable{i}": value for i, value in enumerate(values)}
         arrays |= {f"best{i}": value for i, value in enumerate(self.best)}
-        last = variables.values_of(self.model.variables)
-        arrays |= {f"last{i}": value for i, value in enumerate(last)}
         with replacing(self.file) as file:
             np.savez(file, rows=[",".join(row) for row in self.rows], **arrays)
 
@@ -344,6 +342,8 @@ def trained(
     learner.compile(keras.optimizers.Adam(student.rate), "binary_crossentropy")
     learner.optimizer.build(learner.trainable_variables)
     state = State(model, learner, file)
+    if state.rows:
+        fold()
     validation = training_clips.shards(given.clips, training_clips.VALIDATION)
     if not state.rows and begin_with:
         variables.assign_values(model.variables, begin_with)
@@ -457,13 +457,9 @@ def write(name: str, state: State, student: Student, given: argparse.Namespace) 
     """Score the finished network on validation and test, and write the tables."""
     model = finished(name, student, given.clips, given.state)
     model.save(given.state / f"{name}.keras", overwrite=True)
-    for suffix in (".share", ".trained.keras"):  # of `distillation/choosing.py`: an earlier choice
+    for suffix in (".chosen", ".trained.keras"):  # of `distillation/choosing.py`: an earlier choice
         (given.state / f"{name}{suffix}").unlink(missing_ok=True)
-    with np.load(given.state / f"{name}.npz") as kept:
-        last = [kept[f"last{i}"] for i in range(len(model.variables))]
-    converged = built(name, student)
-    variables.assign_values(converged.variables, last)
-    converged.save(given.state / f"{name}.last.keras", overwrite=True)
+    state.model.save(given.state / f"{name}.last.keras", overwrite=True)
     report_on_clips(name, model, given.clips)
     following.merge(RESULTS / "distillation_training.csv", HEADER, state.rows)
     draw(RESULTS / "distillation_training.csv", RESULTS / "distillation_training.png")

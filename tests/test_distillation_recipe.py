@@ -309,15 +309,16 @@ def test_a_wider_network_starts_with_the_outputs_of_the_narrow_one(distill, monk
 @pytest.mark.parametrize(
     ("scores", "best"),
     [
-        (((0.90, 0.92), (0.905, 0.925), (0.91, 0.93)), 2),
-        (((0.90, 0.92), (0.905, 0.93), (0.91, 0.92)), 1),
-        (((0.90, 0.92), (0.91, 0.919), (0.92, 0.91)), 1),  # .001 on the clips is noise
-        (((0.90, 0.92), (0.91, 0.917), (0.92, 0.91)), 0),  # each is worse on the clips
-        (((0.90, 0.92), (0.90, 0.92), (0.89, 0.95)), 1),  # not worse
+        (((0.90, 0.92), (0.905, 0.925), (0.91, 0.93)), "after"),
+        (((0.90, 0.92), (0.905, 0.93), (0.91, 0.92)), "mean"),
+        (((0.90, 0.92), (0.91, 0.919), (0.92, 0.91)), "mean"),  # .001 on the clips is noise
+        (((0.90, 0.92), (0.91, 0.917), (0.92, 0.91)), "before"),  # each is worse on the clips
+        (((0.90, 0.92), (0.90, 0.92), (0.89, 0.95)), "mean"),  # not worse
     ],
 )
 def test_weights_that_lose_on_a_validation_are_not_chosen(choosing, scores, best):
-    assert choosing.chosen(scores) == best
+    names = (choosing.BEFORE, choosing.MEAN, choosing.AFTER)
+    assert choosing.chosen(dict(zip(names, scores, strict=True))) == best
 
 
 def test_weights_between_two_are_their_weighted_mean(choosing):

@@ -4,11 +4,11 @@
     python recipes/corpus/build.py CORPUS --recordings RECORDINGS FOLDER
 
 A soundfont squeezes an orchestra into a few megabytes. Here a single instrument has a sample for
-each note, or for every third one: pianos, guitars, bowed basses, a cello, a violin, winds.
-`notes.csv` names them: packages of npm or commits of public repositories, licence and author, the
-kinds of pieces that they play (`scores.py`), their range, and how long a note rings on. For each
-instrument, `PIECES` pieces of 30 s are written to FOLDER as Ogg Vorbis, with a room and a tone, and
-FOLDER/manifest.csv lists them as `recordings.py` reads it.
+each note, or for every third one: pianos, guitars, bowed basses, a cello, a violin, string
+sections, winds. `notes.csv` names them: packages of npm or commits of public repositories, licence
+and author, the kinds of pieces that they play (`scores.py`), their range, and how long a note rings
+on. For each instrument, `PIECES` pieces of 30 s are written to FOLDER as Ogg Vorbis, with a room
+and a tone, and FOLDER/manifest.csv lists them as `recordings.py` reads it.
 
 The package manager of Node.js, `npm`, must be installed, and git. `--clones FOLDER` keeps the
 clones, or uses those that are there, OWNER/NAME. The players of `recipes/real_test/clips.csv` are

@@ -18,15 +18,15 @@ them with benchmarks/robustness.py: weights that lose .01 on the mean of all cha
 published.
 
 STATE/ARCH.zoo.keras becomes the network with the chosen weights; that after the training is kept as
-STATE/ARCH.zoo.trained.keras. STATE/ARCH.zoo.share says how much of it is chosen, 0, 0.5 or 1, or
-1 of the last state. Run it before the weights of the bare name are published anew, since these are
-the ones before.
+STATE/ARCH.zoo.trained.keras. STATE/ARCH.zoo.chosen says which they are: before, mean, after or
+last. Run it before the weights of the bare name are published anew, since these are the ones
+before.
 """
 
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import following
@@ -42,7 +42,7 @@ import distill
 import real_clips
 import real_scores
 
-SHARES = ("0", "0.5", "1", "1 of the last")  # of the weights after the training
+BEFORE, MEAN, AFTER, LAST = "before", "mean", "after", "last"  # candidates
 NOISE = 0.002  # of a mean ROC-AUC; two validations in a row of one training differ by more
 
 
@@ -51,18 +51,18 @@ def between(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: fl
     return [(1 - share) * old + share * new for old, new in zip(before, after, strict=True)]
 
 
-def chosen(scores: Sequence[tuple[float, float]]) -> int:
+def chosen(scores: Mapping[str, tuple[float, float]]) -> str:
     """Return which has the highest mean, of those that lose at most `NOISE` in either score.
 
     Args:
-        scores: on players and on clips, of each candidate; the first are the weights before.
+        scores: on players and on clips, of each candidate; of two that are equal the later counts.
     """
-    able = [
-        (sum(score), number)
-        for number, score in enumerate(scores)
-        if all(new >= old - NOISE for new, old in zip(score, scores[0], strict=True))
-    ]
-    return max(able)[1]
+    able = {
+        which: sum(score)
+        for which, score in scores.items()
+        if all(new >= old - NOISE for new, old in zip(score, scores[BEFORE], strict=True))
+    }
+    return max(reversed(able), key=able.__getitem__)
 
 
 def on_players(model: zoo.AudioModel, name: str, real: Path) -> float:
@@ -98,19 +98,23 @@ def main() -> None:
         shutil.copyfile(file, trained)
     model = zoo.load(trained)
     before, after = zoo.load(name).get_weights(), model.get_weights()
-    candidates = [between(before, after, share) for share in (0.0, 0.5, 1.0)]
-    candidates.append(zoo.load(given.state / f"{name}.last.keras").get_weights())
-    scores = []
-    for share, weights in zip(SHARES, candidates, strict=True):
+    candidates = {
+        BEFORE: before,
+        MEAN: between(before, after, 0.5),
+        AFTER: after,
+        LAST: zoo.load(given.state / f"{name}.last.keras").get_weights(),
+    }
+    scores = {}
+    for which, weights in candidates.items():
         model.set_weights(weights)
         players, clips = on_players(model, name, given.real), on_clips(model, given.clips)
-        scores.append((players, clips))
-        print(f"after training, {share}: players {players:.4f}, clips {clips:.4f}")
+        scores[which] = players, clips
+        print(f"{which}: players {players:.4f}, clips {clips:.4f}")
     best = chosen(scores)
-    print(f"chosen: {SHARES[best]}")
+    print(f"chosen: {best}")
     model.set_weights(candidates[best])
     model.save(file, overwrite=True)
-    (given.state / f"{name}.share").write_text(f"{SHARES[best]}\n")
+    (given.state / f"{name}.chosen").write_text(f"{best}\n")
     distill.report_on_clips(name, model, given.clips)
 
 

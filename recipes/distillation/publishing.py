@@ -24,6 +24,7 @@ import zoo
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "corpus"))
 import bundle
+import choosing
 import distill
 import teacher_scores
 
@@ -114,9 +115,9 @@ def metrics(name: str, command: str, clips: Path) -> list[dict]:
     ]
 
 
-def chosen_share(state: Path, name: str) -> str:
-    """Return what `choosing.py` chose, of its `SHARES`; "" if it was not run."""
-    file = state / f"{name}.share"
+def chosen(state: Path, name: str) -> str:
+    """Return which weights `choosing.py` chose; "" if it was not run."""
+    file = state / f"{name}.chosen"
     return file.read_text().strip() if file.is_file() else ""
 
 
@@ -129,7 +130,7 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
         with np.load(file) as kept:
             rows = [row.split(",") for row in kept["rows"].tolist()]
         best = max(rows, key=lambda row: float(row[distill.AUC]))
-        if chosen_share(state, name) == "1 of the last":
+        if chosen(state, name) == choosing.LAST:
             best = rows[-1]
         if steps:
             before = f", the first {hours:.1f} h of them in pieces of 3 s"
@@ -140,7 +141,7 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
     kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
-    if chosen_share(state, name) == "0.5":
+    if chosen(state, name) == choosing.MEAN:
         kept += (
             " Its weights are the mean of these and of the trained ones "
             "(recipes/distillation/choosing.py)."
@@ -181,14 +182,14 @@ def publish_one(
     state: Path,
 ) -> None:
     """Write the file and the entry of one network."""
-    share = chosen_share(state, name)
-    if share == "0":
+    which = chosen(state, name)
+    if which == choosing.BEFORE:
         raise SystemExit(
             f"choosing.py chose the weights of {name} before the training: publish none"
         )
     model = (
         distill.finished(name, student, clips, state)
-        if not share
+        if not which
         else zoo.load(state / f"{name}.keras")
     )
     paper = model.card.architecture
