@@ -3,6 +3,7 @@
     python recipes/distill.py dieleman2014 CLIPS STATE
     python recipes/distill.py zhu2016 CLIPS STATE
     python recipes/distill.py lee2017 CLIPS STATE
+    python recipes/distill.py lee2009 CLIPS STATE
     python recipes/distill.py choi2016 CLIPS STATE
     python recipes/distill.py pons2017 CLIPS STATE
     python recipes/distillation/choosing.py dieleman2014 CLIPS STATE REAL
@@ -22,16 +23,23 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 (`distillation/widening.py`).
 
 The students go on from weights that are there (`Student.begins`): pons2017 from `pons2017.mtt`,
-with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; the others
-from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had five parts: first the
-teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic
-voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first
-mix; then the teachers of today, and the clips of the first two mixes; then only those of the third
+with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; lee2009 from
+`lee2009.zoo_unsupervised`, whose filters were learned without labels and here get the teachers'
+gradients, which the paper, as far as we know it, does not do; the others from our earlier
+trainings. Those of dieleman2014, lee2017 and zhu2016 had five parts: first the teachers
+pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic voices;
+then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first mix;
+then the teachers of today, and the clips of the first two mixes; then only those of the third
 (`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016;
 last, from the states at the end of that, those of the third and the fourth, 5,600 shards, 160 and
 200. After the fourth part, `distillation/choosing.py` had chosen the weights before it for zhu2016,
 and lee2017 had kept those before it, since it lost on genres (benchmarks/robustness.py).
 `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
+
+lee2017 had a sixth part, 360 shards from its published weights, with the first two convolutions
+left as they are: a step then takes less than half of the time. It and lee2009, 640 shards, had 69
+shards of clips: 160 to 178 and 232 to 281 (`--first 160 --hours 29.84`, then `--first 232 --hours
+47`).
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
 far less. dieleman2014, which has no batch normalisation, is trained with it, and it is then folded
@@ -132,7 +140,22 @@ STUDENTS = {
     ),
     # FCN-4 as wide as in the paper, 69 MB: not published, and trained only before
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
-    "lee2017": Student({"scale": 0.5}, 200, batch=16, dropout=0.1, begins="lee2017.zoo"),
+    "lee2017": Student(
+        {"scale": 0.5},
+        360,
+        batch=16,
+        rate=1.5e-4,
+        dropout=0.1,
+        begins="lee2017.zoo",
+        keeps="conv1_norm",
+    ),
+    "lee2009": Student(
+        {"sigma": 0.4, "summary": "all"},
+        640,
+        rate=2e-4,
+        begins="lee2009.zoo_unsupervised",
+        keeps="whitened",
+    ),
     "pons2017": Student(
         {"variant": "musicnn"},
         100,

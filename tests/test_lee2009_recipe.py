@@ -118,15 +118,21 @@ def test_folding_the_standardisation_into_the_head_is_exact(recipe):
 # --- the bundled weights ---
 
 
-@pytest.fixture(scope="module")
-def model() -> zoo.AudioModel:
-    return zoo.load("lee2009")
-
-
-def test_its_whitening_and_filters_are_learned(model):
-    fresh = zoo.build("lee2009", ["a"])
-    for name in ("whitened/kernel", "crbm1/kernel", "crbm2/kernel"):
+@pytest.mark.parametrize("name", ["lee2009.zoo_unsupervised", "lee2009.zoo"])
+def test_its_whitening_and_filters_are_learned(name):
+    model, fresh = zoo.load(name), zoo.build("lee2009", ["a"])
+    for path in ("whitened/kernel", "crbm1/kernel", "crbm2/kernel"):
         learned, made = (
-            np.asarray(next(v for v in m.variables if v.path == name)) for m in (model, fresh)
+            np.asarray(next(v for v in m.variables if v.path == path)) for m in (model, fresh)
         )
-        assert np.abs(learned - made).max() > 0.01, name
+        assert np.abs(learned - made).max() > 0.01, path
+
+
+def test_teachers_changed_the_filters_and_not_the_whitening():
+    without, taught = (
+        {v.path: np.asarray(v) for v in zoo.load(name).variables}
+        for name in ("lee2009.zoo_unsupervised", "lee2009.zoo")
+    )
+    np.testing.assert_array_equal(taught["whitened/kernel"], without["whitened/kernel"])
+    for name in ("crbm1/kernel", "crbm1/hidden_bias", "crbm2/kernel", "crbm2/hidden_bias"):
+        assert np.abs(taught[name] - without[name]).max() > 1e-3, name

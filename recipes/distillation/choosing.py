@@ -3,12 +3,12 @@
     python recipes/distill.py ARCH CLIPS STATE
     python recipes/distillation/choosing.py ARCH CLIPS STATE REAL
 
-A student of ours goes on from weights of ours, on clips with more players and singers and fewer
-games than the clips before. It then gains on players, and can lose on genres. The mean of the
-weights before and after a training often keeps both (Wortsman et al., "Robust fine-tuning of
-zero-shot models", CVPR 2022, arXiv:2109.01903). "After" is the state with the best score on the
-validation clips, which moves up and down while the learning rate is high; the last state of the
-training, at the lowest rate, is a fourth candidate.
+A student of ours goes on from weights of ours (`Student.begins`), on clips with more players and
+singers and fewer games than the clips before. It then gains on players, and can lose on genres. The
+mean of the weights before and after a training often keeps both (Wortsman et al., "Robust
+fine-tuning of zero-shot models", CVPR 2022, arXiv:2109.01903). "After" is the state with the best
+score on the validation clips, which moves up and down while the learning rate is high; the last
+state of the training, at the lowest rate, is a fourth candidate.
 
 Two validations decide: the part `validation` of the real test, which asks for players and singers
 and for no genre, and the validation clips of distillation, music of games and rendered music, with
@@ -81,7 +81,11 @@ def on_clips(model: zoo.AudioModel, clips: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    own = [name for name, student in distill.STUDENTS.items() if student.begins == f"{name}.zoo"]
+    own = [
+        name
+        for name, student in distill.STUDENTS.items()
+        if student.begins.startswith(f"{name}.zoo") and not student.short
+    ]
     parser.add_argument(
         "architecture", choices=own, help="A student that goes on from our weights."
     )
@@ -97,7 +101,8 @@ def main() -> None:
     if not trained.is_file():
         shutil.copyfile(file, trained)
     model = zoo.load(trained)
-    before, after = zoo.load(name).get_weights(), model.get_weights()
+    begins = distill.STUDENTS[given.architecture].begins
+    before, after = zoo.load(begins).get_weights(), model.get_weights()
     candidates = {
         BEFORE: before,
         MEAN: between(before, after, 0.5),

@@ -60,10 +60,13 @@ THREE = EARLIER + (
     "recordings of players and singers among them, and then from the teachers of today on these "
     "and 11.7 h more, with instruments recorded note by note"
 )
+FOUR = THREE + ", and then on clips of the mixes named next"
 BEGAN = {
-    "dieleman2014.zoo": THREE.format(30),
-    "zhu2016.zoo": THREE.format(50),
-    "lee2017.zoo": THREE.format(50),
+    "dieleman2014.zoo": FOUR.format(30),
+    "zhu2016.zoo": FOUR.format(50),
+    "lee2017.zoo": FOUR.format(50),
+    "lee2009.zoo_unsupervised": "lee2009.zoo_unsupervised, whose filters were learned without "
+    "labels or teachers",
     "choi2016.zoo_3s": EARLIER.format(15),
     "pons2017.mtt": "pons2017.mtt, the weights of Jordi Pons and Xavier Serra (musicnn, ISC)",
 }
@@ -75,6 +78,9 @@ INPUTS = {
     "lee2017": "mono; waveform, segments of 59,049 samples, 2.68 s",
     "pons2017": "mono; log-mel spectrogram computed in the model: FFT 512, hop 256, 96 bands; "
     "segments of 3 s, 187 frames",
+    "lee2009": "mono; log-magnitude spectrogram computed in the model: Hamming window of 20 ms, "
+    "hop 10 ms, 161 bins; mean 0 and RMS 1 over a segment; 80 whitened principal components; "
+    "segments of 3 s, 299 frames",
     "choi2016": "mono; log-mel spectrogram in decibels computed in the model: FFT 512, hop 256, 96 "
     "bands; segments of 29.12 s",
 }

@@ -32,7 +32,7 @@ import distill
 import last_layer
 import training_clips
 
-NAME = "lee2009.zoo"
+NAME = "lee2009.zoo_unsupervised"
 SHARDS = 120
 BATCH = 12
 

@@ -1,9 +1,10 @@
-"""Write the bundled weight file of lee2009, and its manifest entry.
+"""Write the weight file of lee2009.zoo_unsupervised, and its manifest entry.
 
     python recipes/lee2009/publish.py FOLDER CLIPS STATE
 
-puts filters (`filters.py`) and head (`head.py`) together as `weights/lee2009.zoo.safetensors` and
-describes it in `weights_manifest.json`, with the scores in results/distillation.csv.
+puts filters (`filters.py`) and head (`head.py`) together in a file of `weights/`, and describes it
+in `weights_manifest.json`, with the scores in results/distillation.csv. `recipes/distill.py
+lee2009` then trains all layers further, on the scores of teachers: that is `lee2009.zoo`.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import bundle
 import publishing
 import teacher_scores
 
-NAME = "lee2009.zoo"
+NAME = "lee2009.zoo_unsupervised"
 
 
 def whole(state: Path) -> zoo.AudioModel:
@@ -90,7 +91,7 @@ def main() -> None:
             NAME, "python recipes/lee2009/head.py CLIPS STATE", given.clips
         ),
     }
-    bundle.publish(model, NAME, entry)
+    bundle.publish(model, NAME, entry, default=False)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Fit the head of the published lee2009.zoo again, to other teachers or other training clips.
+"""Fit the head of lee2009.zoo_unsupervised again, to other teachers or other training clips.
 
     python recipes/lee2009/rehead.py CLIPS STATE
-    python recipes/real_test/score.py REAL --only lee2009.zoo=STATE/lee2009.zoo.keras
+    python recipes/real_test/score.py REAL --only NAME=STATE/NAME.keras
     python recipes/lee2009/rehead.py CLIPS STATE --publish
 
-The filters stay as they are: they were trained without labels (`filters.py`). The head is fitted as
-`head.py` does it. The first command writes STATE/lee2009.zoo.keras and the rows of
-results/distillation.csv and distillation_tags.csv; the last one the weights' file and its entry in
-the manifest.
+NAME is lee2009.zoo_unsupervised. Its filters stay as they are: they were trained without labels
+(`filters.py`). The head is fitted as `head.py` does it. The first command writes STATE/NAME.keras
+and the rows of results/distillation.csv and distillation_tags.csv; the last one the weights' file
+and its entry in the manifest.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def publish(clips: Path, file: Path) -> None:
         raise SystemExit(f"the provenance of {head.NAME} says nothing of its head")
     metrics = publishing.metrics(head.NAME, "python recipes/lee2009/rehead.py CLIPS STATE", clips)
     entry |= {"data": publishing.DATA, "provenance": provenance, "metrics": metrics}
-    bundle.publish(model, head.NAME, entry)
+    bundle.publish(model, head.NAME, entry, default=False)
 
 
 def main() -> None:

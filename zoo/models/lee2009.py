@@ -26,6 +26,10 @@ for debugging).
                 as the demo's for an utterance; the second layer has Gaussian visible units with
                 the same sigma; the head sees the last layer only (`summary="all"`: all layers)
 
+Our weights: `lee2009.zoo_unsupervised` is trained as described above. In `lee2009.zoo` the filters
+were then trained further with gradients, to predict scores of teachers (recipes/distill.py). As far
+as we know, the paper does not do that.
+
 A larger sigma seems better for music: recipes/lee2009/filters.py uses .4 and explains it.
 
 The demo also fades the first and last 20 frames of every utterance in and out ("smooth", with
