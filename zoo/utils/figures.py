@@ -217,9 +217,10 @@ def family_with(letters: str) -> str | None:
     Returns:
         Its name.
     """
-    files = {font.name: font.fname for font in font_manager.fontManager.ttflist}
-    names = (name for name in FAMILIES if name in files)
-    return next((name for name in names if not lacking(letters, files[name])), None)
+    installed = set(font_manager.get_font_names())
+    names = (name for name in FAMILIES if name in installed)
+    # The regular font of the family: others, such as an oblique one, may have fewer letters.
+    return next((name for name in names if not lacking(letters, font_manager.findfont(name))), None)
 
 
 # --- pieces ---
