@@ -78,9 +78,7 @@ def main() -> None:
         "input": {
             "sample_rate": model.sample_rate,
             "segment": model.segmentation.segment,
-            "description": "mono; log-magnitude spectrogram computed in the model: Hamming window "
-            "of 20 ms, hop 10 ms, 161 bins; mean 0 and RMS 1 over a segment; 80 whitened principal "
-            "components; segments of 3 s, 299 frames",
+            "description": publishing.INPUTS["lee2009"],
         },
         "data": publishing.DATA,
         "citation": "Honglak Lee, Peter Pham, Yan Largman and Andrew Y. Ng. Unsupervised feature "
