@@ -12,7 +12,7 @@ from conftest import CHECKOUT
 from zoo.registry import lookup, manifest
 
 pytest.importorskip("hatchling", reason="the extra `test` is not installed")
-# Bytes. 36 MB are weights, half of them of defaults. An index takes files of 100 MB by default.
+# Bytes. 36 MB are weights. An index takes files of 100 MB by default.
 MOST = 45e6
 
 

@@ -41,14 +41,15 @@ def tensors(name: str, catalogue: Manifest | None = None) -> dict[str, np.ndarra
         catalogue: a manifest; None for the project's own.
 
     Returns:
-        Arrays by Keras variable path.
+        Arrays by Keras variable path, float32; a file may hold them in half precision.
 
     Raises:
         UnknownName: the manifest has no such checkpoint.
         WeightsError: it could not be loaded; the message lists every place that was tried, each
             with the reason.
     """
-    return safetensors.numpy.load_file(path(name, catalogue))
+    arrays = safetensors.numpy.load_file(path(name, catalogue))
+    return {key: array.astype("float32", copy=False) for key, array in arrays.items()}
 
 
 def path(name: str, catalogue: Manifest | None = None, shelf: Path | None = None) -> Path:
