@@ -86,8 +86,7 @@ def save(model: zoo.AudioModel, name: str, authors: str, licence: str = LICENCE)
     """Write the weights of a network of our own to `weights/`; return their source's record.
 
     The wheel holds each file. So one over `LARGEST` is written in float16, half as large, and
-    `zoo.load` gives float32. Scores of lee2009 then differ by less than .001; measurements are made
-    with the written file.
+    `zoo.load` gives float32. Scores of lee2009 then differ by less than .001.
     """
     file = CHECKOUT / "weights" / f"{name}.safetensors"
     arrays = {

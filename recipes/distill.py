@@ -23,23 +23,26 @@ as wide as in its paper, 69 MB, and only scored: it starts from the published na
 (`distillation/widening.py`).
 
 The students go on from weights that are there (`Student.begins`): pons2017 from `pons2017.mtt`,
-with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; lee2009 from
-`lee2009.zoo_unsupervised`, whose filters were learned without labels and here get the teachers'
-gradients, which the paper, as far as we know it, does not do; the others from our earlier
-trainings. Those of dieleman2014, lee2017 and zhu2016 had five parts: first the teachers
-pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic voices;
-then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first mix;
-then the teachers of today, and the clips of the first two mixes; then only those of the third
+with the front-end left as it is (`Student.keeps`), which takes a quarter of the time; the others
+from our earlier trainings. Those of dieleman2014, lee2017 and zhu2016 had five parts: first the
+teachers pons2017.mtt and choi2016.vgg_mtt, and 30 to 50 h of games, rendered music and synthetic
+voices; then pons2017.mtt_won2020, choi2016.mtt_won2020 and pons2017.mtt, and the clips of the first
+mix; then the teachers of today, and the clips of the first two mixes; then only those of the third
 (`training_clips.py --first 160`), 800 shards of dieleman2014, 160 of lee2017 and 240 of zhu2016;
 last, from the states at the end of that, those of the third and the fourth, 5,600 shards, 160 and
 200. After the fourth part, `distillation/choosing.py` had chosen the weights before it for zhu2016,
 and lee2017 had kept those before it, since it lost on genres (benchmarks/robustness.py).
 `choi2016.zoo`, `choi2016.zoo_3s` and `choi2016.full` are of the first part only.
 
-lee2017 had a sixth part, 360 shards from its published weights, with the first two convolutions
-left as they are: a step then takes less than half of the time. It and lee2009, 640 shards, had 69
-shards of clips: 160 to 178 and 232 to 281 (`--first 160 --hours 29.84`, then `--first 232 --hours
-47`).
+lee2017 had a sixth part, 360 shards, and a seventh, 160 shards, each from its published weights,
+with the first two convolutions left as they are: a step then takes less than half of the time.
+lee2009 had two parts: 640 shards at a rate of 2e-4 and mini-batches of 32, from
+`lee2009.zoo_unsupervised`, whose filters were learned without labels and here get the teachers'
+gradients, which the paper, as far as we know it, does not do; then 800 shards as in `STUDENTS`. The
+sixth part of lee2017 and the first of lee2009 had 69 shards of clips: 160 to 178 and 232 to 281
+(`--first 160 --hours 29.84`, then `--first 232 --hours 47`). The last part of both had 74: 0 to 28
+and 282 to 326 (`--hours 4.84`, then `--first 282 --hours 54.5`), of the first and the fourth mix,
+with more music of games and more rendered music, made with all recordings that the corpus has now.
 
 There is less dropout than in the papers: with their .5 behind each block, narrow networks learned
 far less. dieleman2014, which has no batch normalisation, is trained with it, and it is then folded
@@ -142,7 +145,7 @@ STUDENTS = {
     "choi2016.full": Student({}, 20, batch=5, rate=5e-5, dropout=0.1, widens="choi2016.zoo"),
     "lee2017": Student(
         {"scale": 0.5},
-        360,
+        160,
         batch=16,
         rate=1.5e-4,
         dropout=0.1,
@@ -151,9 +154,10 @@ STUDENTS = {
     ),
     "lee2009": Student(
         {"sigma": 0.4, "summary": "all"},
-        640,
-        rate=2e-4,
-        begins="lee2009.zoo_unsupervised",
+        800,
+        batch=16,
+        rate=3e-4,
+        begins="lee2009.zoo",
         keeps="whitened",
     ),
     "pons2017": Student(

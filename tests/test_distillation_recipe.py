@@ -317,13 +317,21 @@ def test_a_wider_network_starts_with_the_outputs_of_the_narrow_one(distill, monk
     ],
 )
 def test_weights_that_lose_on_a_validation_are_not_chosen(choosing, scores, best):
-    names = (choosing.BEFORE, choosing.MEAN, choosing.AFTER)
+    names = (choosing.BEFORE, "mean", "after")
     assert choosing.chosen(dict(zip(names, scores, strict=True))) == best
 
 
 def test_weights_between_two_are_their_weighted_mean(choosing):
     (found,) = choosing.between([np.array([1.0, 2.0])], [np.array([3.0, 6.0])], 0.5)
     np.testing.assert_array_equal(found, [2.0, 4.0])
+
+
+def test_candidates_lie_between_the_weights_before_and_each_trained_state(choosing):
+    found = choosing.candidates([np.zeros(1)], {"after": [np.ones(1)], "last": [-np.ones(1)]})
+    assert len(found) == 7
+    for name, (value,) in found.items():
+        state, share = choosing.read(name)
+        assert value == {"before": 0, "after": share, "last": -share}[state]
 
 
 @pytest.mark.parametrize("kind", ["waveform", "spectrogram"])

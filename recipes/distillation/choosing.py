@@ -1,4 +1,4 @@
-"""Choose between a student's weights before a training, after it, and the mean of both.
+"""Choose between a student's weights before a training, after it, and means of both.
 
     python recipes/distill.py ARCH CLIPS STATE
     python recipes/distillation/choosing.py ARCH CLIPS STATE REAL
@@ -7,8 +7,9 @@ A student of ours goes on from weights of ours (`Student.begins`), on clips with
 singers and fewer games than the clips before. It then gains on players, and can lose on genres. The
 mean of the weights before and after a training often keeps both (Wortsman et al., "Robust
 fine-tuning of zero-shot models", CVPR 2022, arXiv:2109.01903). "After" is the state with the best
-score on the validation clips, which moves up and down while the learning rate is high; the last
-state of the training, at the lowest rate, is a fourth candidate.
+score on the validation clips, which moves up and down while the learning rate is high; "last" is
+the last state of the training, at the lowest rate. Candidates are both, the weights before, and the
+means of these and one of the two, of which the trained weights are a quarter or a half.
 
 Two validations decide: the part `validation` of the real test, which asks for players and singers
 and for no genre, and the validation clips of distillation, music of games and rendered music, with
@@ -18,8 +19,8 @@ them with benchmarks/robustness.py: weights that lose .01 on the mean of all cha
 published.
 
 STATE/ARCH.zoo.keras becomes the network with the chosen weights; that after the training is kept as
-STATE/ARCH.zoo.trained.keras. STATE/ARCH.zoo.chosen says which they are: before, mean, after or
-last. Run it before the weights of the bare name are published anew, since these are the ones
+STATE/ARCH.zoo.trained.keras. STATE/ARCH.zoo.chosen says which they are, for example "last 0.25".
+Run it before the weights of the bare name are published anew, since these are the ones
 before.
 """
 
@@ -42,13 +43,31 @@ import distill
 import real_clips
 import real_scores
 
-BEFORE, MEAN, AFTER, LAST = "before", "mean", "after", "last"  # candidates
+BEFORE, AFTER, LAST = "before", "after", "last"  # states
+SHARES = (0.25, 0.5, 1.0)  # of the trained weights in a candidate
 NOISE = 0.002  # of a mean ROC-AUC; two validations in a row of one training differ by more
 
 
 def between(before: Sequence[np.ndarray], after: Sequence[np.ndarray], share: float) -> list:
     """Return weights between two sets of weights: 0 gives those before, 1 those after."""
     return [(1 - share) * old + share * new for old, new in zip(before, after, strict=True)]
+
+
+def candidates(
+    before: Sequence[np.ndarray], trained: Mapping[str, Sequence[np.ndarray]]
+) -> dict[str, list]:
+    """Return weights by name, such as "last 0.25"; `trained` has weights by the name of a state."""
+    found = {BEFORE: list(before)}
+    for share in SHARES:
+        for state, after in trained.items():
+            found[f"{state} {share:g}"] = between(before, after, share)
+    return found
+
+
+def read(which: str) -> tuple[str, float]:
+    """Return the state and its share in a candidate's name; the state before has the share 0."""
+    state, _, share = which.partition(" ")
+    return state, float(share or 0)
 
 
 def chosen(scores: Mapping[str, tuple[float, float]]) -> str:
@@ -102,22 +121,19 @@ def main() -> None:
         shutil.copyfile(file, trained)
     model = zoo.load(trained)
     begins = distill.STUDENTS[given.architecture].begins
-    before, after = zoo.load(begins).get_weights(), model.get_weights()
-    candidates = {
-        BEFORE: before,
-        MEAN: between(before, after, 0.5),
-        AFTER: after,
-        LAST: zoo.load(given.state / f"{name}.last.keras").get_weights(),
-    }
+    last = zoo.load(given.state / f"{name}.last.keras").get_weights()
+    weights_of = candidates(
+        zoo.load(begins).get_weights(), {AFTER: model.get_weights(), LAST: last}
+    )
     scores = {}
-    for which, weights in candidates.items():
+    for which, weights in weights_of.items():
         model.set_weights(weights)
         players, clips = on_players(model, name, given.real), on_clips(model, given.clips)
         scores[which] = players, clips
-        print(f"{which}: players {players:.4f}, clips {clips:.4f}")
+        print(f"{which}: players {players:.4f}, clips {clips:.4f}", flush=True)
     best = chosen(scores)
     print(f"chosen: {best}")
-    model.set_weights(candidates[best])
+    model.set_weights(weights_of[best])
     model.save(file, overwrite=True)
     (given.state / f"{name}.chosen").write_text(f"{best}\n")
     distill.report_on_clips(name, model, given.clips)

@@ -65,8 +65,9 @@ BEGAN = {
     "dieleman2014.zoo": FOUR.format(30),
     "zhu2016.zoo": FOUR.format(50),
     "lee2017.zoo": FOUR.format(50),
-    "lee2009.zoo_unsupervised": "lee2009.zoo_unsupervised, whose filters were learned without "
-    "labels or teachers",
+    "lee2009.zoo": "lee2009.zoo_unsupervised, whose filters were learned without labels or "
+    "teachers, and which was then trained on scores of the same teachers with 11.5 h of clips of "
+    "other mixes",
     "choi2016.zoo_3s": EARLIER.format(15),
     "pons2017.mtt": "pons2017.mtt, the weights of Jordi Pons and Xavier Serra (musicnn, ISC)",
 }
@@ -130,13 +131,14 @@ def chosen(state: Path, name: str) -> str:
 def provenance(name: str, student: distill.Student, state: Path, clips: Path) -> str:
     """Return a text on how a network was trained, and on what."""
     steps, hours, seconds, before = 0, 0.0, 0.0, ""
+    trained, share = choosing.read(chosen(state, name))
     for file in (state / f"{name}{distill.PIECES}.npz", state / f"{name}.npz"):
         if not file.is_file():
             continue
         with np.load(file) as kept:
             rows = [row.split(",") for row in kept["rows"].tolist()]
         best = max(rows, key=lambda row: float(row[distill.AUC]))
-        if chosen(state, name) == choosing.LAST:
+        if trained == choosing.LAST:
             best = rows[-1]
         if steps:
             before = f", the first {hours:.1f} h of them in pieces of 3 s"
@@ -147,9 +149,9 @@ def provenance(name: str, student: distill.Student, state: Path, clips: Path) ->
     shares = ", ".join(f"{parts.count(p) / len(parts):.0%} {p}" for p in sorted(set(parts)))
     *others, last = teacher_scores.TEACHERS
     kept = f" Its layers up to {student.keeps} were not changed." if student.keeps else ""
-    if chosen(state, name) == choosing.MEAN:
+    if 0 < share < 1:
         kept += (
-            " Its weights are the mean of these and of the trained ones "
+            f" Its weights are {1 - share:.0%} of these and {share:.0%} of the trained ones "
             "(recipes/distillation/choosing.py)."
         )
     return (
