@@ -3,13 +3,14 @@
     python recipes/distill.py ARCH CLIPS STATE
     python recipes/distillation/choosing.py ARCH CLIPS STATE REAL
 
-A student of ours goes on from weights of ours (`Student.begins`), on clips with more players and
-singers and fewer games than the clips before. It then gains on players, and can lose on genres. The
-mean of the weights before and after a training often keeps both (Wortsman et al., "Robust
-fine-tuning of zero-shot models", CVPR 2022, arXiv:2109.01903). "After" is the state with the best
-score on the validation clips, which moves up and down while the learning rate is high; "last" is
-the last state of the training, at the lowest rate. Candidates are both, the weights before, and the
-means of these and one of the two, of which the trained weights are a quarter or a half.
+A student of ours goes on from weights of ours (`Student.begins`). On clips with more players and
+fewer games than the clips before it gains on players and can lose on genres; on clips with more
+games it is the other way round. A mean of the weights before and after a training often keeps both
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, arXiv:2109.01903). "After" is
+the state with the best score on the validation clips, which moves up and down while the learning
+rate is high; "last" is the last state of the training, at the lowest rate. Candidates are both, the
+weights before, and the means of these and one of the two, of which the trained weights are a
+quarter or a half.
 
 Two validations decide: the part `validation` of the real test, which asks for players and singers
 and for no genre, and the validation clips of distillation, music of games and rendered music, with
