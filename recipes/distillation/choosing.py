@@ -21,8 +21,7 @@ published.
 
 STATE/ARCH.zoo.keras becomes the network with the chosen weights; that after the training is kept as
 STATE/ARCH.zoo.trained.keras. STATE/ARCH.zoo.chosen says which they are, for example "last 0.25".
-Run it before the weights of the bare name are published anew, since these are the ones
-before.
+Run it before the weights of the bare name are published anew, since these are the ones before.
 """
 
 import argparse

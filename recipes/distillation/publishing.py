@@ -2,9 +2,9 @@
 
     python recipes/distillation/publishing.py CLIPS STATE [ARCH ...]
 
-For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`, float32,
-and its entry in `weights_manifest.json`, the default of its architecture, with the scores in
-results/distillation.csv.
+For each architecture that `recipes/distill.py` trained: `weights/ARCH.zoo.safetensors`
+(`recipes/bundle.py` says in which precision) and its entry in `weights_manifest.json`, with the
+scores in results/distillation.csv. What a bare name loads stays as it is.
 
 The entry says that the network was trained on all clips that CLIPS has now. So name only the
 architectures for which this is true.
