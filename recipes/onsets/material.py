@@ -19,8 +19,8 @@ them, 6 to 24 dB softer; frames near a possible onset of that music do not count
 | kits | 0.27 | fluid, musescore | none | 3 never used in training |
 
 The last three are the test. Apart from these there are drums as drummers play them and fast
-repeated notes (`strokes.py`, also on RECORDINGS; `repeats.py`): 2 h for training, and 0.33 h each
-for strokes_validation and strokes_test.
+repeated notes (`strokes.py`, also on RECORDINGS; `repeats.py`): 3.3 h for training, and 0.33 h
+each for strokes_validation and strokes_test.
 
 FOLDER gets an archive for each album (log-mels as float16, onsets),
 and each clip as FLAC, except those of the training part. When it was stopped and is started again,
@@ -51,7 +51,7 @@ import making
 TRAINING = ("fluid", "musescore", "fluid", "musescore", "opl3")
 # part -> (kind of clips, albums)
 ALBUMS = {
-    "train": (("scores", 18), ("styles", 16), ("kits", 8), ("strokes", 24), ("repeats", 6)),
+    "train": (("scores", 18), ("styles", 16), ("kits", 8), ("strokes", 40), ("repeats", 10)),
     "validation": (("scores", 2), ("styles", 1), ("kits", 2)),
     "soundfont": (("scores", 4),),
     "styles": (("styles", 4),),

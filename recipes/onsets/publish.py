@@ -12,7 +12,6 @@ import datetime
 import sys
 from pathlib import Path
 
-import numpy as np
 import sounds
 import train
 
@@ -49,18 +48,24 @@ def metrics() -> list[dict]:
     ]
 
 
+def updates(step: str) -> int:
+    """Return after how many updates a network's best state was reached."""
+    table = train.ROOT / "results" / "onsets_training.csv"
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["network"] == step]
+    return int(max(rows, key=lambda row: float(row["F on validation"]))["updates"])
+
+
 def provenance(folder: Path) -> str:
     """Return a text on how the network was trained, and on what."""
     clips = train.read(folder, "train")
     hours = len(clips) * sounds.SECONDS / 3600
     count = sum(len(clip["onsets"]) for clip in clips)
-    with np.load(folder / f"state-{train.STEPS.index(train.NAME)}.npz") as kept:
-        rows = [row.split(",") for row in kept["rows"].tolist()]
-    best = max(rows, key=lambda row: float(row[3]))
     return (
         "Trained by this project (recipes/onsets): the paper's network with ReLU, dropout and "
-        f"fuzzy targets. {train.UPDATES[train.LONGER]:,} updates of 256 frames on music, then "
-        f"{int(best[1]):,} with {train.SHARE:.0%} of each on drums and fast repeated notes. In all "
+        f"fuzzy targets. {updates(train.LONGER):,} updates of 256 frames on music, then "
+        f"{updates(train.DRUMS):,} with {train.SHARE:.0%} of each on drums and fast repeated notes "
+        f"and {updates(train.NAME):,} with more drums. In all "
         f"{hours:.1f} h with {count:,} onsets that are known exactly, since all is made: own "
         "scores and mma's accompaniments through three soundfonts; recorded strokes on drums, put "
         "together to flams, drags, rolls, ghosted notes, ringing cymbals and toms (sfzinstruments' "
