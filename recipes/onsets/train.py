@@ -98,7 +98,7 @@ PLAYED = ("strokes", "repeats")  # kinds of albums that only the last two networ
 RATE = 1e-3
 SHARE = 0.35  # of its pieces that are of these kinds
 NEW = 0.75  # of the published weights; the rest are those that the last network went on from
-BEGAN = "began.npz"  # these
+BEGAN = "began.npz"  # the file of these
 EVERY = 2000  # updates between two validations
 PIECES, FRAMES = 8, 32  # 256 frames, as in the paper
 FUZZY = 0.25  # weight of the frames beside an onset (paper)
@@ -337,7 +337,8 @@ def shifted(activation: np.ndarray, shift: float) -> np.ndarray:
 def finished(folder: Path) -> zoo.AudioModel:
     """Return the last network, its bias shifted so that the default threshold is the best one.
 
-    The best threshold is that with the highest mean F on both parts of the validation; the shift
+    Its weights are a mean of those that it went on from and those of its best state (`NEW`). The
+    best threshold is that with the highest mean F on both parts of the validation; the shift
     is kept in FOLDER/shift.json.
     """
     model, part = network_of(NAME, folder)
